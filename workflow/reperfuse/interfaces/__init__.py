@@ -1,0 +1,1 @@
+"""Every step of the workflow as a Nipype interface."""

@@ -1,0 +1,1 @@
+"""Figures and pages made from finished files; nothing is computed here."""

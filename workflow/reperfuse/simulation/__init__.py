@@ -1,0 +1,1 @@
+"""A serial stroke study with exactly known truth."""
