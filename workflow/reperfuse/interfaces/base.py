@@ -7,7 +7,7 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, isdefined
 from numpy.typing import NDArray
 
-from reperfuse import __version__, images
+from reperfuse import __version__, images, registration
 from reperfuse.faults import DataFault
 
 
@@ -24,6 +24,11 @@ def table(desc: str) -> File:
 def document(desc: str) -> File:
     """Return an output trait for a JSON document, which is its own sidecar."""
     return File(desc=desc, ending=".json")
+
+
+def transform_file(desc: str) -> File:
+    """Return an output trait for an ITK transform."""
+    return File(desc=desc, ending=".txt")
 
 
 class StepInputSpec(BaseInterfaceInputSpec):
@@ -115,6 +120,12 @@ class Step(SimpleInterface):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
 
+    def save_transform(self, name: str, matrix: NDArray[np.float64], **extra: Any) -> None:
+        """Save an output transform."""
+        path = self._path(name)
+        registration.write_itk(path, matrix)
+        images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
+
     def save_document(self, name: str, content: dict[str, Any]) -> None:
         """Save an output document."""
         images.write_json(self._path(name), self._sidecar(name, content))
@@ -142,15 +153,22 @@ def format_cell(value: Any) -> str:
     return str(value)
 
 
+def read_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Read a numeric TSV table as one array a column, ``n/a`` as NaN."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    names = lines[0].split("\t")
+    rows = [[np.nan if cell == "n/a" else float(cell) for cell in line.split("\t")] for line in lines[1:]]
+    return dict(zip(names, np.array(rows, float).reshape(-1, len(names)).T, strict=True))
+
+
 __all__ = [
-    "DataFault",
-    "File",
     "Step",
     "StepInputSpec",
-    "TraitedSpec",
     "document",
     "format_cell",
     "image",
     "isdefined",
+    "read_columns",
     "table",
+    "transform_file",
 ]
