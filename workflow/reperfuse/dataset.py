@@ -332,3 +332,35 @@ def _keep_participants(scans: list[Scan], wanted: Sequence[str | int]) -> list[S
             raise StudyError(f"participants: {label} {problem}; the study has {', '.join(known[:20])}")
         kept.update(matching)
     return [scan for scan in scans if scan.participant in kept]
+
+
+class ClinicalData:
+    """The columns of participants.tsv and of the participants' sessions.tsv, read when asked for.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    """
+
+    def __init__(self, bids_dir: Path) -> None:
+        self._bids_dir = bids_dir
+        self._tables: dict[Path, list[dict[str, str]]] = {}
+
+    def value(self, participant: str, session: str | None, column: str) -> str:
+        """Return a value, the session's own before the participant's; empty if it is not known."""
+        own = self._read(self._bids_dir / f"sub-{participant}" / f"sub-{participant}_sessions.tsv")
+        rows = [row for row in own if session and row.get("session_id") == f"ses-{session}"]
+        everyone = self._read(self._bids_dir / "participants.tsv")
+        rows += [row for row in everyone if row.get("participant_id") == f"sub-{participant}"]
+        values = (row.get(column) or "n/a" for row in rows)
+        return next((value for value in values if value.lower() != "n/a"), "")
+
+    def is_set(self, participant: str, session: str | None, column: str) -> bool:
+        """Tell whether a 0/1 column says 1."""
+        return self.value(participant, session, column).lower() in ("1", "1.0", "true", "yes")
+
+    def _read(self, path: Path) -> list[dict[str, str]]:
+        if path not in self._tables:
+            text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+            self._tables[path] = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        return self._tables[path]

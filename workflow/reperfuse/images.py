@@ -141,6 +141,11 @@ def save(
     write_json(sidecar_path(path), sidecar)
 
 
+def has_sidecar(path: str | Path) -> bool:
+    """Tell whether a file of this kind has a sidecar."""
+    return Path(path).name.endswith(_ENDINGS)
+
+
 def sidecar_path(path: str | Path) -> Path:
     """Return the JSON file that belongs to a file."""
     path = Path(path)

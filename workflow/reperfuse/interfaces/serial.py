@@ -26,7 +26,8 @@ class SegmentLesionInputSpec(StepInputSpec):
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc = File(exists=True, desc="ADC (mm²/s)")
     expert = File(exists=True, desc="an expert's lesion mask")
-    expert_transform = File(exists=True, desc="reference to expert's grid points (ITK); identity by default")
+    expert_transform = File(exists=True, desc="transform between reference and expert's grid (ITK); identity by default")
+    expert_datatype = traits.Str(desc="what the expert drew on: dwi, anat or perf")
 
 
 class SegmentLesionOutputSpec(TraitedSpec):
@@ -47,6 +48,8 @@ class SegmentLesion(Step):
             matrix = None
             if isdefined(self.inputs.expert_transform):
                 matrix = registration.read_itk(self.inputs.expert_transform)
+                # diffusion was registered to perfusion, so its transform starts at the expert's grid
+                matrix = np.linalg.inv(matrix) if self.inputs.expert_datatype == "perf" else matrix
             lesion = registration.resample_mask(images.load(self.inputs.expert), reference, matrix)
             self.save_image("lesion", lesion, reference, LesionSource="expert")
             return
