@@ -25,7 +25,6 @@ rule all:
     input:
         TABLES,
         REPORTS,
-        PENUMBRAS,
 
 
 onsuccess:

@@ -6,6 +6,7 @@ gives is a TSV that every other process reads.
 
 import csv
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from reperfuse import images
+from reperfuse import __version__, images
 from reperfuse.faults import DataFault
 
 #: Largest plausible values, in s; what lies above was written in milliseconds.
@@ -364,3 +365,22 @@ class ClinicalData:
             text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
             self._tables[path] = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
         return self._tables[path]
+
+
+#: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
+_IGNORED = ("perf/", "figures/", "logs/", "group/", "*.html", "*_xfm.*", "*_timeseries.*", "*_measures.json", "*_growth.json", "*_dwiref.*")
+
+
+def describe_results(output_dir: Path, bids_dir: Path) -> None:
+    """Make the output folder a BIDS derivative: its description, and what a validator should ignore."""
+    description = {
+        "Name": "reperfuse: serial stroke MRI",
+        "BIDSVersion": "1.10.1",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "reperfuse", "Version": __version__}],
+        "SourceDatasets": [{"URL": os.path.relpath(bids_dir, output_dir)}],
+        "DatasetLinks": {"raw": os.path.relpath(bids_dir, output_dir)},
+    }
+    output_dir.mkdir(parents=True, exist_ok=True)
+    images.write_json(output_dir / "dataset_description.json", description)
+    (output_dir / ".bidsignore").write_text("".join(f"**/{name}\n" for name in _IGNORED), encoding="utf-8")

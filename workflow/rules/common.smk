@@ -62,6 +62,7 @@ def read_manifest():
         acquisition=config["acquisition"],
     )
     manifest.write(path)
+    dataset.describe_results(Path(config["output_dir"]), Path(config["bids_dir"]))
     return manifest
 
 
@@ -134,22 +135,25 @@ def lesion_anchor(subject):
     return "anat" if session and MANIFEST.has(subject, session, "flair") else None
 
 
-def raw(kind):
-    """Return an input function: the session's raw scan of a kind, nothing if there is none."""
+def raw(kind, unless=None):
+    """Return an input function: the session's raw scan of a kind, nothing if there is none.
+
+    Nothing either if the session has a scan of the kind ``unless``, which is used in its place.
+    """
 
     def find(wildcards):
         scan = MANIFEST.find(wildcards.subject, wildcards.session, kind)
-        return scan.path if scan else []
+        return scan.path if scan and not (unless and has(wildcards, unless)) else []
 
     return find
 
 
 def setting(kind, key, default=None):
-    """Return a params function: what the manifest says of the session's scan."""
+    """Return an input or params function: what the manifest says of the session's scan."""
 
     def find(wildcards):
         scan = MANIFEST.find(wildcards.subject, wildcards.session, kind)
-        return json.loads(scan.settings).get(key, default)
+        return json.loads(scan.settings).get(key, default) if scan else default
 
     return find
 

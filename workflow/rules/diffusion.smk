@@ -2,35 +2,26 @@
 # Gives: ADC, trace and core on the diffusion grid, and in perfusion space where there is perfusion.
 
 
-rule fit_adc:
+rule compute_adc:
     input:
         dwi=raw("dwi"),
         bvals=setting("dwi", "bvals", default=[]),
+        adc=raw("adc", unless="dwi"),
+        trace=raw("trace", unless="dwi"),
     output:
         adc=session_file("dwi", "ADC.nii.gz"),
         trace=session_file("dwi", "trace.nii.gz"),
         reference=session_file("dwi", "dwiref.nii.gz"),
     params:
-        interface="FitADC",
+        interface="ComputeADC",
+        units=setting("adc", "units", default=""),
         fingerprint=fingerprint("diffusion"),
     log:
-        session_log("fit_adc"),
+        session_log("compute_adc"),
     conda:
         CONDA
     script:
         "../scripts/run_interface.py"
-
-
-use rule fit_adc as convert_adc with:
-    input:
-        adc=raw("adc"),
-        trace=raw("trace"),
-    params:
-        interface="ConvertADC",
-        units=setting("adc", "units", default=""),
-        fingerprint=fingerprint("diffusion"),
-    log:
-        session_log("convert_adc"),
 
 
 rule segment_core:

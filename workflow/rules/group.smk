@@ -1,6 +1,8 @@
 # Needs: the rows of every session and patient.
 # Gives: group/sessions.tsv, group/patients.tsv and group/failures.tsv with their data dictionaries.
 
+TABLES = expand(f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "failures"])
+
 
 rule tabulate_study:
     input:

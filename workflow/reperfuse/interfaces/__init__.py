@@ -16,7 +16,7 @@ _STAGES = {
         "SegmentHypoperfusion",
         "NormalizePerfusion",
     ),
-    "diffusion": ("FitADC", "ConvertADC", "SegmentCore", "RegisterImages", "ResampleDiffusion"),
+    "diffusion": ("ComputeADC", "SegmentCore", "RegisterImages", "ResampleDiffusion"),
     "mismatch": ("SegmentPenumbra", "MeasureSession"),
     "serial": ("SegmentLesion", "ProjectLesion", "QuantifyGrowth", "MapReflow", "MeasurePatient"),
     "group": ("TabulateStudy",),

@@ -9,66 +9,60 @@ from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, tra
 from reperfuse.interfaces.head import load_mirror
 
 
-class DiffusionOutputSpec(TraitedSpec):
-    """Outputs of `FitADC` and `ConvertADC`."""
+class ComputeADCInputSpec(StepInputSpec):
+    """Inputs of `ComputeADC`: a series with its b-values, or else the scanner's maps."""
+
+    dwi = File(exists=True, xor=["adc"], requires=["bvals"], desc="diffusion-weighted series (a.u.)")
+    bvals = File(exists=True, desc="its b-values (s/mm²), FSL format")
+    adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
+    trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
+    units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
+    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
+
+
+class ComputeADCOutputSpec(TraitedSpec):
+    """Outputs of `ComputeADC`."""
 
     adc = image("apparent diffusion coefficient", "mm2/s")
     trace = image("trace-weighted image", "arbitrary")
     reference = image("image the session's diffusion is registered by", "arbitrary")
 
 
-class FitADCInputSpec(StepInputSpec):
-    """Inputs of `FitADC`."""
+class ComputeADC(Step):
+    """Fit ADC to a diffusion-weighted series, or bring the scanner's ADC map to mm²/s.
 
-    dwi = File(exists=True, mandatory=True, desc="diffusion-weighted series (a.u.)")
-    bvals = File(exists=True, mandatory=True, desc="its b-values (s/mm²), FSL format")
+    Where the scanner gave no trace-weighted image, exp(−b·ADC) stands in for it.
+    """
 
-
-class FitADC(Step):
-    """Fit the apparent diffusion coefficient to a diffusion-weighted series."""
-
-    input_spec = FitADCInputSpec
-    output_spec = DiffusionOutputSpec
+    input_spec = ComputeADCInputSpec
+    output_spec = ComputeADCOutputSpec
 
     def _compute(self) -> None:
+        if isdefined(self.inputs.dwi):
+            self._fit()
+        else:
+            self._convert()
+
+    def _fit(self) -> None:
         series = images.load(self.inputs.dwi)
         try:
             bvals = np.atleast_1d(np.loadtxt(self.inputs.bvals)).ravel()
         except ValueError as error:
             raise DataFault(f"the b-values are not numbers ({error})") from error
         found = diffusion.fit_adc(series.data, bvals)
-        self.save_image("adc", found.adc, series)
-        self.save_image("trace", found.trace, series)
-        self.save_image("reference", found.b0, series)
+        for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
+            self.save_image(name, data, series, Source="fitted to the diffusion-weighted series")
 
-
-class ConvertADCInputSpec(StepInputSpec):
-    """Inputs of `ConvertADC`."""
-
-    adc = File(exists=True, mandatory=True, desc="the scanner's ADC map")
-    trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
-    units = traits.Str(desc="unit of the ADC map, from its sidecar")
-    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
-
-
-class ConvertADC(Step):
-    """Bring a scanner's ADC map to mm²/s; without a trace image, compute exp(−b·ADC) in its place."""
-
-    input_spec = ConvertADCInputSpec
-    output_spec = DiffusionOutputSpec
-
-    def _compute(self) -> None:
+    def _convert(self) -> None:
         scanner = images.load(self.inputs.adc)
-        units = self.inputs.units if isdefined(self.inputs.units) else None
-        adc, factor, how = diffusion.convert_adc(scanner.data, units)
+        adc, factor, how = diffusion.convert_adc(scanner.data, self.inputs.units or None)
+        trace, source = np.exp(-self.inputs.b_value * adc), "computed as exp(-b ADC)"
         if isdefined(self.inputs.trace):
-            trace_image = images.load(self.inputs.trace)
-            if not images.is_same_grid(trace_image, scanner):
+            stored = images.load(self.inputs.trace)
+            if not images.is_same_grid(stored, scanner):
                 raise DataFault("the scanner's trace image and ADC map lie on different grids")
-            trace, source = trace_image.data, "scanner"
-        else:
-            trace, source = np.exp(-self.inputs.b_value * adc), "computed as exp(-b ADC)"
-        self.save_image("adc", adc, scanner, Factor=factor, FactorSource=how)
+            trace, source = stored.data, "scanner"
+        self.save_image("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
         self.save_image("trace", trace, scanner, Source=source)
         self.save_image("reference", trace, scanner, Source=source)
 
