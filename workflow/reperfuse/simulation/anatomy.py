@@ -27,7 +27,18 @@ _MCA = (
     (((-35, 4, -13), (-39, -4, -6), (-41, -14, 4), (-44, -24, 14), (-50, -34, 24), (-52, -42, 32)), 1.2),
 )
 _OTHER_ARTERIES = (
-    (((-5, 8, -18), (-4, 18, -16), (-2.5, 28, -10), (-2.5, 38, 2), (-2.5, 36, 16), (-2.5, 20, 28), (-2.5, 0, 36)), 1.2),
+    (
+        (
+            (-5, 8, -18),
+            (-4, 18, -16),
+            (-2.5, 28, -10),
+            (-2.5, 38, 2),
+            (-2.5, 36, 16),
+            (-2.5, 20, 28),
+            (-2.5, 0, 36),
+        ),
+        1.2,
+    ),
     (((0, -22, -50), (0, -18, -38), (0, -16, -26)), 1.8),
     (((0, -16, -26), (-8, -18, -18), (-18, -26, -14), (-22, -40, -8), (-18, -60, -2), (-12, -78, 2)), 1.3),
     (((-8, 0, -60), (-14, 4, -40), (-16, 2, -28), (-5, 8, -18)), 2.2),
@@ -253,7 +264,10 @@ def brain_points(spacing_mm: float = 2.0) -> tuple[FloatArray, float]:
         Volume that one point stands for.
     """
     half = spacing_mm / 2
-    axes = [np.arange(lo + half, hi, spacing_mm, dtype=np.float32) for lo, hi in ((-80, 80), (-114, 82), (-78, 92))]
+    axes = [
+        np.arange(lo + half, hi, spacing_mm, dtype=np.float32)
+        for lo, hi in ((-80, 80), (-114, 82), (-78, 92))
+    ]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     return points, spacing_mm**3 / 1000
 
@@ -331,7 +345,11 @@ def _relative_radius(region: Region, points: FloatArray) -> FloatArray:
     sign = -1.0 if region.side == "left" else 1.0
     side = points[:, 0] * np.float32(sign)
     centre, axes = np.array(region.centre_mm, np.float32), np.array(region.proportions, np.float32)
-    dx, dy, dz = (side - centre[0]) / axes[0], (points[:, 1] - centre[1]) / axes[1], (points[:, 2] - centre[2]) / axes[2]
+    dx, dy, dz = (
+        (side - centre[0]) / axes[0],
+        (points[:, 1] - centre[1]) / axes[1],
+        (points[:, 2] - centre[2]) / axes[2],
+    )
     radius = np.sqrt(dx**2 + dy**2 + dz**2)
     lumps = 1 + 0.06 * np.sin(side / 6 + 1) * np.cos(points[:, 1] / 7) + 0.05 * np.sin(points[:, 2] / 6 + 2)
     return np.where(side > 0, radius * lumps, np.inf).astype(np.float32)

@@ -26,6 +26,7 @@ _T2STAR = {"grey": 0.055, "white": 0.048, "csf": 0.40, "scalp": 0.035, "blood": 
 _T2 = {"grey": 0.092, "white": 0.074, "csf": 1.2, "scalp": 0.06, "blood": 0.06}
 _ADC = {"grey": 0.80e-3, "white": 0.72e-3, "csf": 3.0e-3, "scalp": 1.2e-3, "blood": 1.6e-3}
 
+
 @dataclass(frozen=True)
 class Grid:
     """Voxel grid: shape (x, y, z) and affine (4×4, voxel → world mm)."""
@@ -123,7 +124,10 @@ def sample_points(grid: Grid, pose: ArrayLike, head: Head, oversample: Sequence[
         Points of the finer grid in C order, template mm.
     """
     parts = np.asarray(oversample)
-    axes = [((np.arange(n * k) + 0.5) / k - 0.5).astype(np.float32) for n, k in zip(grid.shape, parts, strict=True)]
+    axes = [
+        ((np.arange(n * k) + 0.5) / k - 0.5).astype(np.float32)
+        for n, k in zip(grid.shape, parts, strict=True)
+    ]
     to_head = np.linalg.inv(np.asarray(pose, dtype=float)) @ grid.affine
     points = to_head[:3, 3].astype(np.float32) + sum(
         axes[i].reshape([-1 if j == i else 1 for j in range(3)] + [1]) * to_head[:3, i].astype(np.float32)
@@ -165,9 +169,14 @@ def moving_oversampling(grid: Grid) -> tuple[int, int, int]:
     return x, y, z
 
 
-
 def acquire_dsc(
-    head: Head, flow: Flow, grid: Grid, pose: FloatArray, protocol: DscProtocol, motion: FloatArray, seed: ArrayLike
+    head: Head,
+    flow: Flow,
+    grid: Grid,
+    pose: FloatArray,
+    protocol: DscProtocol,
+    motion: FloatArray,
+    seed: ArrayLike,
 ) -> DscSeries:
     """Record a gradient-echo EPI series during the passage of the bolus.
 
@@ -401,7 +410,9 @@ def coil_bias(world: FloatArray, grid: Grid, strength: float) -> FloatArray:
         Multiplies the signal.
     """
     off = (world - grid.centre.astype(np.float32)) / np.float32(90.0)
-    field_ = 1 + strength * ((off**2).sum(axis=1) - 0.5) + strength * off @ np.array([0.3, -0.4, 0.2], np.float32)
+    field_ = (
+        1 + strength * ((off**2).sum(axis=1) - 0.5) + strength * off @ np.array([0.3, -0.4, 0.2], np.float32)
+    )
     return np.clip(field_, 0.3, 3.0).astype(np.float32)
 
 
@@ -417,7 +428,9 @@ class _DscScene:
         self.where = np.flatnonzero(shares.grey + shares.white + shares.csf + shares.scalp + blood > 0)
         times = np.arange(protocol.frames) * protocol.tr_s
         self.parts = [("csf", shares.csf[self.where], np.zeros_like(times))]
-        leak = 0.02 * hemodynamics.disperse(hemodynamics.arterial_curve(times, flow.bolus), protocol.tr_s, 12.0)
+        leak = 0.02 * hemodynamics.disperse(
+            hemodynamics.arterial_curve(times, flow.bolus), protocol.tr_s, 12.0
+        )
         self.parts.append(("scalp", shares.scalp[self.where], leak))
         for share, curve in flow.vessel_curves(times, shares):
             self.parts.append(("blood", share[self.where], curve))
