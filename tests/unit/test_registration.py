@@ -40,17 +40,16 @@ def test_itk_file_keeps_the_matrix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flip", [np.eye(4), np.diag([-1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])])
 def test_ants_reads_the_same_transform(tmp_path: Path, head: Image, flip: NDArray[np.float64]) -> None:
     """ANTs is the judge: file and resampling mean what ANTs understands by them."""
-    import ants
-
+    ants = registration._import_ants()
     moving = Image(head.data, flip @ head.affine)
     matrix = flip @ pose((8, -5, 12), (6, -4, 3)) @ np.linalg.inv(flip)
     fixed = Image(np.zeros((50, 40, 30), np.float32), flip @ pose((3, 2, 1), (-60, -65, -50)) @ np.diag([2.5, 3, 4, 1]))
     registration.write_itk(tmp_path / "x.txt", matrix)
     judge = ants.apply_transforms(
-        registration._to_ants(fixed), registration._to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=np.nan
+        registration._to_ants(fixed), registration._to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=-99
     ).numpy()
     ours = registration.resample(moving, fixed, matrix)
-    both = np.isfinite(judge) & np.isfinite(ours)
+    both = (judge != -99) & np.isfinite(ours)
     assert both.mean() > 0.3
     np.testing.assert_allclose(ours[both], judge[both], atol=2e-4)
 
@@ -74,8 +73,10 @@ def test_a_mask_keeps_its_volume_on_another_grid() -> None:
     grid = np.indices((60, 60, 60)) - 30
     fine.data[(grid**2).sum(axis=0) < 10**2] = 1
     coarse = Image(np.zeros((24, 24, 12)), np.diag([2.5, 2.5, 5.0, 1.0]))
-    ratio = registration.resample_mask(fine, coarse).sum() * 2.5 * 2.5 * 5 / fine.data.sum()
-    assert ratio == pytest.approx(1, abs=0.05)
+    shifts = [pose((0, 0, 0), tuple(shift)) for shift in np.random.default_rng(1).uniform(-3, 3, (40, 3))]
+    volumes = [registration.resample_mask(fine, coarse, shift).sum() * 2.5 * 2.5 * 5 for shift in shifts]
+    # a single position is off by how the slices happen to fall; their mean is not
+    assert np.mean(volumes) == pytest.approx(fine.data.sum(), rel=0.02)
 
 
 def test_outside_the_field_of_view_nothing_is_known(head: Image) -> None:

@@ -48,7 +48,7 @@ def register_rigid(fixed: Image, moving: Image, fixed_mask: NDArray[np.bool_], *
     fixed_mask : ndarray of bool, (x, y, z)
         Where in the fixed image the measure is taken.
     seed : int
-        Seed of the sampling; the same seed gives the same bits.
+        Seed of the sampling; on one thread the same seed gives the same bits.
 
     Returns
     -------
@@ -64,8 +64,7 @@ def register_rigid(fixed: Image, moving: Image, fixed_mask: NDArray[np.bool_], *
     Avants et al. 2011, doi:10.1016/j.neuroimage.2010.09.025
     """
     os.environ["ANTS_RANDOM_SEED"] = str(seed)
-    import ants
-
+    ants = _import_ants()
     target, source = _to_ants(fixed), _to_ants(moving)
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -156,12 +155,18 @@ def read_itk(path: str | Path) -> NDArray[np.float64]:
     return _FLIP @ lps @ _FLIP
 
 
-def _to_ants(image: Image) -> Any:
+def _import_ants() -> Any:
+    # ITK reads this once; sums over threads are added in no fixed order, so one thread by default
+    os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
     import ants
 
+    return ants
+
+
+def _to_ants(image: Image) -> Any:
     lps = _FLIP @ image.affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     direction = lps[:3, :3] / spacing
-    return ants.from_numpy(
+    return _import_ants().from_numpy(
         np.nan_to_num(image.data).astype(np.float32), list(lps[:3, 3]), list(spacing), direction
     )
