@@ -171,7 +171,7 @@ def core_mask(
     low = _smooth(adc, tissue, smoothing_mm, voxel) < adc_threshold
     ratio = _asymmetry(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
     core = tissue & low & (ratio > relative_intensity)
-    return _remove_small(_opened(core, opening_mm, voxel), min_volume_ml, voxel)
+    return remove_small(_opened(core, opening_mm, voxel), min_volume_ml, voxel)
 
 
 def followup_lesion(
@@ -226,7 +226,7 @@ def followup_lesion(
     bright = _opened(tissue & (ratio > relative_intensity), opening_mm, voxel)
     labels, _ = ndimage.label(bright, _NEIGHBOURS)
     peaks = np.unique(labels[bright & (ratio > peak_intensity)])
-    return _remove_small(np.isin(labels, peaks[peaks > 0]), min_volume_ml, voxel)
+    return remove_small(np.isin(labels, peaks[peaks > 0]), min_volume_ml, voxel)
 
 
 def hypoperfusion_mask(
@@ -275,7 +275,7 @@ def hypoperfusion_mask(
     late = tissue & (_smooth(tmax, tissue, smoothing_mm, voxel) > threshold_s)
     if half is not None:
         late &= half
-    return _remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
+    return remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
 
 
 def normal_tissue(
@@ -395,7 +395,7 @@ def _fill(mask: Mask, voxel: Array) -> Mask:
     return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in filled]), 0, across)
 
 
-def _remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
+def remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
     """Keep the pieces (26 neighbours) of at least a volume."""
     labels, _ = ndimage.label(mask, _NEIGHBOURS)
     volumes_ml = np.bincount(labels.ravel()) * float(voxel.prod()) / 1000
