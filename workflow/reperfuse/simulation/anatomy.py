@@ -368,6 +368,6 @@ def _surface_radius(region: Region) -> float:
 
 @lru_cache(maxsize=1)
 def _tissue_points() -> tuple[Array, float]:
-    points, volume = brain_points(1.5)
+    points, volume = brain_points(2.0)
     fractions = tissues(points)
     return points[fractions.grey + fractions.white >= 0.5], volume

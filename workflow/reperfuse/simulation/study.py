@@ -144,7 +144,7 @@ def _write_truth(root: Path, known: "truth.SessionTruth") -> None:
 
 def _write_image(path: Path, image: Array, grid: Grid, seconds: float | None, dtype: type) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.rint(image).astype(dtype) if np.issubdtype(dtype, np.integer) else image.astype(dtype)
+    values: Array = np.rint(image).astype(dtype) if np.issubdtype(dtype, np.integer) else image.astype(dtype)
     nifti = nib.Nifti1Image(values, grid.affine)
     nifti.header.set_xyzt_units("mm", "sec")
     if seconds is not None:

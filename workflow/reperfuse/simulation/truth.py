@@ -208,7 +208,7 @@ def is_inside(template_points: Array, region: Region | None) -> NDArray[np.bool_
 
 
 def volume_ml(head: Head, region: Region | None) -> float:
-    """Volume of a region in a head, counted on a 1.5 mm grid.
+    """Volume of a region in a head, counted on a 2 mm grid.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def volume_ml(head: Head, region: Region | None) -> float:
     float
         mL.
     """
-    points, volume = anatomy.brain_points(1.5)
+    points, volume = anatomy.brain_points(2.0)
     return float(is_inside(head.to_template(points), region).sum() * volume)
 
 
@@ -309,6 +309,6 @@ def _no_reflow(patient: Patient, by_role: dict[object, Row]) -> Row:
 
 def _inside(patient: Patient, *regions: Region | None) -> tuple[list[NDArray[np.bool_]], float]:
     """Whether points of the head before it swells lie in each region, and the volume (mL) of a point."""
-    points, volume = anatomy.brain_points(1.5)
+    points, volume = anatomy.brain_points(2.0)
     where = patient.head("baseline").to_template(points)
     return [is_inside(where, region) for region in regions], volume
