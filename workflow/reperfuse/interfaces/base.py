@@ -26,6 +26,16 @@ def document(desc: str) -> File:
     return File(desc=desc, ending=".json")
 
 
+def picture(desc: str) -> File:
+    """Return an output trait for a PNG figure."""
+    return File(desc=desc, ending=".png")
+
+
+def page(desc: str) -> File:
+    """Return an output trait for an HTML page."""
+    return File(desc=desc, ending=".html")
+
+
 def transform_file(desc: str) -> File:
     """Return an output trait for an ITK transform."""
     return File(desc=desc, ending=".txt")
@@ -168,6 +178,8 @@ __all__ = [
     "format_cell",
     "image",
     "isdefined",
+    "page",
+    "picture",
     "read_columns",
     "table",
     "transform_file",
