@@ -85,7 +85,12 @@ class Step(SimpleInterface):
         return files
 
     def _inherited_reasons(self) -> list[str]:
-        found = [reason for paths in self._input_files().values() for path in paths for reason in images.reasons(path)]
+        found = [
+            reason
+            for paths in self._input_files().values()
+            for path in paths
+            for reason in images.reasons(path)
+        ]
         return list(dict.fromkeys(found))
 
     def _parameters(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Steps of the report stage: finished files become figures and pages."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,9 @@ class Plot(Step):
 
         path = self._path("figure")
         figures.save(figure, path)
-        images.write_json(images.sidecar_path(path), self._sidecar("figure", {"Description": self._title} | extra))
+        images.write_json(
+            images.sidecar_path(path), self._sidecar("figure", {"Description": self._title} | extra)
+        )
 
     @property
     def _title(self) -> str:
@@ -217,7 +218,9 @@ class ReportPatientInputSpec(StepInputSpec):
     """Inputs of `ReportPatient`."""
 
     patient = File(exists=True, mandatory=True, desc="measures of the patient")
-    sessions = InputMultiObject(File(exists=True), desc="measures of each session, in the order they are shown")
+    sessions = InputMultiObject(
+        File(exists=True), desc="measures of each session, in the order they are shown"
+    )
     figures = InputMultiObject(File(exists=True), desc="figures of the sessions")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
     criteria = traits.Dict(desc="title of each criterion in the tables")

@@ -1,6 +1,5 @@
 """The figures of a session: arrays in, a Matplotlib figure out; layout is all that is decided here."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -59,7 +58,13 @@ def house_style() -> AbstractContextManager[Any]:
 
 
 def plot_diffusion(
-    title: str, trace: Volume, adc: Volume, affine: Volume, brain: Volume, masks: Masks, notes: Sequence[str] = ()
+    title: str,
+    trace: Volume,
+    adc: Volume,
+    affine: Volume,
+    brain: Volume,
+    masks: Masks,
+    notes: Sequence[str] = (),
 ) -> "Figure":
     """Draw trace and ADC (mm²/s) with the outlines of ``masks``: core, lesion; each (x, y, z)."""
     outlines = _named(masks, core=("Core", CORE), lesion=("Follow-up lesion", LESION))
@@ -171,8 +176,14 @@ def plot_quality(
     plots = figure.add_gridspec(3, 2, left=0.055, right=0.64, top=top, bottom=bottom, hspace=0.4, wspace=0.22)
     _draw_motion([figure.add_subplot(plots[row, 0]) for row in range(3)], motion)
     _draw_curves(figure.add_subplot(plots[:, 1]), curves)
-    _draw_places(figure.add_gridspec(2, 2, left=0.67, right=0.99, top=top, bottom=bottom, hspace=0.12, wspace=0.03),
-                 reference, affine, brain, voxels)
+    _draw_places(
+        figure,
+        figure.add_gridspec(2, 2, left=0.67, right=0.99, top=top, bottom=bottom, hspace=0.12, wspace=0.03),
+        reference,
+        affine,
+        brain,
+        voxels,
+    )
     for number, line in enumerate(lines):
         y = (0.22 * (len(lines) - number) - 0.08) / height
         figure.text(0.012, y, line, color="#8a4b00", fontsize=8.5, va="center", parse_math=False)
@@ -204,10 +215,13 @@ def save(figure: "Figure", path: str | Path) -> None:
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     # a rare colour (an outline) matters as much as a common one, so a colour counts by its root
-    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-    sample = np.repeat(colours, np.ceil(np.sqrt(counts)).astype(int), axis=0)
-    palette = Image.fromarray(sample[None]).quantize(256, method=Image.Quantize.MEDIANCUT)
-    Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+    codes, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
+    codes = np.repeat(codes, np.ceil(np.sqrt(counts)).astype(int))
+    sample = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
+    palette = Image.fromarray(sample[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
+    Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(
+        path, "PNG", optimize=True
+    )
 
 
 def _named(masks: Masks, **wanted: tuple[str, str]) -> list[Region]:
@@ -252,7 +266,9 @@ def _draw_motion(panels: Sequence["Axes"], motion: Mapping[str, Volume]) -> None
     for kind, axes, scale in (("trans", panels[0], 1.0), ("rot", panels[1], 180 / np.pi)):
         for letter, colour in zip("xyz", _AXES_COLOURS, strict=True):
             axes.plot(motion[f"{kind}_{letter}"] * scale, color=colour, linewidth=1.2, label=letter)
-    panels[0].legend(ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0)
+    panels[0].legend(
+        ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0
+    )
     displacement = motion["framewise_displacement"]
     panels[2].plot(displacement, color=_INK, linewidth=1.2)
     outliers = np.flatnonzero(motion["outlier"] > 0)
@@ -275,7 +291,12 @@ def _draw_curves(axes: "Axes", curves: Mapping[str, Volume]) -> None:
 
 
 def _draw_places(
-    grid: "GridSpec", reference: Volume, affine: Volume, brain: Volume, voxels: Mapping[str, Volume]
+    figure: "Figure",
+    grid: "GridSpec",
+    reference: Volume,
+    affine: Volume,
+    brain: Volume,
+    voxels: Mapping[str, Volume],
 ) -> None:
     """Mark the voxels of the curves on the slices that hold most of them, arteries first."""
     stack, turned = radiological(reference, affine)
@@ -284,13 +305,17 @@ def _draw_places(
     marks = {name: _in_stack(indices, reference.shape, affine) for name, indices in voxels.items()}
     places = _busiest(marks)
     window = (0.0, float(np.nanpercentile(stack, 99.5)))
-    spots = [grid[0, :], grid[1, :]][: len(places)] if len(places) < 3 else [grid[number] for number in range(4)]
+    spots = (
+        [grid[0, :], grid[1, :]][: len(places)] if len(places) < 3 else [grid[number] for number in range(4)]
+    )
     for spot, k in zip(spots, places, strict=False):
-        axes = grid.figure.add_subplot(spot)
+        axes = figure.add_subplot(spot)
         axes.imshow(stack[k], "gray", vmin=window[0], vmax=window[1], aspect=pixel_mm[0] / pixel_mm[1])
         for name, colour, marker in (("artery", _ARTERY, "s"), ("vein", _VEIN, "o")):
             here = marks[name][marks[name][:, 0] == k]
-            axes.scatter(here[:, 2], here[:, 1], s=26, marker=marker, color=colour, edgecolor="white", linewidth=0.8)
+            axes.scatter(
+                here[:, 2], here[:, 1], s=26, marker=marker, color=colour, edgecolor="white", linewidth=0.8
+            )
         axes.set_xlim(columns.start - 0.5, min(columns.stop, stack.shape[2]) - 0.5)
         axes.set_ylim(min(rows.stop, stack.shape[1]) - 0.5, rows.start - 0.5)
         middle = turned[2] @ [k, (stack.shape[1] - 1) / 2, (stack.shape[2] - 1) / 2, 1]

@@ -1,8 +1,8 @@
-"""Pages from finished files: measures and figures in, HTML that needs no other file out; nothing is computed."""
+"""Pages from finished files: measures and figures in, self-contained HTML out; nothing is computed."""
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,11 @@ from typing import Any
 from reperfuse import images
 
 ROLES = ("baseline", "post", "followup")
-_ROLE_TITLES = {"baseline": "Before treatment", "post": "Within hours after treatment", "followup": "Follow-up"}
+_ROLE_TITLES = {
+    "baseline": "Before treatment",
+    "post": "Within hours after treatment",
+    "followup": "Follow-up",
+}
 _NO_VALUE = (None, "", "n/a")
 _DECIMALS = {"mL": 1, "s": 1, "mm": 2, "1": 2}
 _SHARES = {
@@ -23,8 +27,8 @@ _SHARES = {
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
 #: What a figure shows, for its caption and for readers who cannot see it.
 _CAPTIONS = {
-    "diffusion": "Trace-weighted image and ADC; the core is outlined, in the follow-up session the lesion too.",
-    "perfusion": "Penumbra and core over the anatomy; Tmax with the deficit (above 6 s) and the core outlined; "
+    "diffusion": "Trace-weighted image and ADC; the core is outlined, at follow-up the lesion too.",
+    "perfusion": "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; "
     "MTT, relative CBF and relative CBV.",
     "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
     "(squares: artery, circles: vein).",
@@ -32,7 +36,7 @@ _CAPTIONS = {
     "voxels with impaired microvascular reperfusion (IMR).",
 }
 _PERFUSION, _DIFFUSION = ("perfusion", "dsc"), ("diffusion", "dwi", "adc", "core")
-#: Entries of a session's failures that leave a column without a value; a criterion's are those of mismatch_ml.
+#: Entries of a session's failures that leave a column without a value; a criterion's are the ratio's.
 _SESSION_NEEDS = {
     "core_ml": _DIFFUSION,
     **{f"tmax{s}_ml": (f"tmax{s}", *_PERFUSION) for s in (4, 6, 8, 10)},
@@ -70,7 +74,8 @@ _MADE_OF = {
     "tmax6_post_ml": (("post", "tmax6_ml"),),
     "persistent_tmax6_ml": (("post", "tmax6_ml"),),
     **dict.fromkeys(
-        ("reperfusion_fraction", "reperfused_50", "reperfused_90"), (("baseline", "tmax6_ml"), ("post", "tmax6_ml"))
+        ("reperfusion_fraction", "reperfused_50", "reperfused_90"),
+        (("baseline", "tmax6_ml"), ("post", "tmax6_ml")),
     ),
 }
 #: Quotients that have no value although everything was computed.
@@ -100,6 +105,26 @@ class Value:
     def is_missing(self) -> bool:
         """Whether there is no value."""
         return self.text == "n/a"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The values of a table, and the columns without one by the reason for it."""
+
+    known: list[Value]
+    missing: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, values: Iterable[Value]) -> "Numbers":
+        """Sort values into those there are and those that are missing."""
+        known: list[Value] = []
+        missing: dict[str, list[str]] = {}
+        for value in values:
+            if value.is_missing:
+                missing.setdefault(value.why or "the reason is not recorded", []).append(value.column)
+            else:
+                known.append(value)
+        return cls(known, missing)
 
 
 @dataclass(frozen=True)
@@ -179,16 +204,24 @@ def render_patient(
     visits = sorted((images.read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
     values = {
-        column: show(column, subject.get("Row", {}).get(column), entry, _why_patient(column, subject, by_role))
+        column: show(
+            column, subject.get("Row", {}).get(column), entry, _why_patient(column, subject, by_role)
+        )
         for column, entry in dictionaries["patients"].items()
         if column not in _NOT_IN_TABLE
+    }
+    first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
+    baseline = {
+        column: show(column, first.get("Row", {}).get(column), entry, _why_session(column, first))
+        for column, entry in dictionaries["sessions"].items()
     }
     chapters = [_chapter(visit, figures, dictionaries["sessions"]) for visit in visits]
     return _render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
-        cards=_cards(values, subject.get("Row", {}), by_role.get("baseline", {}), dictionaries["sessions"], criteria),
-        values=_without_blank_text(values.values()),
+        cards=_cards(values, baseline),
+        profiles={title: baseline[name] for name, title in criteria.items()},
+        numbers=Numbers.of(value for value in values.values() if value.column != "imr_exclusion"),
         failures=_by_reason(subject.get("Failures", [])),
         broken=subject.get("Reasons", []),
         chapters=chapters,
@@ -205,7 +238,10 @@ def render_study(
         for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
     }
     shown = {
-        name: [[show(column, row.get(column), dictionaries[name].get(column, {})) for column in row] for row in rows]
+        name: [
+            [show(column, row.get(column), dictionaries[name].get(column, {})) for column in row]
+            for row in rows
+        ]
         for name, rows in tables.items()
     }
     return _render(
@@ -237,14 +273,16 @@ def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _why_session(column: str, visit: Mapping[str, Any]) -> str:
-    needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ml"])
+    needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ratio"])
     found = [reason for what, reason in visit.get("Failures", []) if what in needs] + visit.get("Reasons", [])
     return "; ".join(dict.fromkeys(found)) or _UNDEFINED.get(column, "")
 
 
 def _why_patient(column: str, subject: Mapping[str, Any], by_role: Mapping[str, Any]) -> str:
     needs = _PATIENT_NEEDS.get(column, ())
-    found = [reason for what, reason in subject.get("Failures", []) if what in needs] + subject.get("Reasons", [])
+    found = [reason for what, reason in subject.get("Failures", []) if what in needs] + subject.get(
+        "Reasons", []
+    )
     for role, source in _MADE_OF.get(column, ()):
         visit = by_role.get(role)
         if visit is None:
@@ -260,10 +298,6 @@ def _by_reason(failures: Sequence[Sequence[str]]) -> dict[str, list[str]]:
     for what, reason in failures:
         gathered.setdefault(reason, []).append(what)
     return gathered
-
-
-def _without_blank_text(values: Any) -> list[Value]:
-    return [value for value in values if not (value.is_missing and value.column == "imr_exclusion")]
 
 
 def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dictionary) -> dict[str, Any]:
@@ -282,11 +316,11 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         "failures": _by_reason(failures),
         "broken": visit.get("Reasons", []),
         "figures": [_picture(path, label) for path in figures if f"_{label}_" in path.name],
-        "values": [
+        "numbers": Numbers.of(
             show(column, row.get(column), entry, _why_session(column, visit))
             for column, entry in dictionary.items()
             if column not in _NOT_IN_TABLE
-        ],
+        ),
     }
 
 
@@ -299,54 +333,49 @@ def _picture(path: Path, label: str) -> Picture:
     return Picture(source, alt, "" if reasons else caption)
 
 
-def _cards(
-    values: Mapping[str, Value],
-    row: Mapping[str, Any],
-    baseline: Mapping[str, Any],
-    dictionary: Dictionary,
-    criteria: Mapping[str, str],
-) -> list[Card]:
+def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[Card]:
     """Choose the headline numbers."""
-    visit = {
-        column: show(column, baseline.get("Row", {}).get(column), entry, _why_baseline(column, baseline))
-        for column, entry in dictionary.items()
-    }
-    cards = [
-        Card("Core at baseline", values["core_baseline_ml"]),
-        Card("Tmax > 6 s at baseline", values["tmax6_baseline_ml"], (f"{_in_words(values['tmax6_post_ml'])} after treatment",)),
-        Card(
-            "Mismatch",
-            visit["mismatch_ml"],
-            (f"ratio {_in_words(visit['mismatch_ratio'])}", f"{_in_words(visit['mismatch_coreg_ml'])} voxel by voxel"),
-        ),
-    ]
-    cards += [Card(title, visit[name]) for name, title in criteria.items() if name in visit]
     source = values["lesion_source"]
     drawn = "" if source.is_missing else f", {source.text}"
-    cards += [
-        Card("Infarct growth", values["growth_ml"], (f"{_in_words(values['infarct_followup_ml'])} at follow-up{drawn}",)),
-        Card("Reperfusion", values["reperfusion_fraction"], (f"{_in_words(values['persistent_tmax6_ml'])} persist",)),
-        Card("Impaired reflow (IMR)", values["imr_ml"], _reflow_details(values, row)),
+    return [
+        Card("Core at baseline", values["core_baseline_ml"]),
+        Card("Tmax > 6 s at baseline", values["tmax6_baseline_ml"]),
+        Card(
+            "Mismatch at baseline",
+            baseline["mismatch_ml"],
+            (
+                f"ratio {_in_words(baseline['mismatch_ratio'])}",
+                f"{_in_words(baseline['mismatch_coreg_ml'])} voxel by voxel",
+            ),
+        ),
+        Card(
+            "Infarct growth",
+            values["growth_ml"],
+            (f"{_in_words(values['infarct_followup_ml'])} at follow-up{drawn}",),
+        ),
+        Card(
+            "Reperfusion",
+            values["reperfusion_fraction"],
+            (f"{_in_words(values['tmax6_post_ml'])} with Tmax > 6 s after treatment",),
+        ),
+        Card("Impaired reflow (IMR)", values["imr_ml"], _reflow_details(values)),
     ]
-    return cards
-
-
-def _why_baseline(column: str, baseline: Mapping[str, Any]) -> str:
-    return _why_session(column, baseline) if baseline else "there is no baseline session"
 
 
 def _in_words(value: Value) -> str:
     return f"{value.text} {value.unit}".strip()
 
 
-def _reflow_details(values: Mapping[str, Value], row: Mapping[str, Any]) -> tuple[str, ...]:
+def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
     exclusion = values["imr_exclusion"]
-    evaluable = str(row.get("imr_evaluable")) in ("True", "1")
-    judged = "evaluable" if evaluable else f"not evaluable: {exclusion.text}"
+    judged = "evaluable" if exclusion.is_missing else f"not evaluable: {exclusion.text}"
     if values["imr_ml"].is_missing:
         return (judged,) if exclusion.text != values["imr_ml"].why else ("not evaluable",)
     significant = {"yes": "significant", "no": "not significant"}.get(values["imr_significant"].text, "")
-    return (f"noise alone gives {_in_words(values['imr_null_ml'])}", ", ".join(filter(None, (significant, judged))))
+    return (
+        f"noise alone gives {_in_words(values['imr_null_ml'])}",
+        ", ".join(filter(None, (significant, judged))),
+    )
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
@@ -356,7 +385,9 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 
 def _counts(
-    patients: Sequence[Mapping[str, str]], sessions: Sequence[Mapping[str, str]], failures: Sequence[Mapping[str, str]]
+    patients: Sequence[Mapping[str, str]],
+    sessions: Sequence[Mapping[str, str]],
+    failures: Sequence[Mapping[str, str]],
 ) -> list[tuple[str, str, str]]:
     def of(rows: Sequence[Mapping[str, str]], column: str, known: str = "01") -> str:
         judged = [row for row in rows if row.get(column, "n/a") in tuple(known)]
@@ -367,7 +398,11 @@ def _counts(
     return [
         ("Patients", str(len(patients)), ""),
         ("Sessions", str(len(sessions)), "{} ok, {} with a warning, {} failed".format(*states)),
-        ("Reperfused by more than half", of(patients, "reperfused_50"), "of the patients with a deficit before and a scan after"),
+        (
+            "Reperfused by more than half",
+            of(patients, "reperfused_50"),
+            "of the patients with a deficit before and a scan after",
+        ),
         ("Significant IMR", of(evaluable, "imr_significant"), "of the patients in whom it can be judged"),
         ("Not computed", str(len(failures)), "listed below, each with its reason"),
     ]
