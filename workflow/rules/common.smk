@@ -94,6 +94,11 @@ def subject_file(ending):
 SESSION_MEASURES = session_file("", "measures.json").replace("//", "/")
 
 
+def session_figure(what):
+    """Return the pattern of a session's figure."""
+    return f"{OUTPUT_DIR}/figures/sub-{{subject}}_ses-{{session}}_desc-{what}_figure.png"
+
+
 def session_log(rule):
     """Return the pattern of the log of a rule that runs once a session."""
     return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}_ses-{{session}}.log"
@@ -105,9 +110,10 @@ def subject_log(rule):
 
 
 def fingerprint(*modules):
-    """Hash the source of science modules, so that a rule reruns when its equations change."""
+    """Hash the source of modules and templates, so that a rule reruns when its equations change."""
     package = BASE / "workflow" / "reperfuse"
-    source = b"".join((package / f"{name}.py").read_bytes() for name in sorted(modules))
+    names = (name if Path(name).suffix else f"{name}.py" for name in sorted(modules))
+    source = b"".join((package / name).read_bytes() for name in names)
     return hashlib.sha256(source).hexdigest()[:12]
 
 
@@ -269,6 +275,41 @@ def measures(role):
         return SESSION_MEASURES.format(subject=wildcards.subject, session=session) if session else []
 
     return find
+
+
+def own_lesion(wildcards):
+    """Return the follow-up lesion if this is the follow-up session."""
+    subject, session = wildcards.subject, wildcards.session
+    if session != MANIFEST.session_of(subject, "followup"):
+        return []
+    return session_file("dwi", "desc-lesion_mask.nii.gz").format(subject=subject, session=session)
+
+
+def patient_measures(wildcards):
+    """List the measures of a patient's sessions."""
+    subject = wildcards.subject
+    return [SESSION_MEASURES.format(subject=subject, session=session) for session in MANIFEST.sessions[subject]]
+
+
+def patient_figures(wildcards):
+    """List the figures that a patient's scans allow."""
+    subject = wildcards.subject
+    figures = []
+    for session in MANIFEST.sessions[subject]:
+        perfusion = MANIFEST.has(subject, session, "dsc")
+        reflow = session == MANIFEST.session_of(subject, "post") and lesion_anchor(subject)
+        possible = {
+            "diffusion": MANIFEST.has(subject, session, "dwi", "adc"),
+            "perfusion": perfusion,
+            "reflow": perfusion and reflow,
+            "quality": perfusion,
+        }
+        figures += [
+            session_figure(what).format(subject=subject, session=session)
+            for what, allowed in possible.items()
+            if allowed
+        ]
+    return figures
 
 
 def all_measures(wildcards):

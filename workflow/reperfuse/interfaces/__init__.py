@@ -20,7 +20,7 @@ _STAGES = {
     "mismatch": ("SegmentPenumbra", "MeasureSession"),
     "serial": ("SegmentLesion", "ProjectLesion", "QuantifyGrowth", "MapReflow", "MeasurePatient"),
     "group": ("TabulateStudy",),
-    "report": ("ReportPatient", "ReportStudy"),
+    "report": ("PlotDiffusion", "PlotPerfusion", "PlotQuality", "PlotReflow", "ReportPatient", "ReportStudy"),
 }
 _STAGE_OF = {name: stage for stage, names in _STAGES.items() for name in names}
 __all__ = sorted(_STAGE_OF)  # noqa: PLE0605

@@ -26,6 +26,16 @@ def document(desc: str) -> File:
     return File(desc=desc, ending=".json")
 
 
+def picture(desc: str) -> File:
+    """Return an output trait for a PNG figure."""
+    return File(desc=desc, ending=".png")
+
+
+def page(desc: str) -> File:
+    """Return an output trait for an HTML page."""
+    return File(desc=desc, ending=".html")
+
+
 def transform_file(desc: str) -> File:
     """Return an output trait for an ITK transform."""
     return File(desc=desc, ending=".txt")
@@ -75,7 +85,12 @@ class Step(SimpleInterface):
         return files
 
     def _inherited_reasons(self) -> list[str]:
-        found = [reason for paths in self._input_files().values() for path in paths for reason in images.reasons(path)]
+        found = [
+            reason
+            for paths in self._input_files().values()
+            for path in paths
+            for reason in images.reasons(path)
+        ]
         return list(dict.fromkeys(found))
 
     def _parameters(self) -> dict[str, Any]:
@@ -168,6 +183,8 @@ __all__ = [
     "format_cell",
     "image",
     "isdefined",
+    "page",
+    "picture",
     "read_columns",
     "table",
     "transform_file",
