@@ -78,8 +78,7 @@ def find_baseline(
     loss = -np.log(signal)
     smooth = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
     peak = int(smooth[1:].argmax()) + 1
-    before = smooth[: peak + 1]
-    level = np.median(before[before < 0.5 * (before.min() + before.max())])
+    level = np.median(smooth[: peak + 1])  # rest, between a few frames that are too bright and the bolus
     height = smooth[peak] - level
     rest = loss[:peak][np.abs(loss[:peak] - level) < 0.25 * height]
     noise = 1.4826 * np.median(np.abs(np.diff(rest))) / np.sqrt(2) if len(rest) > 2 else np.inf
