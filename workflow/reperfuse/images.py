@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from reperfuse.faults import DataFault
 
-#: Endings a sidecar replaces, longest first.
-_ENDINGS = (".nii.gz", ".nii", ".tsv", ".txt", ".json", ".png")
 #: Seconds in one unit of the header's fourth dimension.
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 
@@ -141,18 +139,10 @@ def save(
     write_json(sidecar_path(path), sidecar)
 
 
-def has_sidecar(path: str | Path) -> bool:
-    """Tell whether a file of this kind has a sidecar."""
-    return Path(path).name.endswith(_ENDINGS)
-
-
 def sidecar_path(path: str | Path) -> Path:
-    """Return the JSON file that belongs to a file."""
+    """Return the JSON file that belongs to a file; a JSON document is its own."""
     path = Path(path)
-    for ending in _ENDINGS:
-        if path.name.endswith(ending):
-            return path.with_name(path.name.removesuffix(ending) + ".json")
-    raise ValueError(f"{path}: no sidecar is defined for this kind of file")
+    return path.with_name(path.name.removesuffix(".gz")).with_suffix(".json")
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any]:

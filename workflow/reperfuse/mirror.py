@@ -102,6 +102,26 @@ def reflect(image: Array, affine: Array, mirror: Mirror, order: int = 1) -> Arra
     return sample_grid(image, np.linalg.inv(affine) @ mirror.matrix @ affine, image.shape, order)
 
 
+def half(shape: tuple[int, ...], affine: Array, mirror: Mirror) -> NDArray[np.bool_]:
+    """Tell which voxels lie on the side of the mirror plane that its normal points to.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the grid, (x, y, z).
+    affine : (4, 4) array
+        Voxel to world (RAS+, mm).
+    mirror : Mirror
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    along = mirror.normal @ affine[:3, :3]
+    distance = sum(step * index for step, index in zip(along, np.indices(shape, sparse=True), strict=True))
+    return np.asarray(distance + mirror.normal @ affine[:3, 3] > mirror.offset_mm)
+
+
 def reflection_matrix(normal: Array, offset_mm: float) -> Array:
     """4×4 world reflection at the plane normal · p = offset."""
     matrix = np.eye(4)

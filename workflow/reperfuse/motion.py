@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,8 +111,12 @@ class Motion:
     reference: Array
 
 
-def normalize_locally(image: Array, affine: Array, sigma_mm: float = 6.0) -> Array:
-    """Divide an image by its own local mean, so that a bolus or a coil's shading falls away.
+def normalize_locally(image: Array, affine: Array, sigma_mm: float = 6.0, smoothing_mm: float = 3.0) -> Array:
+    """Divide an image by its own local mean, then smooth it.
+
+    The division takes out a bolus and a coil's shading. The smoothing takes out detail finer than
+    a thick slice resolves: that detail is aliased, stays with the grid when the head moves, and
+    would pull an alignment towards no motion.
 
     Parameters
     ----------
@@ -120,17 +124,21 @@ def normalize_locally(image: Array, affine: Array, sigma_mm: float = 6.0) -> Arr
     affine : (4, 4) array
     sigma_mm : float
         Standard deviation of the Gaussian that defines "local".
+    smoothing_mm : float
+        Standard deviation of the Gaussian the quotient is smoothed with.
 
     Returns
     -------
     (x, y, z) float32 array
         About 1 in tissue, near 0 in air.
     """
+    size_mm = voxel_sizes(affine)
     filled = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
-    mean = ndimage.gaussian_filter(filled, sigma_mm / _voxel_sizes(affine), mode="nearest", truncate=2.5)
+    mean = ndimage.gaussian_filter(filled, sigma_mm / size_mm, mode="nearest", truncate=2.5)
     # A floor of a few per cent of the head's signal keeps noise in air from being blown up to 1.
     floor = 0.05 * float(np.percentile(mean[::2, ::2], 95))
-    return filled / (np.maximum(mean, 0.0) + max(floor, np.finfo(np.float32).tiny))
+    ratio = filled / (np.maximum(mean, 0.0) + max(floor, np.finfo(np.float32).tiny))
+    return ndimage.gaussian_filter(ratio, smoothing_mm / size_mm, mode="nearest", truncate=3.0)
 
 
 def prepare_target(
@@ -139,7 +147,7 @@ def prepare_target(
     mask: NDArray[np.bool_] | None = None,
     sigma_mm: float = 6.0,
     coarse_mm: float = 8.0,
-    max_points: int = 20_000,
+    max_points: int = 8_000,
     seed: int = 0,
 ) -> RigidTarget:
     """Precompute the reference of an alignment.
@@ -165,7 +173,7 @@ def prepare_target(
     DataFault
         If the image is empty or constant.
     """
-    if image.ndim != 3 or not _has_contrast(image):
+    if image.ndim != 3 or not has_contrast(image):
         raise DataFault("The reference image of the alignment is empty or constant.")
     head = find_head(image, affine) if mask is None else mask
     center = apply_matrix(affine, np.argwhere(head).mean(axis=0))
@@ -201,7 +209,7 @@ def align(target: RigidTarget, image: Array, affine: Array, start: Array | None 
     DataFault
         If the image is empty or constant, or has left the field of view.
     """
-    if not _has_contrast(image):
+    if not has_contrast(image):
         raise DataFault("The image to align is empty or constant.")
     matrix = np.eye(4) if start is None else np.array(start, dtype=float)
     normalized = normalize_locally(image, affine, target.sigma_mm)
@@ -217,7 +225,7 @@ def estimate_motion(
     baseline: slice,
     sigma_mm: float = 6.0,
     min_overlap: float = 0.5,
-    max_cost_ratio: float = 2.0,
+    max_excess_cost: float = 0.01,
 ) -> Motion:
     """Estimate the motion of a series relative to the mean pose of its pre-bolus frames.
 
@@ -231,8 +239,9 @@ def estimate_motion(
         Width of the local mean that frames are divided by.
     min_overlap : float
         A frame that shares less of the head with the reference is not aligned.
-    max_cost_ratio : float
-        A frame whose cost exceeds that of its neighbours (running median) by this factor is an outlier.
+    max_excess_cost : float
+        A frame is an outlier when its cost lies above the running median of its neighbours by more
+        than this and by more than that median.
 
     Returns
     -------
@@ -245,19 +254,17 @@ def estimate_motion(
     """
     if series.ndim != 4 or series.shape[3] < 2:
         raise DataFault("The perfusion series has a single frame: a time series is needed.")
-    usable = [
-        frame for frame in range(*baseline.indices(series.shape[3])) if _has_contrast(series[..., frame])
-    ]
+    frames = [np.ascontiguousarray(frame, dtype=np.float32) for frame in np.moveaxis(series, 3, 0)]
+    usable = [frame for frame in frames[baseline] if has_contrast(frame)]
     if not usable:
         raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
-    middle = usable[len(usable) // 2]
-    first = prepare_target(series[..., middle], affine, sigma_mm=sigma_mm)
-    poses, _ = _track(first, series[..., usable], affine, min_overlap)
-    to_mean = np.linalg.inv(_mean_pose(poses))
-    reference = np.nanmean(resample(series[..., usable], affine, poses @ to_mean), axis=3)
+    first = prepare_target(usable[len(usable) // 2], affine, sigma_mm=sigma_mm)
+    poses, _ = _track(first, usable, affine, min_overlap)
+    poses = poses @ np.linalg.inv(_mean_pose(poses))
+    reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
     target = prepare_target(reference, affine, sigma_mm=sigma_mm)
-    matrices, costs = _track(target, series, affine, min_overlap)
-    outlier = _is_outlier(costs, max_cost_ratio)
+    matrices, costs = _track(target, frames, affine, min_overlap)
+    outlier = _is_outlier(costs, max_excess_cost)
     translations, rotations = _parameters(matrices, target.center)
     return Motion(
         matrices,
@@ -286,13 +293,13 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> A
     (x, y, z, t) float32 array
         NaN where the frame has no voxel.
     """
-    output = np.full(series.shape, np.nan, dtype=np.float32)
+    shape = series.shape[:3]
+    output = np.full((series.shape[3], *shape), np.nan, dtype=np.float32)
     for frame, matrix in enumerate(matrices):
         if np.isfinite(matrix).all():
-            output[..., frame] = sample_grid(
-                series[..., frame], np.linalg.inv(affine) @ matrix @ affine, series.shape[:3], order
-            )
-    return output
+            image = np.ascontiguousarray(series[..., frame])
+            output[frame] = sample_grid(image, np.linalg.inv(affine) @ matrix @ affine, shape, order)
+    return np.moveaxis(output, 0, 3)
 
 
 def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: int) -> Array:
@@ -324,17 +331,22 @@ def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: 
     if not finite.all():
         holes = ndimage.affine_transform(~finite, linear, shift, shape, order=0, mode="nearest")
         output[holes] = np.nan
-    grid = np.ogrid[tuple(slice(n) for n in shape)]
+    grid = [axis.astype(np.float32) for axis in np.ogrid[tuple(slice(n) for n in shape)]]
+    row = linear.astype(np.float32)
     for axis, size in enumerate(image.shape):
-        position = sum(linear[axis, k] * grid[k] for k in range(3)) + shift[axis]
-        output[(position < -0.5) | (position > size - 0.5)] = np.nan
+        position = (
+            row[axis, 0] * grid[0]
+            + (row[axis, 1] * grid[1] + np.float32(shift[axis]))
+            + row[axis, 2] * grid[2]
+        )
+        output[(position < -0.501) | (position > size - 0.499)] = np.nan
     return output
 
 
 def find_head(image: Array, affine: Array, threshold: float = 0.15) -> NDArray[np.bool_]:
     """Tell the head and its edge from air: the smoothed image above a share of its 98th percentile."""
     smooth = ndimage.gaussian_filter(
-        np.nan_to_num(image).astype(np.float32, copy=False), 4.0 / _voxel_sizes(affine), mode="nearest"
+        np.nan_to_num(image).astype(np.float32, copy=False), 4.0 / voxel_sizes(affine), mode="nearest"
     )
     return smooth > threshold * np.percentile(smooth, 98)
 
@@ -344,19 +356,23 @@ def apply_matrix(matrix: Array, points: Array) -> Array:
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _voxel_sizes(affine: Array) -> Array:
+def voxel_sizes(affine: Array) -> Array:
+    """Voxel sizes (3,) in mm."""
     return np.linalg.norm(affine[:3, :3], axis=0)
 
 
-def _has_contrast(image: Array) -> bool:
-    """Whether an image holds more than one finite value."""
+def has_contrast(image: Array) -> bool:
+    """Tell an image that holds more than one finite value from an empty or constant one."""
+    low, high = float(image.min()), float(image.max())
+    if np.isfinite(low) and np.isfinite(high):
+        return low < high
     finite = image[np.isfinite(image)]
     return finite.size > 0.01 * image.size and bool(finite.min() < finite.max())
 
 
 def _reduce(image: Array, affine: Array, spacing_mm: float) -> tuple[Array, Array]:
     """Average blocks of voxels to about `spacing_mm`; the affine follows."""
-    factor = np.maximum(1, np.round(spacing_mm / _voxel_sizes(affine)).astype(int))
+    factor = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
     factor = np.minimum(factor, np.maximum(1, np.array(image.shape) // 4))
     if (factor == 1).all():
         return image, affine
@@ -378,6 +394,8 @@ def _prepare_level(
     seed: int,
 ) -> Level:
     voxels = np.argwhere(head)
+    margin = _edge_margin(image.shape, affine)
+    voxels = voxels[((voxels >= margin) & (voxels <= np.array(image.shape) - 1 - margin)).all(axis=1)]
     if len(voxels) > max_points:
         chosen = np.random.default_rng(seed).choice(len(voxels), max_points, replace=False)
         voxels = voxels[np.sort(chosen)]
@@ -392,22 +410,33 @@ def _prepare_level(
     return Level(spacing_mm, points, image[where].astype(float), jacobian)
 
 
+def _edge_margin(shape: Sequence[int], affine: Array, smoothing_mm: float = 3.0) -> Array:
+    """Voxels (3,) at each end of a grid whose smoothed values lean on what lies outside it."""
+    return np.minimum(smoothing_mm / voxel_sizes(affine), (np.array(shape) - 1) / 8) - 1e-3
+
+
 def _fit(
     level: Level, center: Array, moving: Array, affine: Array, matrix: Array
 ) -> tuple[Array, float, float, bool]:
     """Gauss–Newton at one level; returns the matrix, the cost, the overlap and whether it settled."""
     to_voxel = np.linalg.inv(affine)
     last = np.array(moving.shape) - 1
+    margin = _edge_margin(moving.shape, affine)
+    order = 1 if level.spacing_mm else 3
+    if order > 1:
+        moving = ndimage.spline_filter(moving, order, np.float32, mode="mirror")
     units = np.array([1, 1, 1, _LEVER_MM, _LEVER_MM, _LEVER_MM])
     tolerance = _STEP_TOLERANCE_MM * (10 if level.spacing_mm else 1)
     converged = False
     for _ in range(_MAX_ITERATIONS):
         voxels = apply_matrix(to_voxel @ matrix, level.points)
-        inside = ((voxels > -1e-3) & (voxels < last + 1e-3)).all(axis=1)
+        inside = ((voxels >= margin) & (voxels <= last - margin)).all(axis=1)
         overlap = float(inside.mean())
         if inside.sum() < 100:
             raise DataFault("The head has left the field of view.")
-        sampled = ndimage.map_coordinates(moving, voxels[inside].T, order=1, mode="nearest", output=float)
+        sampled = ndimage.map_coordinates(
+            moving, voxels[inside].T, output=float, order=order, mode="mirror", prefilter=False
+        )
         residual = sampled - level.values[inside]
         weight = _bisquare(residual)
         jacobian = level.jacobian[inside]
@@ -437,20 +466,26 @@ def rigid_matrix(translation_mm: Array, rotation_rad: Array, center: Array) -> A
     return matrix
 
 
-def _track(target: RigidTarget, series: Array, affine: Array, min_overlap: float) -> tuple[Array, Array]:
-    """Align every frame, each starting where the last was found; NaN where that fails."""
-    matrices = np.full((series.shape[3], 4, 4), np.nan)
-    costs = np.full(series.shape[3], np.nan)
+def _track(
+    target: RigidTarget, frames: Iterable[Array], affine: Array, min_overlap: float
+) -> tuple[Array, Array]:
+    """Align frames, each starting where the last was found, else at rest; NaN where both fail."""
+    matrices, costs = [], []
     start = np.eye(4)
-    for frame in range(series.shape[3]):
-        try:
-            found = align(target, series[..., frame], affine, start)
-        except DataFault:
-            continue
-        if found.converged and found.overlap >= min_overlap:
-            matrices[frame], costs[frame] = found.matrix, found.cost
-            start = found.matrix
-    return matrices, costs
+    for frame in frames:
+        found = None
+        for guess in (start, np.eye(4)):
+            try:
+                found = align(target, frame, affine, guess)
+            except DataFault:
+                continue
+            if found.converged and found.overlap >= min_overlap:
+                start = found.matrix
+                break
+            found = None
+        matrices.append(found.matrix if found else np.full((4, 4), np.nan))
+        costs.append(found.cost if found else np.nan)
+    return np.array(matrices), np.array(costs)
 
 
 def _mean_pose(matrices: Array) -> Array:
@@ -462,13 +497,24 @@ def _mean_pose(matrices: Array) -> Array:
     return mean
 
 
-def _is_outlier(costs: Array, max_ratio: float, window: int = 7) -> NDArray[np.bool_]:
-    """Tell frames without a cost, or with one far above the running median, from the rest."""
+def _mean_image(series: Array) -> Array:
+    """Mean of the frames that have a value; NaN where none has."""
+    known = np.isfinite(series)
+    count = known.sum(axis=3)
+    total = np.where(known, series, 0).sum(axis=3, dtype=np.float32)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _is_outlier(costs: Array, max_excess: float, window: int = 7) -> NDArray[np.bool_]:
+    """Tell frames without a cost, or with one far above the running median, from the rest.
+
+    The running median follows the bolus, which raises the cost of a dozen frames together.
+    """
     outlier = ~np.isfinite(costs)
     known = costs[~outlier]
     if known.size:
         typical = ndimage.median_filter(known, size=min(window, known.size), mode="nearest")
-        outlier[~outlier] = known > max_ratio * np.maximum(typical, 1e-6)
+        outlier[~outlier] = known > typical + np.maximum(max_excess, typical)
     return outlier
 
 

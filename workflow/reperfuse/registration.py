@@ -134,6 +134,12 @@ def resample_mask(image: Image, like: Image, matrix: NDArray[np.float64] | None 
     return resample(Image(image.mask.astype(np.float32), image.affine), like, matrix) > 0.5
 
 
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the overlap of two masks, 2|A∩B|/(|A|+|B|); NaN if both are empty."""
+    total = int(first.sum() + second.sum())
+    return 2 * int((first & second).sum()) / total if total else float("nan")
+
+
 def write_itk(path: str | Path, matrix: NDArray[np.float64]) -> None:
     """Write a matrix as an ITK transform file, which ANTs, Slicer and ITK-SNAP read."""
     lps = _FLIP @ matrix @ _FLIP

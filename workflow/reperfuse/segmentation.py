@@ -120,7 +120,8 @@ def core_mask(
     *,
     mirrored_trace: Array | None = None,
     adc_threshold: float = 620e-6,
-    relative_intensity: float = 1.15,
+    relative_intensity: float = 0.9,
+    peak_intensity: float = 1.25,
     csf_adc: float = 1.5e-3,
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
@@ -129,9 +130,9 @@ def core_mask(
 ) -> Mask:
     """Find the diffusion lesion of an acute stroke.
 
-    A voxel belongs to the core if its ADC is below the threshold and its trace image is brighter
-    than its mirror image: artefacts at the skull base are much alike on both sides, fluid
-    and signal voids are dark. What is thin or small is then removed.
+    A region belongs to the core if its ADC is below the threshold, its trace image is nowhere dark
+    (signal voids, fluid) and somewhere brighter than its mirror image: artefacts at the skull base
+    are much alike on both sides. What is thin or small is removed.
 
     Parameters
     ----------
@@ -147,7 +148,9 @@ def core_mask(
     adc_threshold : float
         mm²/s (620e-6: Purushotham 2015, doi:10.1177/0271678X14562552).
     relative_intensity : float
-        Trace, relative to the mirror image, that counts as bright.
+        Least trace of a voxel, relative to normal tissue nearby.
+    peak_intensity : float
+        Trace, relative to the mirror image, that a region must reach somewhere.
     csf_adc : float
         Voxels above are fluid: never core, and never averaged with tissue, mm²/s.
     smoothing_mm : float
@@ -169,9 +172,10 @@ def core_mask(
     if not tissue.any():
         return tissue
     low = _smooth(adc, tissue, smoothing_mm, voxel) < adc_threshold
-    ratio = _asymmetry(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
-    core = tissue & low & (ratio > relative_intensity)
-    return _remove_small(_opened(core, opening_mm, voxel), min_volume_ml, voxel)
+    near, mirror = _brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
+    core = _opened(tissue & low & (near > relative_intensity), opening_mm, voxel)
+    core = _pieces_with(core, low & (mirror > peak_intensity))
+    return remove_small(core, min_volume_ml, voxel)
 
 
 def followup_lesion(
@@ -181,8 +185,8 @@ def followup_lesion(
     *,
     mirrored: Array | None,
     adc: Array | None = None,
-    relative_intensity: float = 1.25,
-    peak_intensity: float = 1.5,
+    relative_intensity: float = 1.2,
+    peak_intensity: float = 1.4,
     csf_adc: float = 2.0e-3,
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
@@ -222,11 +226,9 @@ def followup_lesion(
             tissue &= ~(adc > csf_adc)
     if not tissue.any():
         return tissue
-    ratio = _asymmetry(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
-    bright = _opened(tissue & (ratio > relative_intensity), opening_mm, voxel)
-    labels, _ = ndimage.label(bright, _NEIGHBOURS)
-    peaks = np.unique(labels[bright & (ratio > peak_intensity)])
-    return _remove_small(np.isin(labels, peaks[peaks > 0]), min_volume_ml, voxel)
+    _, mirror = _brightness(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
+    bright = _opened(tissue & (mirror > relative_intensity), opening_mm, voxel)
+    return remove_small(_pieces_with(bright, mirror > peak_intensity), min_volume_ml, voxel)
 
 
 def hypoperfusion_mask(
@@ -275,7 +277,7 @@ def hypoperfusion_mask(
     late = tissue & (_smooth(tmax, tissue, smoothing_mm, voxel) > threshold_s)
     if half is not None:
         late &= half
-    return _remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
+    return remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
 
 
 def normal_tissue(
@@ -323,24 +325,54 @@ def normal_tissue(
     return normal
 
 
-def _asymmetry(
+def _brightness(
     image: Array, mirrored: Array | None, tissue: Mask, voxel: Array, smoothing_mm: float, homologue_mm: float
-) -> Array:
-    """Brightness relative to the mirror image, or to normal tissue nearby where that is brighter."""
+) -> tuple[Array, Array]:
+    """Brightness relative to normal tissue nearby, and to that or the mirror image, whichever is brighter."""
     smooth = _smooth(image, tissue, smoothing_mm, voxel)
-    median = np.float32(np.median(image[tissue]))
+    median = float(np.median(image[tissue]))
     if mirrored is None:
-        return smooth / median
+        return smooth / median, smooth / median
+    mirrored = mirrored * _shading(image, mirrored, tissue, voxel)
     known = np.isfinite(mirrored)
-    # The darker of the two sides is normal: its local mean follows the coil's shading, not the lesion.
-    darker = np.fmin(image, mirrored)
-    usual = _smooth(np.clip(darker, 0.5 * median, 1.5 * median), tissue, 50.0, voxel, fill=median)
-    homologue = _smooth(np.where(known, mirrored, 0), known, smoothing_mm, voxel, fill=0.0)
+    # The darker of the two sides is normal: its local mean follows the coil, not the lesion.
+    darker = np.clip(np.fmin(image, mirrored), 0.5 * median, 1.5 * median)
+    usual = _smooth(darker, tissue, 50.0, voxel, fill=median)
+    homologue = _smooth(mirrored, known, smoothing_mm, voxel, fill=0.0)
     offsets = [np.arange(-(homologue_mm // size), homologue_mm // size + 1) * size for size in voxel]
-    grid = np.meshgrid(*offsets, indexing="ij")
-    ball = sum(part**2 for part in grid) <= homologue_mm**2
+    ball = sum(part**2 for part in np.meshgrid(*offsets, indexing="ij")) <= homologue_mm**2
     brightest = ndimage.maximum_filter(homologue, footprint=ball, mode="constant")
-    return smooth / np.maximum(brightest, usual)
+    return smooth / usual, smooth / np.maximum(brightest, usual)
+
+
+def _shading(image: Array, mirrored: Array, tissue: Mask, voxel: Array) -> Array:
+    """Ratio of the two sides' coil sensitivities: a log-linear field, fitted with lesions trimmed."""
+    with np.errstate(invalid="ignore"):
+        places = np.argwhere(tissue & (mirrored > 0) & (image > 0))
+    if len(places) < 1000:
+        return np.ones(image.shape, np.float32)
+    places = places[:: max(1, len(places) // 20000)]
+    log_ratio = np.log(image[tuple(places.T)] / mirrored[tuple(places.T)])
+    design = np.column_stack([np.ones(len(places)), places * voxel / 100])
+    kept = np.ones(len(places), bool)
+    residual = log_ratio - np.median(log_ratio)
+    for _ in range(10):
+        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        kept = np.abs(residual) <= 1.5 * spread
+        field = np.linalg.lstsq(design[kept], log_ratio[kept], rcond=None)[0]
+        residual = log_ratio - design @ field
+    axes = np.ogrid[tuple(slice(n) for n in image.shape)]
+    linear = field[0] + sum(field[i + 1] * voxel[i] / 100 * axes[i] for i in range(3))
+    return np.exp(np.clip(linear, -0.7, 0.7)).astype(np.float32)
+
+
+def _pieces_with(mask: Mask, evidence: Mask) -> Mask:
+    """Keep the pieces (26 neighbours) of a mask that hold evidence."""
+    labels, count = ndimage.label(mask, _NEIGHBOURS)
+    kept = np.zeros(count + 1, bool)
+    kept[labels[mask & evidence]] = True
+    kept[0] = False
+    return kept[labels]
 
 
 def _smooth(values: Array, mask: Mask, fwhm_mm: float, voxel: Array, fill: float = np.nan) -> Array:
@@ -356,14 +388,14 @@ def _smooth(values: Array, mask: Mask, fwhm_mm: float, voxel: Array, fill: float
 
 
 def _eroded(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
-    """What lies farther than a radius from anything outside; the edge of the image is not outside."""
+    """Keep what is farther than a radius from anything outside; the image's edge is not outside."""
     if mask.all() or radius_mm <= 0:
         return mask.copy()
     return ndimage.distance_transform_edt(mask, sampling=voxel) > radius_mm
 
 
 def _dilated(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
-    """What lies within a radius."""
+    """Add what lies within a radius."""
     if not mask.any() or radius_mm <= 0:
         return mask.copy()
     return ndimage.distance_transform_edt(~mask, sampling=voxel) <= radius_mm
@@ -395,7 +427,7 @@ def _fill(mask: Mask, voxel: Array) -> Mask:
     return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in filled]), 0, across)
 
 
-def _remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
+def remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
     """Keep the pieces (26 neighbours) of at least a volume."""
     labels, _ = ndimage.label(mask, _NEIGHBOURS)
     volumes_ml = np.bincount(labels.ravel()) * float(voxel.prod()) / 1000

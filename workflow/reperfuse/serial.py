@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reperfuse.concentration import smooth
-from reperfuse.segmentation import keep_components
+from reperfuse.segmentation import remove_small
 
 #: Smoothing tried for the asymmetry map, in mm FWHM, smallest first.
 _SMOOTHING_MM = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
@@ -133,7 +133,7 @@ def find_impaired_reflow(
             break
     judged = lesion & np.isfinite(asymmetry)
     voxel_ml = math.prod(voxel_size_mm) / 1000
-    imr = keep_components(judged & (asymmetry < -asymmetry_threshold), voxel_size_mm, min_volume_ml)
+    imr = remove_small(judged & (asymmetry < -asymmetry_threshold), min_volume_ml, np.asarray(voxel_size_mm))
     lesion_ml = float(judged.sum() * voxel_ml)
     return Reflow(
         mirror=mirror,

@@ -107,6 +107,7 @@ rule segment_hypoperfusion:
     input:
         tmax=session_file("perf", "tmax.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        reference=session_file("perf", "dscref.nii.gz"),
     output:
         tmax4=session_file("perf", "desc-tmax4_mask.nii.gz"),
         tmax6=session_file("perf", "desc-tmax6_mask.nii.gz"),
@@ -129,6 +130,7 @@ rule normalize_perfusion:
         cbf=session_file("perf", "cbf.nii.gz"),
         cbv=session_file("perf", "cbv.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        reference=session_file("perf", "dscref.nii.gz"),
         deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
         mirror=session_file("perf", "desc-mirror_xfm.json"),
         core=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),

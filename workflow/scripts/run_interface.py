@@ -58,8 +58,8 @@ def _deliver(made: Path, destination: Path, sources: list[str]) -> None:
     from reperfuse import images
 
     destination.parent.mkdir(parents=True, exist_ok=True)
-    sidecar = images.sidecar_path(made) if images.has_sidecar(made) else None
-    if sidecar and sidecar.is_file():
+    sidecar = images.sidecar_path(made)
+    if sidecar.is_file():
         content = images.read_sidecar(made)
         spatial = {"SpatialReference": f"bids::{_reference(destination)}"} if "_space-dscref" in destination.name else {}
         images.write_json(sidecar, content | {"Sources": sources} | spatial)

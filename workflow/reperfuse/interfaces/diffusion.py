@@ -132,7 +132,7 @@ class RegisterImages(Step):
         )
         found = registration.register_rigid(fixed, moving, fixed_brain.mask)
         overlap = registration.resample_mask(moving_brain, fixed, found.matrix)
-        dice = segmentation.dice(overlap, fixed_brain.mask)
+        dice = registration.dice(overlap, fixed_brain.mask)
         self.save_transform("transform", found.matrix, MutualInformation=found.mutual_information, BrainDice=dice)
 
 

@@ -83,8 +83,9 @@ class SelectArterialInput(Step):
         series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
         found = aif.select_aif(
-            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline),
+            curves,
             brain.mask,
             dt_s,
             baseline,
@@ -99,6 +100,7 @@ class SelectArterialInput(Step):
             ArterialVoxels=found.aif_voxels,
             VenousVoxels=found.vof_voxels,
             Quality=found.quality,
+            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], baseline),
             Score=found.score,
             Warnings=found.warnings,
         )
@@ -176,6 +178,7 @@ class SegmentHypoperfusionInputSpec(StepInputSpec):
 
     tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
     min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
 
 
@@ -196,12 +199,14 @@ class SegmentHypoperfusion(Step):
 
     def _compute(self) -> None:
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
+        csf = segmentation.csf_mask(brain.mask, reference=images.load(self.inputs.reference).data)
         for threshold_s in (4, 6, 8, 10):
             mask = segmentation.hypoperfusion_mask(
                 tmax.data,
                 brain.mask,
                 tmax.voxel_size_mm,
                 float(threshold_s),
+                csf=csf,
                 min_volume_ml=self.inputs.min_volume_ml,
             )
             self.save_image(f"tmax{threshold_s}", mask, tmax)
@@ -213,10 +218,10 @@ class NormalizePerfusionInputSpec(StepInputSpec):
     cbf = File(exists=True, mandatory=True, desc="CBF (mL/100 g/min)")
     cbv = File(exists=True, mandatory=True, desc="CBV (mL/100 g)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     core = File(exists=True, desc="diffusion core in perfusion space")
-    adc = File(exists=True, desc="ADC in perfusion space (mm²/s)")
 
 
 class NormalizePerfusionOutputSpec(TraitedSpec):
@@ -237,10 +242,12 @@ class NormalizePerfusion(Step):
         lesion = deficit.mask
         if isdefined(self.inputs.core) and not images.reasons(self.inputs.core):
             lesion = lesion | images.load(self.inputs.core).mask
-        plane = load_mirror(self.inputs.mirror)
-        mirrored = mirror.reflect(lesion.astype(np.float32), brain.affine, plane) > 0.5
-        cbv = images.load(self.inputs.cbv)
-        normal = segmentation.normal_tissue(brain.mask, lesion, mirrored, cbv.data, brain.voxel_size_mm)
+        half = mirror.half(brain.data.shape, brain.affine, load_mirror(self.inputs.mirror))
+        reference, cbv = images.load(self.inputs.reference), images.load(self.inputs.cbv)
+        csf = segmentation.csf_mask(brain.mask, reference=reference.data)
+        normal = segmentation.normal_tissue(brain.mask, lesion, half, csf=csf, cbv=cbv.data)
+        if not normal.any():
+            raise DataFault("no contralateral normal tissue to normalise by")
         for name, source in (("rcbf", images.load(self.inputs.cbf)), ("rcbv", cbv)):
             mean = float(np.nanmean(source.data[normal]))
             self.save_image(name, source.data / mean, brain, NormalTissueMean=mean)

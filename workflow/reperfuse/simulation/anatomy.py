@@ -1,13 +1,13 @@
 """A continuous model of a head: tissues, vessels and lesions at any point.
 
-Head frame: MNI152 millimetres, RAS+. A head is a smooth warp of a template that is exactly mirror-symmetric about
-x = 0; without the warp the head is its own mirror. Everything is evaluated in *template* coordinates, which
-:meth:`Head.to_template` gives for a point of the head.
+Head frame: MNI152 millimetres, RAS+. A head is a smooth warp of a template that is exactly mirror-symmetric
+about x = 0; without the warp the head is its own mirror. Everything is evaluated in *template* coordinates,
+which :meth:`Head.to_template` gives for a point of the head.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 Side = Literal["left", "right"]
-FloatArray = NDArray[np.floating]
+Array = NDArray[Any]
 
 SCALP_MM = (6.0, 11.0)  # distance outside the brain hull: dark skull up to the first, scalp up to the second
 SUBARACHNOID_MM = 1.5  # fluid between brain hull and skull
@@ -45,8 +45,8 @@ _OTHER_ARTERIES = (
 )
 _VEINS = (
     (
-        ((0, 66, 10), (0, 60, 32), (0, 44, 54), (0, 20, 70), (0, -10, 79), (0, -40, 76), (0, -66, 62), (0, -86, 42),
-         (0, -98, 18), (0, -102, -2)),
+        ((0, 66, 10), (0, 60, 32), (0, 44, 54), (0, 20, 70), (0, -10, 79), (0, -40, 76), (0, -66, 62),
+         (0, -86, 42), (0, -98, 18), (0, -102, -2)),
         3.4,
     ),
     (((0, -40, 8), (0, -58, 0), (0, -80, -4), (0, -102, -2)), 2.6),
@@ -67,14 +67,14 @@ class Tissues:
         Blood in the middle cerebral arteries, in all other arteries, in sinuses and veins.
     """
 
-    grey: FloatArray
-    white: FloatArray
-    csf: FloatArray
-    scalp: FloatArray
-    left_mca: FloatArray
-    right_mca: FloatArray
-    arteries: FloatArray
-    veins: FloatArray
+    grey: Array
+    white: Array
+    csf: Array
+    scalp: Array
+    left_mca: Array
+    right_mca: Array
+    arteries: Array
+    veins: Array
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Head:
     swelling_centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     swelling_reach_mm: float = 20.0
 
-    def to_template(self, points: ArrayLike) -> FloatArray:
+    def to_template(self, points: ArrayLike) -> Array:
         """Template coordinates of points of the head.
 
         Parameters
@@ -121,7 +121,7 @@ class Head:
             moved += np.float32(self.asymmetry_mm) * _warp(moved)
         return moved
 
-    def from_template(self, points: ArrayLike, iterations: int = 30) -> FloatArray:
+    def from_template(self, points: ArrayLike, iterations: int = 30) -> Array:
         """Points of the head at given template coordinates (fixed-point inverse of :meth:`to_template`).
 
         Parameters
@@ -142,8 +142,8 @@ class Head:
             guess += target - self.to_template(guess)
         return guess
 
-    def homologue(self, points: ArrayLike) -> FloatArray:
-        """The same place in the other half of the head.
+    def homologue(self, points: ArrayLike) -> Array:
+        """Find the same place in the other half of the head.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class Region:
     proportions: tuple[float, float, float]
     volume_ml: float
 
-    def radius(self, template_points: FloatArray) -> FloatArray:
+    def radius(self, template_points: Array) -> Array:
         """Radius of points relative to the region's surface: below 1 inside.
 
         Parameters
@@ -195,7 +195,7 @@ class Region:
         return _relative_radius(self, template_points) / _surface_radius(self)
 
 
-def midplane(pose: FloatArray) -> tuple[FloatArray, float]:
+def midplane(pose: Array) -> tuple[Array, float]:
     """Mirror plane of a symmetric head in world coordinates.
 
     Parameters
@@ -214,7 +214,7 @@ def midplane(pose: FloatArray) -> tuple[FloatArray, float]:
     return normal, float(normal @ pose[:3, 3])
 
 
-def tissues(template_points: FloatArray) -> Tissues:
+def tissues(template_points: Array) -> Tissues:
     """Fractions of tissue and blood at points.
 
     Parameters
@@ -248,8 +248,8 @@ def tissues(template_points: FloatArray) -> Tissues:
     )
 
 
-def brain_points(spacing_mm: float = 2.0) -> tuple[FloatArray, float]:
-    """A regular grid of points that covers the brain.
+def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
+    """Lay a regular grid of points over the brain.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def brain_points(spacing_mm: float = 2.0) -> tuple[FloatArray, float]:
 
 
 @lru_cache(maxsize=1)
-def _template() -> tuple[tuple[FloatArray, FloatArray, FloatArray], FloatArray]:
+def _template() -> tuple[tuple[Array, Array, Array], Array]:
     """Grey matter, white matter and distance outside the brain hull, with their affine."""
     from nilearn import datasets
 
@@ -303,7 +303,7 @@ _VESSELS = {
 
 
 @lru_cache(maxsize=8)
-def _centreline(name: str) -> tuple[cKDTree, FloatArray]:
+def _centreline(name: str) -> tuple[cKDTree, Array]:
     """Densely sampled centrelines of a set of tubes, with their radii."""
     samples, radii = [], []
     for line, radius in _VESSELS[name]:
@@ -314,7 +314,7 @@ def _centreline(name: str) -> tuple[cKDTree, FloatArray]:
     return cKDTree(np.concatenate(samples)), np.concatenate(radii).astype(np.float32)
 
 
-def _tube_fraction(name: str, points: FloatArray, outside: FloatArray, edge_mm: float = 0.8) -> FloatArray:
+def _tube_fraction(name: str, points: Array, outside: Array, edge_mm: float = 0.8) -> Array:
     """Fraction of blood of a set of tubes, with an edge ``edge_mm`` wide."""
     tree, radii = _centreline(name)
     reach = float(radii.max()) + edge_mm
@@ -327,8 +327,8 @@ def _tube_fraction(name: str, points: FloatArray, outside: FloatArray, edge_mm: 
     return fraction
 
 
-def _warp(points: FloatArray) -> FloatArray:
-    """A smooth displacement of unit size that treats left and right differently."""
+def _warp(points: Array) -> Array:
+    """Smooth displacement, at most one long, that treats left and right differently."""
     x, y, z = points.T / np.float32(40.0)
     right = 0.5 * (1 + np.tanh(1.5 * x))
     return np.stack(
@@ -341,7 +341,7 @@ def _warp(points: FloatArray) -> FloatArray:
     )
 
 
-def _relative_radius(region: Region, points: FloatArray) -> FloatArray:
+def _relative_radius(region: Region, points: Array) -> Array:
     sign = -1.0 if region.side == "left" else 1.0
     side = points[:, 0] * np.float32(sign)
     centre, axes = np.array(region.centre_mm, np.float32), np.array(region.proportions, np.float32)
@@ -367,7 +367,7 @@ def _surface_radius(region: Region) -> float:
 
 
 @lru_cache(maxsize=1)
-def _tissue_points() -> tuple[FloatArray, float]:
-    points, volume = brain_points(1.5)
+def _tissue_points() -> tuple[Array, float]:
+    points, volume = brain_points(2.0)
     fractions = tissues(points)
     return points[fractions.grey + fractions.white >= 0.5], volume

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.signal import fftconvolve
 
-FloatArray = NDArray[np.floating]
+from reperfuse.simulation.anatomy import Array
+
 Residue = Literal["exponential", "linear", "box"]
 
 HAEMATOCRIT_FACTOR = (1 - 0.45) / (1 - 0.25)  # kH, arterial against capillary haematocrit
@@ -54,7 +55,7 @@ class Bolus:
     clearance_s: float = 300.0
 
 
-def arterial_curve(time_s: ArrayLike, bolus: Bolus | None = None) -> FloatArray:
+def arterial_curve(time_s: ArrayLike, bolus: Bolus | None = None) -> Array:
     """Arterial ΔR2* of a bolus.
 
     Parameters
@@ -79,7 +80,7 @@ def arterial_curve(time_s: ArrayLike, bolus: Bolus | None = None) -> FloatArray:
     return shape.peak * (first + shape.recirculation * second + shape.tail * mixed)
 
 
-def residue(time_s: ArrayLike, mtt_s: ArrayLike, shape: Residue = "exponential") -> FloatArray:
+def residue(time_s: ArrayLike, mtt_s: ArrayLike, shape: Residue = "exponential") -> Array:
     """Share of contrast still in the tissue a time after its entry.
 
     Parameters
@@ -116,7 +117,7 @@ def tissue_curves(
     shape: Residue = "exponential",
     dispersion_s: float = 0.0,
     step_s: float = 0.05,
-) -> FloatArray:
+) -> Array:
     """Tissue ΔR2* of n voxels.
 
     Parameters
@@ -176,7 +177,7 @@ def venous_curve(
     transit_s: float = 4.5,
     delay_s: float = 1.5,
     step_s: float = 0.05,
-) -> FloatArray:
+) -> Array:
     """Venous ΔR2*: the arterial curve after the brain's transit, its area kept.
 
     Parameters
@@ -200,7 +201,7 @@ def venous_curve(
     return np.interp(times - delay_s, fine, disperse(arterial_curve(fine, bolus), step_s, transit_s))
 
 
-def disperse(curve: FloatArray, step_s: float, constant_s: float) -> FloatArray:
+def disperse(curve: Array, step_s: float, constant_s: float) -> Array:
     """Convolve a curve with an exponential of unit area.
 
     Parameters
@@ -223,20 +224,20 @@ def disperse(curve: FloatArray, step_s: float, constant_s: float) -> FloatArray:
     return _retained(curve, elapsed, constant_s, "exponential", step_s) / constant_s
 
 
-def _gamma_variate(since: FloatArray, alpha: float, beta: float) -> FloatArray:
+def _gamma_variate(since: Array, alpha: float, beta: float) -> Array:
     """Gamma variate with a peak of one at ``alpha · beta``."""
     relative = np.clip(since, 0, None) / (alpha * beta)
     return relative**alpha * np.exp(alpha * (1 - relative))
 
 
-def _retained(inflow: FloatArray, elapsed: FloatArray, mtt: float, shape: Residue, step: float) -> FloatArray:
+def _retained(inflow: Array, elapsed: Array, mtt: float, shape: Residue, step: float) -> Array:
     """(inflow ⊗ R)(t): the inflow is smooth, so the residue is integrated exactly over each step."""
     edges = np.concatenate([[0.0], elapsed + step / 2])
     weights = np.diff(_residue_area(edges, mtt, shape))
     return fftconvolve(inflow, weights)[: len(inflow)]
 
 
-def _residue_area(time: FloatArray, mtt: float, shape: Residue) -> FloatArray:
+def _residue_area(time: Array, mtt: float, shape: Residue) -> Array:
     """Integral of the residue function from entry to ``time``."""
     if shape == "exponential":
         return -mtt * np.expm1(-time / mtt)
@@ -246,7 +247,7 @@ def _residue_area(time: FloatArray, mtt: float, shape: Residue) -> FloatArray:
     return np.minimum(time, mtt)
 
 
-def _levels(mtt: FloatArray, most: int = 200) -> tuple[FloatArray, FloatArray]:
+def _levels(mtt: Array, most: int = 200) -> tuple[Array, Array]:
     """MTTs for which curves are computed, and the (fractional) index of each voxel among them."""
     exact, index = np.unique(mtt, return_inverse=True)
     if len(exact) <= most:

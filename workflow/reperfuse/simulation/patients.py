@@ -105,7 +105,7 @@ class Patient:
         if deficit is not None:
             rim = self._region(self.deficit_centre_mm, deficit.volume_ml + self.oligaemia_ml)
             if rim is not None:
-                zones.append(Zone(rim, (0.75, 0.9), (1.05, 1.05), (2.0, 1.0)))
+                zones.append(Zone(rim, (0.4, 0.9), (1.05, 1.05), (8.0, 1.0)))
             zones.append(Zone(deficit, (0.35, 0.45), (1.05, 1.05), (6.5, 5.0)))
             if core is not None:
                 zones.append(Zone(core, (0.12, 0.18), (0.33, 0.37), (8.0, 7.0)))

@@ -4,12 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reperfuse.simulation.anatomy import Region, Tissues
+from reperfuse.simulation.anatomy import Array, Region, Tissues
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, disperse, venous_curve
-
-FloatArray = NDArray[np.floating]
 
 NORMAL_CBF = {"grey": 66.0, "white": 24.0}  # mL/100 g/min
 NORMAL_MTT = {"grey": 4.2, "white": 5.0}  # s
@@ -65,7 +62,7 @@ class Flow:
     bolus : Bolus
         Arterial input.
     left_mca_delay_s, right_mca_delay_s : float
-        Arrival of the bolus in the middle cerebral arteries after all others; a delayed artery is also dispersed.
+        Arrival of the bolus in the middle cerebral arteries after all others; half of it is dispersion.
     """
 
     zones: tuple[Zone, ...] = ()
@@ -73,7 +70,7 @@ class Flow:
     left_mca_delay_s: float = 0.0
     right_mca_delay_s: float = 0.0
 
-    def vessel_curves(self, time_s: FloatArray, shares: Tissues) -> Iterator[tuple[FloatArray, FloatArray]]:
+    def vessel_curves(self, time_s: Array, shares: Tissues) -> Iterator[tuple[Array, Array]]:
         """Share of each kind of vessel with its ΔR2* curve.
 
         Parameters
@@ -95,16 +92,14 @@ class Flow:
         yield shares.right_mca, self._late_artery(time_s, self.right_mca_delay_s)
         yield shares.veins, venous_curve(time_s, bolus=self.bolus)
 
-    def _late_artery(self, time_s: FloatArray, delay_s: float) -> FloatArray:
+    def _late_artery(self, time_s: Array, delay_s: float) -> Array:
         step = 0.05
         fine = np.arange(0.0, float(time_s.max()) + step, step)
         curve = disperse(arterial_curve(fine, self.bolus), step, 0.5 * delay_s)
         return np.interp(time_s - 0.5 * delay_s, fine, curve, left=0.0)
 
 
-def perfusion_at(
-    points: FloatArray, kind: str, zones: Sequence[Zone]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def perfusion_at(points: Array, kind: str, zones: Sequence[Zone]) -> tuple[Array, Array, Array]:
     """Perfusion of grey or white matter at points.
 
     Parameters
@@ -137,7 +132,7 @@ def perfusion_at(
     return cbf * cbf_ratio, mtt * cbv_ratio / cbf_ratio, delay + later
 
 
-def injuries_at(points: FloatArray, injuries: Sequence[Injury]) -> tuple[FloatArray, FloatArray]:
+def injuries_at(points: Array, injuries: Sequence[Injury]) -> tuple[Array, Array]:
     """Water of injured tissue at points.
 
     Parameters

@@ -4,107 +4,25 @@ A session is a pure function of patient, session, protocol and seed: the number 
 """
 
 import json
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from numpy.typing import NDArray
 
 from reperfuse.simulation import scanner, truth
+from reperfuse.simulation.anatomy import Array
+from reperfuse.simulation.geometry import Grid
 from reperfuse.simulation.patients import DEMO_PATIENTS, SESSIONS, Patient
-from reperfuse.simulation.scanner import DscProtocol, DwiProtocol, FlairProtocol, Grid
+from reperfuse.simulation.protocols import CLINICAL, DEMO, TINY, Protocol, plan_session, stream
+from reperfuse.simulation.scene import DscProtocol
 
-FloatArray = NDArray[np.floating]
+__all__ = ["CLINICAL", "DEMO", "DEMO_PATIENTS", "TINY", "Patient", "Protocol", "simulate_study"]
+
 
 HOURS_AFTER_ONSET = {"baseline": 3.5, "post": 5.5, "followup": 120.0}
-HEAD_CENTRE_MM = (0.0, -18.0, 20.0)  # where the middle of every field of view lies in the head
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Voxel grid of a scan: voxels an axis, their size (mm), voxel order, tilt about the left–right axis (deg)."""
-
-    shape: tuple[int, int, int]
-    voxel_mm: tuple[float, float, float]
-    axes: str = "LAS"
-    tilt_deg: float = 0.0
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How every session is scanned.
-
-    Attributes
-    ----------
-    dsc_matrix, dwi_matrix, flair_matrix : Matrix
-        Voxel grids.
-    dsc, dwi, flair : DscProtocol, DwiProtocol, FlairProtocol
-        Acquisitions.
-    position_mm, position_deg : float
-        How far the head lies off the centre in a session (largest value a component).
-    offset_mm, offset_deg : float
-        How far it moves between two scans of a session.
-    jump_mm, jump_deg : float
-        Jumps during the DSC series; 0 for a still head.
-    """
-
-    dsc_matrix: Matrix
-    dwi_matrix: Matrix
-    flair_matrix: Matrix
-    dsc: DscProtocol = field(default_factory=DscProtocol)
-    dwi: DwiProtocol = field(default_factory=DwiProtocol)
-    flair: FlairProtocol = field(default_factory=FlairProtocol)
-    position_mm: float = 6.0
-    position_deg: float = 6.0
-    offset_mm: float = 2.5
-    offset_deg: float = 2.5
-    jump_mm: float = 1.5
-    jump_deg: float = 1.5
-
-
-TINY = Protocol(
-    Matrix((48, 48, 14), (4.6, 4.6, 9.0), tilt_deg=8.0),
-    Matrix((56, 56, 16), (4.0, 4.0, 8.0)),
-    Matrix((56, 56, 16), (4.0, 4.0, 8.0)),
-    dsc=DscProtocol(frames=40, tr_s=2.0, snr=80.0),
-    dwi=DwiProtocol(shells=((0.0, 1), (1000.0, 3))),
-)
-DEMO = Protocol(
-    Matrix((80, 80, 20), (2.75, 2.75, 6.0), tilt_deg=10.0),
-    Matrix((112, 112, 24), (2.0, 2.0, 5.0), axes="RAS", tilt_deg=-6.0),
-    Matrix((112, 128, 24), (2.0, 2.0, 5.0), axes="LPS", tilt_deg=4.0),
-)
-CLINICAL = Protocol(
-    Matrix((112, 128, 24), (1.9, 1.9, 5.0), tilt_deg=10.0),
-    Matrix((192, 192, 24), (1.2, 1.2, 5.0), axes="RAS", tilt_deg=-6.0),
-    Matrix((256, 256, 24), (0.9, 0.9, 5.0), axes="LPS", tilt_deg=4.0),
-    dsc=DscProtocol(frames=80, tr_s=1.2, flip_deg=60.0),
-    dwi=DwiProtocol(shells=((0.0, 2), (1000.0, 12))),
-)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Geometry of a session.
-
-    Attributes
-    ----------
-    grids : dict of str to Grid
-        Voxel grid of each scan.
-    poses : dict of str to (4, 4) array
-        Head → world of each scan; of DSC in its reference pose.
-    motion : (t, 4, 4) array
-        Motion of the DSC frames.
-    """
-
-    grids: dict[str, Grid]
-    poses: dict[str, FloatArray]
-    motion: FloatArray
 
 
 def simulate_study(
@@ -158,65 +76,6 @@ def simulate_study(
     return root
 
 
-def plan_session(patient: Patient, session: str, protocol: Protocol, seed: int) -> Plan:
-    """Draw where the head lies in each scan of a session.
-
-    Parameters
-    ----------
-    patient, session, protocol, seed
-        What determines the session.
-
-    Returns
-    -------
-    Plan
-        Grids, poses and motion.
-    """
-    rng = np.random.default_rng(_stream(seed, patient, session, "pose"))
-    matrices = {"dsc": protocol.dsc_matrix, "dwi": protocol.dwi_matrix, "flair": protocol.flair_matrix}
-    grids = {name: make_grid(matrix) for name, matrix in matrices.items()}
-    base = _draw_rigid(rng, protocol.position_deg, protocol.position_mm)
-    poses = {"dsc": base}
-    for name in ("dwi", "flair"):
-        poses[name] = _draw_rigid(rng, protocol.offset_deg, protocol.offset_mm) @ base
-    dsc = protocol.dsc
-    arrival = patient.flow(session).bolus.arrival_s
-    first = int(np.floor(arrival / dsc.tr_s))
-    peak = round((arrival + 5.0) / dsc.tr_s)
-    motion = scanner.draw_motion(
-        dsc.frames,
-        slice(3, first),
-        (peak, round(0.65 * dsc.frames)),
-        protocol.jump_mm,
-        protocol.jump_deg,
-        grids["dsc"].centre,
-        _stream(seed, patient, session, "motion"),
-    )
-    return Plan(grids, poses, motion)
-
-
-def make_grid(matrix: Matrix) -> Grid:
-    """Voxel grid of a matrix whose middle is the middle of the head in its resting pose.
-
-    Parameters
-    ----------
-    matrix : Matrix
-        Shape, voxel size, voxel order and tilt.
-
-    Returns
-    -------
-    Grid
-        Shape and affine.
-    """
-    affine = np.eye(4)
-    for column, (code, size) in enumerate(zip(matrix.axes, matrix.voxel_mm, strict=True)):
-        axis = next(i for i, pair in enumerate(("LR", "PA", "IS")) if code in pair)
-        affine[:3, column] = 0.0
-        affine[axis, column] = size if code in "RAS" else -size
-    affine = scanner.rigid((matrix.tilt_deg, 0, 0), (0, 0, 0)) @ affine
-    affine[:3, 3] = np.array(HEAD_CENTRE_MM) - affine[:3, :3] @ ((np.array(matrix.shape) - 1) / 2)
-    return Grid(matrix.shape, affine)
-
-
 def _simulate_session(
     root: Path, patient: Patient, session: str, protocol: Protocol, seed: int
 ) -> dict[str, object]:
@@ -229,7 +88,7 @@ def _simulate_session(
     if "dsc" in scans:
         dsc = scanner.acquire_dsc(
             head, patient.flow(session), plan.grids["dsc"], plan.poses["dsc"], protocol.dsc, plan.motion,
-            _stream(seed, patient, session, "dsc"),
+            stream(seed, patient, session, "dsc"),
         )  # fmt: skip
         path = folder / "perf" / f"{stem}_dsc.nii.gz"
         _write_image(path, dsc.series, plan.grids["dsc"], protocol.dsc.tr_s, np.int16)
@@ -238,7 +97,7 @@ def _simulate_session(
     if "dwi" in scans:
         series, bvals, bvecs = scanner.acquire_dwi(
             head, patient.injuries(session), plan.grids["dwi"], plan.poses["dwi"], protocol.dwi,
-            _stream(seed, patient, session, "dwi"),
+            stream(seed, patient, session, "dwi"),
         )  # fmt: skip
         path = folder / "dwi" / f"{stem}_dwi.nii.gz"
         _write_image(path, series, plan.grids["dwi"], 5.0, np.int16)
@@ -247,11 +106,14 @@ def _simulate_session(
     if "flair" in scans:
         image = scanner.acquire_flair(
             head, patient.injuries(session), plan.grids["flair"], plan.poses["flair"], protocol.flair,
-            _stream(seed, patient, session, "flair"),
+            stream(seed, patient, session, "flair"),
         )  # fmt: skip
         path = folder / "anat" / f"{stem}_FLAIR.nii.gz"
         _write_image(path, image, plan.grids["flair"], None, np.int16)
         _write_json(path, {"EchoTime": protocol.flair.te_s, "RepetitionTime": 9.0, "InversionTime": 2.5})
+    for other in ("baseline", "post"):
+        if other != session and "dsc" in patient.scans.get(other, ()):
+            known.add_session(other, plan_session(patient, other, protocol, seed).poses["dsc"])
     known.add_masks(scans)
     _write_truth(root / "derivatives" / "truth", known)
     if session == "followup" and patient.expert_mask and "dwi" in scans:
@@ -280,9 +142,9 @@ def _write_truth(root: Path, known: "truth.SessionTruth") -> None:
         _write_tsv(folder / datatype / f"{entities}_{name}_xfm.tsv", rows)
 
 
-def _write_image(path: Path, image: FloatArray, grid: Grid, seconds: float | None, dtype: type) -> None:
+def _write_image(path: Path, image: Array, grid: Grid, seconds: float | None, dtype: type) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.rint(image).astype(dtype) if np.issubdtype(dtype, np.integer) else image.astype(dtype)
+    values: Array = np.rint(image).astype(dtype) if np.issubdtype(dtype, np.integer) else image.astype(dtype)
     nifti = nib.Nifti1Image(values, grid.affine)
     nifti.header.set_xyzt_units("mm", "sec")
     if seconds is not None:
@@ -292,7 +154,7 @@ def _write_image(path: Path, image: FloatArray, grid: Grid, seconds: float | Non
     nib.save(nifti, path)
 
 
-def _write_gradients(path: Path, bvals: FloatArray, bvecs: FloatArray, grid: Grid) -> None:
+def _write_gradients(path: Path, bvals: Array, bvecs: Array, grid: Grid) -> None:
     """FSL convention: vectors along the voxel axes, the first one flipped if the affine is not mirroring."""
     rotation = grid.affine[:3, :3] / grid.voxel_mm
     along_voxels = bvecs @ rotation
@@ -324,10 +186,11 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
     if any(p.expert_mask and "dwi" in p.scans.get("followup", ()) for p in patients):
         _write_dataset(root / "derivatives" / "lesions", "Lesions outlined by an expert", "derivative")
     (root / "README").write_text(
-        "Serial stroke MRI of simulated patients (reperfuse.simulation): DSC perfusion, diffusion and FLAIR before\n"
-        "treatment, after it and days later. Nobody was scanned. What is exactly known about every session lies\n"
-        "under derivatives/truth; points_xfm matrices there take points (world mm) from the first to the second\n"
-        "space in their name. The head frame is MNI152 millimetres; its plane x = 0 is the mirror plane.\n"
+        "Serial stroke MRI of simulated patients (reperfuse.simulation): DSC perfusion, diffusion and FLAIR\n"
+        "before treatment, after it and days later. Nobody was scanned. What is exactly known lies under\n"
+        "derivatives/truth; points_xfm matrices there take points (world mm) from the first to the second\n"
+        "space in their name (head: the MNI-like frame; dscref: DSC at its reference pose; dsc: a frame).\n"
+        " The head frame is MNI152 millimetres; its plane x = 0 is the mirror plane.\n"
     )
     (root / ".bidsignore").write_text("**/*_dsc.nii.gz\n**/*_dsc.json\n")
     columns = list(dict.fromkeys(key for p in patients for key in p.clinical))
@@ -403,12 +266,3 @@ def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "n/a"
     return f"{value:.8g}" if isinstance(value, float) else str(value)
-
-
-def _draw_rigid(rng: np.random.Generator, degrees: float, mm: float) -> FloatArray:
-    return scanner.rigid(rng.uniform(-degrees, degrees, 3), rng.uniform(-mm, mm, 3), HEAD_CENTRE_MM)
-
-
-def _stream(seed: int, patient: Patient, session: str, purpose: str) -> list[int]:
-    """Seed of one purpose in one session."""
-    return [seed, *(zlib.crc32(text.encode()) for text in (patient.label, session, purpose))]

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reperfuse.simulation import anatomy, scanner
-from reperfuse.simulation.anatomy import Head, Region
+from reperfuse.simulation.anatomy import Array, Head, Region
 from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.physiology import perfusion_at
 from reperfuse.simulation.scanner import DscProtocol, Grid
 
-FloatArray = NDArray[np.floating]
 Row = dict[str, object]
 
 TMAX_THRESHOLDS_S = (4, 6, 8, 10)
@@ -29,7 +28,7 @@ class SessionTruth:
     images : dict
         (datatype, name) → (array, grid). Names are those of the files, without entities and extension.
     transforms : dict
-        (datatype, name) → (n, 4, 4) matrices that take points (world mm) from the first to the second space named.
+        (datatype, name) → (n, 4, 4) matrices that take points (world mm) from the first to the second space.
     row : dict
         Volumes of the session, columns as in ``group/sessions.tsv``.
     """
@@ -39,14 +38,14 @@ class SessionTruth:
         patient: Patient,
         session: str,
         grids: dict[str, Grid],
-        poses: dict[str, FloatArray],
-        motion: FloatArray,
+        poses: dict[str, Array],
+        motion: Array,
     ) -> None:
         self.patient, self.session = patient, session
         self.head: Head = patient.head(session)
         self.grids, self.poses = grids, poses
-        self.images: dict[tuple[str, str], tuple[FloatArray, Grid]] = {}
-        self.transforms: dict[tuple[str, str], FloatArray] = {}
+        self.images: dict[tuple[str, str], tuple[Array, Grid]] = {}
+        self.transforms: dict[tuple[str, str], Array] = {}
         scans = patient.scans[session]
         if "dsc" in scans:
             self.transforms["perf", "from-dscref_to-dsc_mode-points"] = motion
@@ -70,7 +69,7 @@ class SessionTruth:
         if "dwi" in scans:
             self.row["core_ml"] = volume_ml(self.head, patient.core(session))
 
-    def add_perfusion(self, still: FloatArray, protocol: DscProtocol) -> None:
+    def add_perfusion(self, still: Array, protocol: DscProtocol) -> None:
         """Add perfusion maps: those of the tissue, and those of oSVD without noise and motion.
 
         Parameters
@@ -128,9 +127,22 @@ class SessionTruth:
                 self.grids["dsc"],
             )
 
-    def _add_tissue_perfusion(
-        self, points: FloatArray, parts: Sequence[int]
-    ) -> tuple[FloatArray, FloatArray]:
+    def add_session(self, session: str, pose: Array) -> None:
+        """Add the transforms of the scans into the perfusion space of another session.
+
+        Parameters
+        ----------
+        session : str
+            The other session.
+        pose : (4, 4) array
+            Head → world of its DSC reference. Swelling is not part of the (rigid) transform.
+        """
+        for datatype, scan, space in (("perf", "dsc", "dscref"), ("dwi", "dwi", "dwi")):
+            if scan in self.patient.scans[self.session]:
+                name = f"from-{space}_to-{session}dscref_mode-points"
+                self.transforms[datatype, name] = (pose @ np.linalg.inv(self.poses[scan]))[None]
+
+    def _add_tissue_perfusion(self, points: Array, parts: Sequence[int]) -> tuple[Array, Array]:
         """Add CBF, CBV, MTT and delay of the tissue in each voxel; return its share and the brain mask."""
         grid, zones = self.grids["dsc"], self.patient.flow(self.session).zones
         shares = anatomy.tissues(points)
@@ -163,7 +175,7 @@ class SessionTruth:
         if self.session == "baseline":
             row["defuse2"] = defuse2_profile(core, deficit, severe)
 
-    def _mask(self, scan: str, region: Region | None) -> FloatArray:
+    def _mask(self, scan: str, region: Region | None) -> Array:
         grid = self.grids[scan]
         if region is None:
             return np.zeros(grid.shape, dtype=bool)
@@ -172,7 +184,7 @@ class SessionTruth:
         return scanner.average_voxels(is_inside(points, region), grid, parts) >= 0.5
 
 
-def is_inside(template_points: FloatArray, region: Region | None) -> NDArray[np.bool_]:
+def is_inside(template_points: Array, region: Region | None) -> NDArray[np.bool_]:
     """Whether points are brain tissue of a region (grey + white fraction of at least one half).
 
     Parameters
@@ -196,7 +208,7 @@ def is_inside(template_points: FloatArray, region: Region | None) -> NDArray[np.
 
 
 def volume_ml(head: Head, region: Region | None) -> float:
-    """Volume of a region in a head, counted on a 1.5 mm grid.
+    """Volume of a region in a head, counted on a 2 mm grid.
 
     Parameters
     ----------
@@ -210,7 +222,7 @@ def volume_ml(head: Head, region: Region | None) -> float:
     float
         mL.
     """
-    points, volume = anatomy.brain_points(1.5)
+    points, volume = anatomy.brain_points(2.0)
     return float(is_inside(head.to_template(points), region).sum() * volume)
 
 
@@ -250,40 +262,53 @@ def patient_row(patient: Patient, sessions: Sequence[Row]) -> Row:
         Column → value, None where there is nothing to know.
     """
     by_role = {row["role"]: row for row in sessions}
-    points, volume = anatomy.brain_points(1.5)
-    where = patient.head("baseline").to_template(points)
-    core, deficit, lesion, island = (
-        is_inside(where, region)
-        for region in (
-            patient.core("baseline"), patient.deficit("baseline"), patient.core("followup"), patient.island("post"),
-        )
-    )  # fmt: skip
-    has_core, has_lesion = "baseline" in by_role, "followup" in by_role
-    baseline, post = (by_role.get(role, {}).get("tmax6_ml") for role in ("baseline", "post"))
-    penumbra = deficit & ~core
     row: Row = {"participant_id": f"sub-{patient.label}"}
-    row["core_baseline_ml"] = core_ml = by_role["baseline"]["core_ml"] if has_core else None
-    row["infarct_followup_ml"] = lesion_ml = by_role["followup"]["core_ml"] if has_lesion else None
-    paired = isinstance(core_ml, float) and isinstance(lesion_ml, float)
-    row["growth_ml"] = (
-        lesion_ml - core_ml if isinstance(core_ml, float) and isinstance(lesion_ml, float) else None
+    return row | _growth(patient, by_role) | _reperfusion(by_role) | _no_reflow(patient, by_role)
+
+
+def _growth(patient: Patient, by_role: dict[object, Row]) -> Row:
+    core_ml, lesion_ml = (by_role.get(role, {}).get("core_ml") for role in ("baseline", "followup"))
+    deficit, (core, lesion) = (
+        patient.deficit("baseline"),
+        (patient.core("baseline"), patient.core("followup")),
     )
-    row["growth_voxelwise_ml"] = float((lesion & ~core).sum() * volume) if paired else None
-    row["reversal_ml"] = float((core & ~lesion).sum() * volume) if paired else None
-    row["penumbra_ml"] = float(penumbra.sum() * volume) if has_core else None
-    row["salvage_fraction"] = (
-        float((penumbra & ~lesion).sum() / penumbra.sum()) if paired and penumbra.any() else None
-    )
-    row["tmax6_baseline_ml"], row["tmax6_post_ml"] = baseline, post
-    fraction = (
-        1 - post / baseline if isinstance(baseline, float) and isinstance(post, float) and baseline else None
-    )
-    row["reperfusion_fraction"] = fraction
-    row["reperfused_50"] = None if fraction is None else int(fraction > 0.5)
-    row["reperfused_90"] = None if fraction is None else int(fraction > 0.9)
-    impaired = (island & lesion) if patient.island_cbv_ratio < IMR_CBV_RATIO else np.zeros_like(lesion)
-    has_imr = has_lesion and post is not None
-    row["imr_ml"] = float(impaired.sum() * volume) if has_imr else None
-    row["imr_fraction"] = float(impaired.sum() / lesion.sum()) if has_imr and lesion.any() else None
+    within, volume = _inside(patient, core, lesion, deficit)
+    core_there, lesion_there, deficit_there = within
+    penumbra = deficit_there & ~core_there
+    names = ("growth_ml", "growth_voxelwise_ml", "reversal_ml", "penumbra_ml", "salvage_fraction")
+    row: Row = {"core_baseline_ml": core_ml, "infarct_followup_ml": lesion_ml, **dict.fromkeys(names)}
+    if isinstance(core_ml, float):
+        row["penumbra_ml"] = float(penumbra.sum() * volume)
+    if isinstance(core_ml, float) and isinstance(lesion_ml, float):
+        row["growth_ml"] = lesion_ml - core_ml
+        row["growth_voxelwise_ml"] = float((lesion_there & ~core_there).sum() * volume)
+        row["reversal_ml"] = float((core_there & ~lesion_there).sum() * volume)
+        if penumbra.any():
+            row["salvage_fraction"] = float((penumbra & ~lesion_there).sum() / penumbra.sum())
     row["defuse2"] = by_role.get("baseline", {}).get("defuse2")
     return row
+
+
+def _reperfusion(by_role: dict[object, Row]) -> Row:
+    before, after = (by_role.get(role, {}).get("tmax6_ml") for role in ("baseline", "post"))
+    row: Row = {"tmax6_baseline_ml": before, "tmax6_post_ml": after}
+    names = ("reperfusion_fraction", "reperfused_50", "reperfused_90")
+    if not (isinstance(before, float) and isinstance(after, float) and before > 0):
+        return row | dict.fromkeys(names)
+    fraction = 1 - after / before
+    return row | dict(zip(names, (fraction, int(fraction > 0.5), int(fraction > 0.9)), strict=True))
+
+
+def _no_reflow(patient: Patient, by_role: dict[object, Row]) -> Row:
+    if "followup" not in by_role or by_role.get("post", {}).get("tmax6_ml") is None:
+        return {"imr_ml": None, "imr_fraction": None}
+    (island, lesion), volume = _inside(patient, patient.island("post"), patient.core("followup"))
+    impaired = int((island & lesion).sum()) if patient.island_cbv_ratio < IMR_CBV_RATIO else 0
+    return {"imr_ml": impaired * volume, "imr_fraction": impaired / lesion.sum() if lesion.any() else None}
+
+
+def _inside(patient: Patient, *regions: Region | None) -> tuple[list[NDArray[np.bool_]], float]:
+    """Whether points of the head before it swells lie in each region, and the volume (mL) of a point."""
+    points, volume = anatomy.brain_points(2.0)
+    where = patient.head("baseline").to_template(points)
+    return [is_inside(where, region) for region in regions], volume
