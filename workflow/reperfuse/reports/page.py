@@ -109,19 +109,23 @@ class Value:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The values of a table, and the columns without one by the reason for it."""
+    """The values there are, and by its reason what is missing: steps not computed, columns without value."""
 
     known: list[Value]
-    missing: dict[str, list[str]]
+    missing: dict[str, tuple[list[str], list[str]]]
 
     @classmethod
-    def of(cls, values: Iterable[Value]) -> "Numbers":
-        """Sort values into those there are and those that are missing."""
+    def of(cls, values: Iterable[Value], failures: Sequence[Sequence[str]]) -> "Numbers":
+        """Sort values and failures ([what, reason])."""
         known: list[Value] = []
-        missing: dict[str, list[str]] = {}
+        missing: dict[str, tuple[list[str], list[str]]] = {}
+        for what, reason in failures:
+            missing.setdefault(reason, ([], []))[0].append(what)
         for value in values:
             if value.is_missing:
-                missing.setdefault(value.why or "the reason is not recorded", []).append(value.column)
+                missing.setdefault(value.why or "the reason is not recorded", ([], []))[1].append(
+                    value.column
+                )
             else:
                 known.append(value)
         return cls(known, missing)
@@ -221,8 +225,10 @@ def render_patient(
         participant=subject.get("participant_id", "n/a"),
         cards=_cards(values, baseline),
         profiles={title: baseline[name] for name, title in criteria.items()},
-        numbers=Numbers.of(value for value in values.values() if value.column != "imr_exclusion"),
-        failures=_by_reason(subject.get("Failures", [])),
+        numbers=Numbers.of(
+            (value for value in values.values() if value.column != "imr_exclusion"),
+            subject.get("Failures", []),
+        ),
         broken=subject.get("Reasons", []),
         chapters=chapters,
         version=version,
@@ -292,14 +298,6 @@ def _why_patient(column: str, subject: Mapping[str, Any], by_role: Mapping[str, 
     return "; ".join(dict.fromkeys(filter(None, found))) or _UNDEFINED.get(column, "")
 
 
-def _by_reason(failures: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Gather what was not computed by its reason."""
-    gathered: dict[str, list[str]] = {}
-    for what, reason in failures:
-        gathered.setdefault(reason, []).append(what)
-    return gathered
-
-
 def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dictionary) -> dict[str, Any]:
     """Gather what the page says of a session."""
     row, failures = visit.get("Row", {}), visit.get("Failures", [])
@@ -313,13 +311,15 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         "role": _ROLE_TITLES.get(role, "Another session") if role not in _NO_VALUE else "Another session",
         "status": row.get("status", "failed"),
         "warnings": [part for part in warnings.split("; ") if part and part != "n/a"],
-        "failures": _by_reason(failures),
         "broken": visit.get("Reasons", []),
         "figures": [_picture(path, label) for path in figures if f"_{label}_" in path.name],
         "numbers": Numbers.of(
-            show(column, row.get(column), entry, _why_session(column, visit))
-            for column, entry in dictionary.items()
-            if column not in _NOT_IN_TABLE
+            (
+                show(column, row.get(column), entry, _why_session(column, visit))
+                for column, entry in dictionary.items()
+                if column not in _NOT_IN_TABLE
+            ),
+            failures,
         ),
     }
 
