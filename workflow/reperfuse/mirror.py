@@ -9,10 +9,22 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from reperfuse.alignment import (
+    Normalization,
+    align,
+    apply_matrix,
+    find_head,
+    normalize,
+    prepare_target,
+    sample_grid,
+    voxel_sizes,
+)
 from reperfuse.faults import DataFault
-from reperfuse.motion import align, apply_matrix, find_head, normalize_locally, prepare_target, sample_grid
 
 Array = NDArray[np.floating]
+
+# Narrower than for motion: a lesion on one side is itself what the division has to take out.
+_NORMALIZATION = Normalization(sigma_mm=6.0, contrast=0.4, smoothing_mm=2.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ def find_mirror(
     image: Array,
     affine: Array,
     mask: NDArray[np.bool_] | None = None,
-    sigma_mm: float = 6.0,
+    normalization: Normalization | None = None,
     max_tilt_deg: float = 18.0,
     max_shift_mm: float = 12.0,
 ) -> Mirror:
@@ -59,8 +71,8 @@ def find_mirror(
         Voxel → world (RAS+, mm).
     mask : (x, y, z) bool array, optional
         Voxels whose match counts, for instance the head without a lesion; by default the head.
-    sigma_mm : float
-        Width of the local mean the image is divided by; it takes out a coil's shading.
+    normalization : Normalization, optional
+        What is done to the image first; it takes out a coil's shading.
     max_tilt_deg, max_shift_mm : float
         Reach of the coarse search.
 
@@ -69,7 +81,7 @@ def find_mirror(
     DataFault
         If the image is empty or constant, or no reflection matches.
     """
-    target = prepare_target(image, affine, mask, sigma_mm=sigma_mm)
+    target = prepare_target(image, affine, mask, normalization or _NORMALIZATION)
     start = _search(image, affine, target.center, max_tilt_deg, max_shift_mm)
     quality = np.nan
     for _ in range(2):
@@ -126,10 +138,8 @@ def _nearest_reflection(matrix: Array, center: Array) -> Array:
 def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:
     """Best plane of a grid of tilts and shifts, compared on a coarse cubic grid of world points."""
     spacing_mm, step_deg, step_mm = 7.0, 6.0, 6.0
-    normalized = normalize_locally(image, affine, 20.0)
-    voxel_sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    smooth = ndimage.gaussian_filter(normalized, 0.5 * spacing_mm / voxel_sizes, mode="nearest")
-    stride = np.maximum(1, np.round(spacing_mm / voxel_sizes).astype(int))
+    smooth = normalize(image, affine, Normalization(sigma_mm=20.0, smoothing_mm=0.5 * spacing_mm))
+    stride = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
     every = tuple(slice(None, None, n) for n in stride)
     voxels = np.argwhere(find_head(image, affine)[every]) * stride
     values = smooth[tuple(voxels.T)]
@@ -138,13 +148,14 @@ def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max
     last = np.array(image.shape) - 1
     tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, step_deg)
     shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, step_mm)
-    best, best_match = np.eye(4), -np.inf
+    best: Array = np.eye(4)
+    best_match = -np.inf
     for about_y in tilts:
         for about_z in tilts:
             turn = Rotation.from_euler("yz", [about_y, about_z], degrees=True)
             normal = turn.apply([1.0, 0.0, 0.0])
             for shift in shifts:
-                candidate = reflection_matrix(normal, float(normal @ center) + shift)
+                candidate = reflection_matrix(normal, float(normal @ center + shift))
                 mirrored = apply_matrix(to_voxel @ candidate, points)
                 inside = ((mirrored >= 0) & (mirrored <= last)).all(axis=1)
                 if inside.mean() < 0.4:
