@@ -146,11 +146,15 @@ def test_the_page_needs_nothing_else(tmp_path) -> None:
 
 
 def test_sessions_come_in_the_order_of_treatment(tmp_path) -> None:
-    files = [session(tmp_path, label, role=role) for label, role in
-             (("late", "followup"), ("aaa", None), ("after", "post"), ("zero", "baseline"))]  # fmt: skip
+    files = [
+        session(tmp_path, label, role=role)
+        for label, role in (("late", "followup"), ("aaa", None), ("after", "post"), ("zero", "baseline"))
+    ]
     text = read(patient(tmp_path), files).text
-    places = [text.rindex(title) for title in
-              ("Before treatment", "Within hours after treatment", "Follow-up", "Another session")]  # fmt: skip
+    places = [
+        text.rindex(title)
+        for title in ("Before treatment", "Within hours after treatment", "Follow-up", "Another session")
+    ]
     assert places == sorted(places)
 
 
@@ -177,11 +181,15 @@ def test_a_missing_value_says_why(tmp_path) -> None:
         [
             session(tmp_path, "a", role="baseline", core_ml=0.0, tmax6_ml=0.0, tmax10_ml=0.0),
             session(
-                tmp_path, "b", [["curves", "no bolus was found"], ["tmax6", "no bolus was found"]],
-                role="post", status="failed", reasons="curves: no bolus was found; tmax6: no bolus was found",
+                tmp_path,
+                "b",
+                [["curves", "no bolus was found"], ["tmax6", "no bolus was found"]],
+                role="post",
+                status="failed",
+                reasons="curves: no bolus was found; tmax6: no bolus was found",
             ),
         ],
-    )  # fmt: skip
+    )
     assert "there is neither core nor deficit" in page.text
     # the headline reperfusion has no value for what happened after treatment
     headline = page.text[: page.text.index("Before treatment")]
@@ -195,11 +203,15 @@ def test_warnings_are_told_apart_from_failures(tmp_path) -> None:
         patient(tmp_path),
         [
             session(
-                tmp_path, "a", [["flair", "unreadable; cut off"]], role="baseline", status="warn",
+                tmp_path,
+                "a",
+                [["flair", "unreadable; cut off"]],
+                role="baseline",
+                status="warn",
                 reasons="flair: unreadable; cut off; motion: displacement reaches 4.0 mm",
             )
         ],
-    )  # fmt: skip
+    )
     assert "motion: displacement reaches 4.0 mm" in page.text
     assert page.text.count("unreadable; cut off") == 1
 
