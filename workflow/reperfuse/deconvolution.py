@@ -215,8 +215,8 @@ def csvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
 def osvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     """Prepare the block-circulant decomposition truncated voxel by voxel.
 
-    Wu et al. 2003, doi:10.1002/mrm.10522. Singular values are left out from the smallest on until the oscillation index
-    OI = (1/L) (1/max k) Σ |k(i) − 2k(i−1) + k(i−2)| is below the limit.
+    Wu et al. 2003, doi:10.1002/mrm.10522. Singular values are left out from the smallest on until the
+    oscillation index OI = (1/L) (1/max k) Σ |k(i) − 2k(i−1) + k(i−2)| is below the limit.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ def core_mask(
         `trace` reflected at the head's mid-plane, NaN outside the field of view; without it, and
         where it is NaN, the brain's median is what a voxel is compared with.
     adc_threshold : float
-        mm²/s (620e-6: Purushotham 2015, doi:10.1177/0271678X14562552).
+        mm²/s (620e-6: Purushotham et al. 2015, Int J Stroke 10:348–353).
     relative_intensity : float
         Least trace of a voxel, relative to normal tissue nearby.
     peak_intensity : float
