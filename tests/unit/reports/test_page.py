@@ -266,4 +266,6 @@ def test_the_study_counts_and_links(tmp_path) -> None:
 
 
 def test_a_study_of_nothing_has_a_page(tmp_path) -> None:
-    assert "Patients 0" in study(tmp_path).text
+    text = study(tmp_path).text
+    assert "Patients 0" in text
+    assert "Significant IMR n/a" in text
