@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, optimize
 from scipy.spatial.transform import Rotation
 
 from reperfuse.faults import DataFault
@@ -44,12 +44,14 @@ def find_mirror(
     sigma_mm: float = 6.0,
     max_tilt_deg: float = 18.0,
     max_shift_mm: float = 12.0,
+    min_quality: float = 0.3,
 ) -> Mirror:
     """Find the plane that reflects a head onto itself.
 
     The header is believed about where left and right are: the search starts from planes through
-    the head's centre whose normal is within `max_tilt_deg` of world x. The best of them starts a
-    rigid alignment of the head with its own flip, of which the nearest exact reflection is kept.
+    the head's centre whose normal is within `max_tilt_deg` of world x. The best of them, refined,
+    starts a rigid alignment of the head with its own flip; the nearest exact reflection to that is
+    kept unless it matches worse.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ def find_mirror(
         Width of the local mean the image is divided by; it takes out a coil's shading.
     max_tilt_deg, max_shift_mm : float
         Reach of the coarse search.
+    min_quality : float
+        Below this correlation of the head with its reflection there is no mirror.
 
     Raises
     ------
@@ -70,15 +74,20 @@ def find_mirror(
         If the image is empty or constant, or no reflection matches.
     """
     target = prepare_target(image, affine, mask, sigma_mm=sigma_mm)
-    start = _search(image, affine, target.center, max_tilt_deg, max_shift_mm)
-    quality = np.nan
+    center = target.center
+    comparison = _Comparison(image, affine, sigma_mm, 4.0)
+    coarse = _search(image, affine, center, max_tilt_deg, max_shift_mm)
+    start = _plane(_refine(comparison, coarse, center), center)
     for _ in range(2):
         # A flipped image is the same voxels under a reflected affine: nothing is interpolated.
         found = align(target, image, start @ affine)
-        if not found.converged:
-            raise DataFault("The head could not be matched with its own reflection.")
-        start = _nearest_reflection(start @ found.matrix, target.center)
-        quality = 1.0 - found.cost
+        finer = _nearest_reflection(start @ found.matrix, center)
+        if not found.converged or comparison.correlation(finer) < comparison.correlation(start) - 0.01:
+            break
+        start = finer
+    quality = comparison.correlation(start)
+    if quality < min_quality:
+        raise DataFault(f"the head does not match its own reflection (correlation {quality:.2f})")
     normal = _normal(start)
     return Mirror(normal, float(normal @ start[:3, 3] / 2), start, quality)
 
@@ -143,36 +152,58 @@ def _nearest_reflection(matrix: Array, center: Array) -> Array:
     return reflection_matrix(normal, float(normal @ (center + apply_matrix(matrix, center)) / 2))
 
 
+class _Comparison:
+    """Correlation of a locally normalised head with its reflections, at a grid of its own points."""
+
+    def __init__(self, image: Array, affine: Array, sigma_mm: float, spacing_mm: float) -> None:
+        voxel_sizes = np.linalg.norm(affine[:3, :3], axis=0)
+        normalized = normalize_locally(image, affine, sigma_mm)
+        self._smooth = ndimage.gaussian_filter(normalized, 0.5 * spacing_mm / voxel_sizes, mode="nearest")
+        stride = np.maximum(1, np.round(spacing_mm / voxel_sizes).astype(int))
+        voxels = np.argwhere(find_head(image, affine)[tuple(slice(None, None, n) for n in stride)]) * stride
+        self._values = self._smooth[tuple(voxels.T)]
+        self._points = apply_matrix(affine, voxels)
+        self._to_voxel = np.linalg.inv(affine)
+        self._last = np.array(image.shape) - 1
+
+    def correlation(self, reflection: Array) -> float:
+        """Return the correlation, −1 where too little of the head stays in the field of view."""
+        mirrored = apply_matrix(self._to_voxel @ reflection, self._points)
+        inside = ((mirrored >= 0) & (mirrored <= self._last)).all(axis=1)
+        if inside.mean() < 0.4:
+            return -1.0
+        sampled = ndimage.map_coordinates(self._smooth, mirrored[inside].T, order=1, mode="nearest")
+        return float(np.corrcoef(sampled, self._values[inside])[0, 1])
+
+
 def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:
-    """Best plane of a grid of tilts and shifts, compared on a coarse cubic grid of world points."""
-    spacing_mm, step_deg, step_mm = 7.0, 6.0, 6.0
-    normalized = normalize_locally(image, affine, 20.0)
-    voxel_sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    smooth = ndimage.gaussian_filter(normalized, 0.5 * spacing_mm / voxel_sizes, mode="nearest")
-    stride = np.maximum(1, np.round(spacing_mm / voxel_sizes).astype(int))
-    every = tuple(slice(None, None, n) for n in stride)
-    voxels = np.argwhere(find_head(image, affine)[every]) * stride
-    values = smooth[tuple(voxels.T)]
-    points = apply_matrix(affine, voxels)
-    to_voxel = np.linalg.inv(affine)
-    last = np.array(image.shape) - 1
-    tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, step_deg)
-    shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, step_mm)
-    best, best_match = np.eye(4), -np.inf
-    for about_y in tilts:
-        for about_z in tilts:
-            turn = Rotation.from_euler("yz", [about_y, about_z], degrees=True)
-            normal = turn.apply([1.0, 0.0, 0.0])
-            for shift in shifts:
-                candidate = reflection_matrix(normal, float(normal @ center) + shift)
-                mirrored = apply_matrix(to_voxel @ candidate, points)
-                inside = ((mirrored >= 0) & (mirrored <= last)).all(axis=1)
-                if inside.mean() < 0.4:
-                    continue
-                sampled = ndimage.map_coordinates(smooth, mirrored[inside].T, order=1, mode="nearest")
-                match = np.corrcoef(sampled, values[inside])[0, 1]
-                if match > best_match:
-                    best, best_match = candidate, match
-    if not np.isfinite(best_match):
-        raise DataFault("No mirror plane through the head matches its two halves.")
-    return best
+    """Return tilts (degrees about y and z) and shift (mm) of the best plane of a coarse grid."""
+    comparison = _Comparison(image, affine, 20.0, 7.0)
+    tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, 6.0)
+    shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, 6.0)
+    planes = np.array([(y, z, shift) for y in tilts for z in tilts for shift in shifts])
+    matches = [comparison.correlation(_plane(plane, center)) for plane in planes]
+    return planes[int(np.argmax(matches))]
+
+
+def _refine(comparison: _Comparison, start: Array, center: Array) -> Array:
+    """Turn and shift a plane until its reflection matches best.
+
+    Only true reflections are tried, so that a large lesion or a swollen half cannot lead astray as
+    it can a free rigid alignment of the head with its flip.
+    """
+    simplex = np.vstack([start, start + np.diag([3.0, 3.0, 3.0])])
+    found = optimize.minimize(
+        lambda plane: -comparison.correlation(_plane(plane, center)),
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-5, "maxfev": 300},
+    )
+    return np.asarray(found.x)
+
+
+def _plane(parameters: Array, center: Array) -> Array:
+    """Return the reflection at a plane tilted about y and z (degrees) and shifted (mm) from the head's centre."""
+    turn = Rotation.from_euler("yz", parameters[:2], degrees=True)
+    normal = turn.apply([1.0, 0.0, 0.0])
+    return reflection_matrix(normal, float(normal @ center) + parameters[2])
