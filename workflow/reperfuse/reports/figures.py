@@ -67,11 +67,11 @@ def plot_diffusion(
     notes: Sequence[str] = (),
 ) -> "Figure":
     """Draw trace and ADC (mm²/s) with the outlines of ``masks``: core, lesion; each (x, y, z)."""
-    outlines = _named(masks, core=("Core", CORE), lesion=("Follow-up lesion", LESION))
+    outlines = _named(masks, lesion=("Follow-up lesion", LESION), core=("Core", CORE))
     rows = [
         Row("Trace", "", trace, _grey_window(trace, brain)),
-        Row("Core on\ntrace", "", trace, _grey_window(trace, brain), outlines=outlines),
-        Row("ADC", "10⁻³ mm²/s", adc * 1e3, _ADC_WINDOW, outlines=outlines),
+        Row("Trace,\noutlined", "", trace, _grey_window(trace, brain), outlines=outlines),
+        Row("ADC", "10⁻³ mm²/s", np.where(brain, adc * 1e3, np.nan), _ADC_WINDOW, outlines=outlines),
     ]
     return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
 

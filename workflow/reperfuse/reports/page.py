@@ -389,9 +389,9 @@ def _counts(
     sessions: Sequence[Mapping[str, str]],
     failures: Sequence[Mapping[str, str]],
 ) -> list[tuple[str, str, str]]:
-    def of(rows: Sequence[Mapping[str, str]], column: str, known: str = "01") -> str:
-        judged = [row for row in rows if row.get(column, "n/a") in tuple(known)]
-        return f"{sum(row[column] == '1' for row in judged)} of {len(judged)}"
+    def of(rows: Sequence[Mapping[str, str]], column: str) -> str:
+        judged = [row for row in rows if row.get(column) in ("0", "1")]
+        return f"{sum(row[column] == '1' for row in judged)} of {len(judged)}" if judged else "n/a"
 
     states = [sum(row.get("status") == state for row in sessions) for state in ("ok", "warn", "failed")]
     evaluable = [row for row in patients if row.get("imr_evaluable") == "1"]
