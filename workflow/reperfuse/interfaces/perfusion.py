@@ -3,7 +3,7 @@
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import aif, concentration, deconvolution, images, mirror, motion, segmentation
+from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, segmentation
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.head import load_mirror
@@ -38,7 +38,7 @@ class CorrectMotion(Step):
         raw = images.load(self.inputs.dsc)
         if raw.data.ndim != 4:
             raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
-        head = motion.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
+        head = alignment.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
         curve = np.nanmean(raw.data[head], axis=0)
         baseline = concentration.find_baseline(curve, self.inputs.repetition_time_s)
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
