@@ -280,7 +280,13 @@ def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
 
 def _why_session(column: str, visit: Mapping[str, Any]) -> str:
     needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ratio"])
-    found = [reason for what, reason in visit.get("Failures", []) if what in needs] + visit.get("Reasons", [])
+    failures = dict.fromkeys((what, reason) for what, reason in visit.get("Failures", []) if what in needs)
+    faulty = {what for what, _ in failures}
+    # what is wrong with the scan says more than that there is none
+    vague = {
+        name for name, kinds in (("perfusion", {"dsc"}), ("diffusion", {"dwi", "adc"})) if kinds & faulty
+    }
+    found = [reason for what, reason in failures if what not in vague] + visit.get("Reasons", [])
     return "; ".join(dict.fromkeys(found)) or _UNDEFINED.get(column, "")
 
 
