@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "workflow" / "reperfuse"
 SCIENCE = {
     "aif",
+    "alignment",
     "concentration",
     "deconvolution",
     "diffusion",

@@ -9,10 +9,22 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize
 from scipy.spatial.transform import Rotation
 
+from reperfuse.alignment import (
+    Normalization,
+    align,
+    apply_matrix,
+    find_head,
+    normalize,
+    prepare_target,
+    sample_grid,
+    voxel_sizes,
+)
 from reperfuse.faults import DataFault
-from reperfuse.motion import align, apply_matrix, find_head, normalize_locally, prepare_target, sample_grid
 
 Array = NDArray[np.floating]
+
+# Narrower than for motion: a lesion on one side is itself what the division has to take out.
+_NORMALIZATION = Normalization(sigma_mm=6.0, contrast=0.4, smoothing_mm=2.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ def find_mirror(
     image: Array,
     affine: Array,
     mask: NDArray[np.bool_] | None = None,
-    sigma_mm: float = 6.0,
+    normalization: Normalization | None = None,
     max_tilt_deg: float = 18.0,
     max_shift_mm: float = 12.0,
     min_quality: float = 0.3,
@@ -61,8 +73,8 @@ def find_mirror(
         Voxel → world (RAS+, mm).
     mask : (x, y, z) bool array, optional
         Voxels whose match counts, for instance the head without a lesion; by default the head.
-    sigma_mm : float
-        Width of the local mean the image is divided by; it takes out a coil's shading.
+    normalization : Normalization, optional
+        What is done to the image first; it takes out a coil's shading.
     max_tilt_deg, max_shift_mm : float
         Reach of the coarse search.
     min_quality : float
@@ -73,9 +85,10 @@ def find_mirror(
     DataFault
         If the image is empty or constant, or no reflection matches.
     """
-    target = prepare_target(image, affine, mask, sigma_mm=sigma_mm)
+    how = normalization or _NORMALIZATION
+    target = prepare_target(image, affine, mask, how)
     center = target.center
-    comparison = _Comparison(image, affine, sigma_mm, 4.0)
+    comparison = _Comparison(image, affine, how, 4.0)
     coarse = _search(image, affine, center, max_tilt_deg, max_shift_mm)
     start = _plane(_refine(comparison, coarse, center), center)
     for _ in range(2):
@@ -155,11 +168,9 @@ def _nearest_reflection(matrix: Array, center: Array) -> Array:
 class _Comparison:
     """Correlation of a locally normalised head with its reflections, at a grid of its own points."""
 
-    def __init__(self, image: Array, affine: Array, sigma_mm: float, spacing_mm: float) -> None:
-        voxel_sizes = np.linalg.norm(affine[:3, :3], axis=0)
-        normalized = normalize_locally(image, affine, sigma_mm)
-        self._smooth = ndimage.gaussian_filter(normalized, 0.5 * spacing_mm / voxel_sizes, mode="nearest")
-        stride = np.maximum(1, np.round(spacing_mm / voxel_sizes).astype(int))
+    def __init__(self, image: Array, affine: Array, how: Normalization, spacing_mm: float) -> None:
+        self._smooth = normalize(image, affine, how)
+        stride = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
         voxels = np.argwhere(find_head(image, affine)[tuple(slice(None, None, n) for n in stride)]) * stride
         self._values = self._smooth[tuple(voxels.T)]
         self._points = apply_matrix(affine, voxels)
@@ -178,7 +189,7 @@ class _Comparison:
 
 def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:
     """Return tilts (degrees about y and z) and shift (mm) of the best plane of a coarse grid."""
-    comparison = _Comparison(image, affine, 20.0, 7.0)
+    comparison = _Comparison(image, affine, Normalization(sigma_mm=20.0, smoothing_mm=3.5), 7.0)
     tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, 6.0)
     shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, 6.0)
     planes = np.array([(y, z, shift) for y in tilts for z in tilts for shift in shifts])

@@ -2,6 +2,7 @@
 # Gives: CATALOGUE, MANIFEST, OUTPUT_DIR, and the functions that name the files of the other rules.
 import hashlib
 import json
+import re
 import sys
 
 import yaml
@@ -110,11 +111,16 @@ def subject_log(rule):
 
 
 def fingerprint(*modules):
-    """Hash the source of modules and templates, so that a rule reruns when its equations change."""
+    """Hash the source of modules and of what they import, so that a rule reruns when its equations change."""
     package = BASE / "workflow" / "reperfuse"
-    names = (name if Path(name).suffix else f"{name}.py" for name in sorted(modules))
-    source = b"".join((package / name).read_bytes() for name in names)
-    return hashlib.sha256(source).hexdigest()[:12]
+    names, sources = list(modules), {}
+    while names:
+        name = names.pop()
+        if name not in sources:
+            sources[name] = (package / (name if Path(name).suffix else f"{name}.py")).read_text(encoding="utf-8")
+            imported = re.findall(r"^from reperfuse\.(\S+) import", sources[name], flags=re.MULTILINE)
+            names += [module.replace(".", "/") for module in imported]
+    return hashlib.sha256("".join(sources[name] for name in sorted(sources)).encode()).hexdigest()[:12]
 
 
 # --- what a session has ----------------------------------------------------------------------

@@ -47,7 +47,7 @@ rule find_mirror:
         mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
     params:
         interface="FindMirror",
-        fingerprint=fingerprint("mirror", "motion"),
+        fingerprint=fingerprint("mirror"),
     log:
         session_log("find_mirror_{datatype}"),
     conda:

@@ -118,7 +118,7 @@ rule map_reflow:
         asymmetry_threshold=config["imr"]["asymmetry_threshold"],
         noise_limit=config["imr"]["noise_limit"],
         min_volume_ml=config["imr"]["min_volume_ml"],
-        fingerprint=fingerprint("serial", "mirror", "segmentation", "concentration"),
+        fingerprint=fingerprint("serial", "mirror"),
     log:
         session_log("map_reflow"),
     conda:

@@ -101,8 +101,9 @@ class SegmentCore(Step):
             adc_threshold=self.inputs.adc_threshold,
             min_volume_ml=self.inputs.min_volume_ml,
         )
-        median = float(np.nanmedian(adc.data[brain.mask]))
-        self.save_image("core", core, adc, BrainMedianADC=median)
+        # fluid left out: how much of it a mask holds says nothing of the b-values
+        tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
+        self.save_image("core", core, adc, BrainMedianADC=float(np.nanmedian(adc.data[tissue])))
 
 
 class RegisterImagesInputSpec(StepInputSpec):
