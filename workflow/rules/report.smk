@@ -21,7 +21,7 @@ rule plot_diffusion:
         interface="PlotDiffusion",
         participant="{subject}",
         session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
+        fingerprint=fingerprint("reports/figures"),
     script:
         "../scripts/run_interface.py"
 
@@ -48,7 +48,7 @@ rule plot_perfusion:
         interface="PlotPerfusion",
         participant="{subject}",
         session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
+        fingerprint=fingerprint("reports/figures"),
     script:
         "../scripts/run_interface.py"
 
@@ -69,7 +69,7 @@ rule plot_quality:
         interface="PlotQuality",
         participant="{subject}",
         session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage", "reports/quality"),
+        fingerprint=fingerprint("reports/figures", "reports/quality"),
     script:
         "../scripts/run_interface.py"
 
@@ -93,7 +93,7 @@ rule plot_reflow:
         interface="PlotReflow",
         participant="{subject}",
         session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
+        fingerprint=fingerprint("reports/figures"),
     script:
         "../scripts/run_interface.py"
 
@@ -115,7 +115,6 @@ rule report_patient:
         criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
         fingerprint=fingerprint(
             "reports/page",
-            "reports/reasons",
             "reports/templates/base.html",
             "reports/templates/parts.html",
             "reports/templates/patient.html",
