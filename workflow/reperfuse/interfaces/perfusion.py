@@ -83,24 +83,30 @@ class SelectArterialInput(Step):
         series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
-        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
+        # before the steady state the signal says nothing of contrast
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        steady = concentration.Baseline(0, baseline.arrival - baseline.first)
         found = aif.select_aif(
             curves,
             brain.mask,
             dt_s,
-            baseline,
+            steady,
             voxel_size_mm=series.voxel_size_mm,
             search=self._search(brain),
             scale_to_vof=self.inputs.scale_to_vof,
         )
         self.save_table(
             "curves",
-            {"time": np.arange(len(found.aif)) * dt_s, "aif": found.aif, "vof": found.vof},
+            {
+                "time": np.arange(series.data.shape[-1]) * dt_s,
+                "aif": np.pad(found.aif, (baseline.first, 0), constant_values=np.nan),
+                "vof": np.pad(found.vof, (baseline.first, 0), constant_values=np.nan),
+            },
             Baseline={"First": baseline.first, "Arrival": baseline.arrival},
             ArterialVoxels=found.aif_voxels,
             VenousVoxels=found.vof_voxels,
             Quality=found.quality,
-            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], baseline),
+            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], steady),
             Score=found.score,
             Warnings=found.warnings,
         )
@@ -151,7 +157,7 @@ class DeconvolvePerfusion(Step):
         stated = images.read_sidecar(self.inputs.curves)["Baseline"]
         baseline = concentration.Baseline(stated["First"], stated["Arrival"])
         curves = concentration.smooth(
-            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline),
+            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :],
             brain.mask,
             series.voxel_size_mm,
             self.inputs.smoothing_fwhm_mm,
@@ -159,14 +165,14 @@ class DeconvolvePerfusion(Step):
         tissue = curves[brain.mask]
         maps = deconvolution.deconvolve(
             tissue,
-            read_columns(self.inputs.curves)["aif"],
+            read_columns(self.inputs.curves)["aif"][baseline.first :],
             dt_s,
             method=self.inputs.method,
             oscillation_index=self.inputs.oscillation_index,
             svd_threshold=self.inputs.svd_threshold,
         )
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
-        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival)
+        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival - baseline.first)
         for name, value in values.items():
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[brain.mask] = value
