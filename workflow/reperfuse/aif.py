@@ -1,8 +1,8 @@
 """Arterial input and venous output of the brain.
 
-Arteries are high, narrow and early. Height and width of a curve are compared with the mean curve of the brain, and
-time is the moment at which a curve rises through half its peak: where half a voxel is brain and half is artery,
-the height is lost, the rise is not.
+Arteries are high, narrow and early. Height and width of a curve are compared with the mean curve of the
+brain, and time is the moment at which a curve rises through half its peak: where half a voxel is brain and
+half is artery, the height is lost, the rise is not.
 """
 
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ class ArterialInput:
     aif_voxels, vof_voxels : (k, 3) array of int
         Voxels whose mean they are; none for a given curve.
     quality : dict of str to float
-        See :func:`measure_curve`, for the arterial curve before it is scaled; ``n_voxels``, ``vof_area`` (s⁻¹·s) and
-        ``area_ratio``, venous over arterial area.
+        See :func:`measure_curve`, for the arterial curve before it is scaled; ``n_voxels``, ``lead_s`` (rise
+        before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area.
     warnings : tuple of str
         What a reader should know, a sentence each.
     score : float
@@ -64,13 +64,13 @@ def select_aif(
     min_height: float = 2.5,
     min_lead_s: float = 0.5,
     max_width: float = 1.0,
-    min_contrast: float = 6.0,
+    min_excess: float = 3.0,
 ) -> ArterialInput:
     """Take the arterial input from the voxels whose curves are highest, narrowest and earliest.
 
-    Voxels that are ``min_height`` times as high as the mean curve of the brain, narrower, earlier, and not among the
-    roughest are ranked by height / width × lead (after Mouridsen et al. 2006, doi:10.1002/mrm.20759, who cluster
-    curves of large area by their first moment), and the first of them averaged.
+    Voxels that are ``min_height`` times as high as the mean curve of the brain, narrower, earlier, and not
+    among the roughest are ranked by height / width × lead, and the first of them averaged. Mouridsen et al.
+    2006 (doi:10.1002/mrm.20759) seek the same curves by clustering.
 
     Parameters
     ----------
@@ -93,13 +93,14 @@ def select_aif(
     min_voxels, max_voxels : int
         Fewest and most voxels averaged; fewer if there are no more.
     min_height : float
-        Least peak over that of the brain's mean curve.
+        Least peak over that of the brain's mean curve, by which it must be exceeded beyond doubt.
     min_lead_s : float
         Least time by which an artery rises before the brain's mean, s.
     max_width : float
         Largest FWHM over that of the brain's mean curve.
-    min_contrast : float
-        Least peak over the standard deviation of a voxel's baseline.
+    min_excess : float
+        Least excess of the peak over ``min_height``, in standard deviations of the voxel's baseline: of tens
+        of thousands of voxels, some look arterial by chance.
 
     Returns
     -------
@@ -119,13 +120,13 @@ def select_aif(
     lead = mean.rise_s - shape.rise_s
     arterial = (
         places
-        & (shape.peak > min_height * mean.peak)
-        & (shape.peak > min_contrast * brain.noise)
+        & (shape.peak > min_height * mean.peak + min_excess * brain.noise)
         & (lead > min_lead_s)
         & (shape.fwhm_s < max_width * mean.fwhm_s)
         & (shape.rise_s >= (baseline.arrival - 1) * dt_s)
+        & shape.has_passed
     )
-    if not arterial.any():
+    if arterial.sum() < 2:  # one voxel among thousands is chance
         raise DataFault("no artery in the field of view: no curve is high, narrow and early enough")
     candidates = np.flatnonzero(arterial)
     if len(candidates) > 2 * max_voxels:  # leave out the roughest quarter where there are enough
@@ -240,8 +241,8 @@ def measure_curve(curve: ArrayLike, dt_s: float, baseline: Baseline) -> dict[str
     Returns
     -------
     dict of str to float
-        ``peak`` (s⁻¹), ``fwhm_s``, ``rise_s`` (through half the peak) and ``arrival_s`` (where the steepest part of
-        the rise, continued down, meets the baseline) after the first frame, ``area`` of the whole curve (1),
+        ``peak`` (s⁻¹), ``fwhm_s``, ``rise_s`` (through half the peak) and ``arrival_s`` (where the slope at
+        that moment, continued down, meets the baseline) after the first frame, ``area`` of the whole curve,
         ``roughness`` (residual of smoothing over the peak) and ``contrast`` (peak over baseline noise).
     """
     values = np.asarray(curve, dtype=float)
@@ -268,6 +269,7 @@ class _Shape:
     arrival_s: FloatArray
     roughness: FloatArray
     area: FloatArray
+    has_passed: BoolArray
 
     @classmethod
     def of(cls, values: FloatArray, dt_s: float, baseline: Baseline, end: int) -> "_Shape":
@@ -299,12 +301,13 @@ class _Shape:
             arrival * dt_s,
             residual / np.where(peak > 0, peak, np.nan),
             values[:, start:end].sum(axis=1) * dt_s,
+            np.abs(values[:, -max(len(frames) // 8, 1) :].mean(axis=1)) < 0.5 * peak,
         )
 
 
 @dataclass(frozen=True)
 class _Curves:
-    """Curves (n, t) of the brain, where they were taken (n, 3), and their shapes beside that of their mean."""
+    """Curves (n, t) of the brain, where they were taken (n, 3), and their shapes and that of their mean."""
 
     values: FloatArray
     voxels: IndexArray
@@ -323,6 +326,7 @@ class _Curves:
         if not valid.any():
             raise DataFault("no voxel of the brain has a valid curve")
         values, voxels = values[valid], voxels[valid]
+        noise = values[:, baseline.frames].std(axis=1)
         mean = values.mean(axis=0)
         end = _first_passage_end(mean, baseline)
         return cls(
@@ -332,7 +336,7 @@ class _Curves:
             baseline,
             _Shape.of(values, dt_s, baseline, end),
             _Shape.of(mean[np.newaxis], dt_s, baseline, end),
-            values[:, baseline.frames].std(axis=1),
+            np.maximum(noise, np.median(noise)),  # few frames: a voxel may look quiet by chance
         )
 
 
@@ -350,10 +354,20 @@ def _find_vein(brain: _Curves, after_s: float, count: int) -> IndexArray:
         (shape.peak > 2 * mean.peak)
         & (shape.peak > 6 * brain.noise)
         & (shape.rise_s > after_s)
+        & shape.has_passed
         & (shape.fwhm_s < 1.6 * mean.fwhm_s)
     )
     candidates = np.flatnonzero(venous)
     return candidates[np.argsort(-shape.area[candidates], kind="stable")[:count]]
+
+
+def _area_ratio(vof: FloatArray, curve: FloatArray, brain: _Curves) -> float:
+    """Venous over arterial area of the same part of the passage: veins see the end of a series later."""
+    if np.isnan(vof).any():
+        return float("nan")
+    rises = [measure_curve(c, brain.dt_s, brain.baseline)["rise_s"] for c in (curve, vof)]
+    late = int(np.clip(round((rises[1] - rises[0]) / brain.dt_s), 0, len(curve) - 1))
+    return float(vof.sum() / curve[: len(curve) - late].sum())
 
 
 def _describe(
@@ -368,7 +382,7 @@ def _describe(
         "n_voxels": float(len(taken)),
         "lead_s": float(brain.mean_shape.rise_s[0]) - quality["rise_s"],
         "vof_area": float(vof.sum() * brain.dt_s),
-        "area_ratio": float(vof.sum() / curve.sum()),
+        "area_ratio": _area_ratio(vof, curve, brain),
     }
     parts = {
         "contrast": quality["contrast"] / 20,
@@ -384,6 +398,8 @@ def _describe(
         warnings.append(
             "the venous area is smaller than the arterial area, so the arterial input is not scaled"
         )
+    if quality["area_ratio"] > 5:
+        warnings.append("the venous area is more than five times the arterial area: absolute CBF is doubtful")
     if 0 < len(taken) < 4:
         warnings.append(f"the arterial input is the mean of {len(taken)} voxels only")
     if score < 0.5:

@@ -136,6 +136,29 @@ def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> F
     return ratio
 
 
+def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
+    """Peak of the mean curve over the noise of a voxel.
+
+    Parameters
+    ----------
+    concentration : (n, t) array
+        ΔR2* of the brain's voxels, s⁻¹.
+    baseline : Baseline
+        Frames before the bolus.
+
+    Returns
+    -------
+    float
+        Peak of the mean over the median standard deviation in the baseline; NaN when no voxel is valid.
+    """
+    curves = np.asarray(concentration)
+    curves = curves[np.isfinite(curves).all(axis=1)]
+    if len(curves) == 0:
+        return float("nan")
+    noise = np.median(curves[:, baseline.frames].std(axis=1, ddof=1))
+    return float(curves.mean(axis=0, dtype=float).max() / noise) if noise > 0 else float("inf")
+
+
 def align_slices(
     concentration: ArrayLike, slice_times_s: ArrayLike, dt_s: float, slice_axis: int = 2
 ) -> FloatArray:

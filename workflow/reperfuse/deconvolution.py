@@ -22,6 +22,7 @@ from reperfuse.faults import DataFault
 FloatArray = NDArray[np.floating]
 
 _RANK_TOLERANCE = 1e-5  # singular values below this share of the largest are zero in single precision
+_DONE_SHARE = 0.2  # of a block, from which on the rest is gathered
 
 
 @dataclass(frozen=True)
@@ -304,30 +305,38 @@ def _truncate(spectrum: _Spectrum, tissue: FloatArray, limit: float) -> FloatArr
     """Deconvolved curve (2N, n) of each voxel at its first level that oscillates less than the limit."""
     coefficients = spectrum.analysis @ tissue.T
     result = np.empty((len(spectrum.synthesis), len(tissue)), dtype=np.float32)
-    waiting = np.arange(len(tissue))
+    work = np.empty((2, result.size), dtype=np.float32)
+    waiting, done = np.arange(len(tissue)), np.zeros(len(tissue), dtype=bool)
     for level in spectrum.levels:
-        k = spectrum.synthesis[:, : 2 * level] @ coefficients[: 2 * level]
-        passed = _oscillation(k) < limit if level > spectrum.levels[-1] else np.ones(len(waiting), dtype=bool)
-        if passed.any():
-            result[:, waiting[passed]] = k[:, passed]
-            waiting, coefficients = waiting[~passed], coefficients[:, ~passed]
-        if len(waiting) == 0:
+        if np.count_nonzero(done) > _DONE_SHARE * len(
+            done
+        ):  # gathering columns costs more than solving a few
+            waiting, coefficients, done = waiting[~done], coefficients[: 2 * level, ~done], done[~done]
+        k, spare = (part[: len(result) * len(done)].reshape(len(result), -1) for part in work)
+        np.matmul(spectrum.synthesis[:, : 2 * level], coefficients[: 2 * level], out=k)
+        passed = ~done
+        if level > spectrum.levels[-1]:
+            passed &= _oscillation(k, spare) < limit
+        result[:, waiting[passed]] = k[:, passed]
+        done |= passed
+        if done.all():
             break
     return result
+
+
+def _oscillation(k: FloatArray, spare: FloatArray) -> FloatArray:
+    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
+    slope, bend = spare[:-1], spare[:-2]
+    np.subtract(k[1:], k[:-1], out=slope)
+    np.subtract(slope[1:], slope[:-1], out=bend)
+    np.abs(bend, out=bend)
+    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
 
 
 def _has_signal(curves: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
     """Whether each curve (n, t) is finite with a positive sum, and that sum."""
     total = curves.sum(axis=1)
     return np.isfinite(total) & (total > 0), total
-
-
-def _oscillation(k: FloatArray) -> FloatArray:
-    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
-    slope = k[1:] - k[:-1]
-    bend = slope[1:] - slope[:-1]
-    np.abs(bend, out=bend)
-    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
 
 
 def _peak(k: FloatArray, is_circular: bool) -> tuple[FloatArray, FloatArray]:
