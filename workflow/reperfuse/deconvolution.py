@@ -22,7 +22,6 @@ from reperfuse.faults import DataFault
 FloatArray = NDArray[np.floating]
 
 _RANK_TOLERANCE = 1e-5  # singular values below this share of the largest are zero in single precision
-_DONE_SHARE = 0.2  # of a block, from which on the rest is gathered
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def deconvolve(
     svd_floor: float = 0.01,
     haematocrit_factor: float = (1 - 0.45) / (1 - 0.25),
     density_g_ml: float = 1.04,
-    block_voxels: int = 512,
+    block_voxels: int = 2048,
     threads: int = 1,
 ) -> PerfusionMaps:
     """Perfusion maps from tissue curves and an arterial input.
@@ -275,11 +274,14 @@ class _Spectrum:
 
     ``analysis`` (2f, N) takes a tissue curve to the coefficients of k, ``synthesis`` (2N, 2f) coefficients to
     k; the first 2m of them are what m frequencies leave. ``levels`` are the m a threshold can reach, in the
-    order in which it rises.
+    order in which it rises. A coefficient of modulus c gives k an amplitude of ``weight`` · c, and its second
+    difference ``bend`` times that (both (f,)).
     """
 
     analysis: FloatArray
     synthesis: FloatArray
+    weight: FloatArray
+    bend: FloatArray
     levels: NDArray[np.intp]
 
     @classmethod
@@ -293,10 +295,13 @@ class _Spectrum:
         inverse = np.exp(-1j * angle[:, :frames]) / response[order, None]
         weight = np.where((order == 0) | (order == frames), 1, 2)[:, None] / lags
         synthesis = weight * np.stack([np.cos(angle), -np.sin(angle)])
+        bend = 4 * np.sin(np.pi / lags * order) ** 2
         is_apart = modulus[order][1:] < (1 - _RANK_TOLERANCE) * modulus[order][:-1]
         return cls(
             np.stack([inverse.real, inverse.imag], axis=1).reshape(-1, frames).astype(np.float32),
             synthesis.transpose(2, 1, 0).reshape(lags, -1).astype(np.float32),
+            weight[:, 0].astype(np.float32),
+            bend.astype(np.float32),
             np.flatnonzero(np.append(is_apart, True))[::-1] + 1,
         )
 
@@ -304,24 +309,40 @@ class _Spectrum:
 def _truncate(spectrum: _Spectrum, tissue: FloatArray, limit: float) -> FloatArray:
     """Deconvolved curve (2N, n) of each voxel at its first level that oscillates less than the limit."""
     coefficients = spectrum.analysis @ tissue.T
-    result = np.empty((len(spectrum.synthesis), len(tissue)), dtype=np.float32)
-    work = np.empty((2, result.size), dtype=np.float32)
-    waiting, done = np.arange(len(tissue)), np.zeros(len(tissue), dtype=bool)
+    lags, voxels = len(spectrum.synthesis), len(tissue)
+    result = np.empty((lags, voxels), dtype=np.float32)
+    work = np.empty((2, lags * voxels), dtype=np.float32)
+    may_pass = _least_oscillation(spectrum, coefficients) < 1.001 * limit  # room for rounding
+    may_pass[spectrum.levels[-1] - 1] = True
+    waiting = np.ones(voxels, dtype=bool)
     for level in spectrum.levels:
-        if np.count_nonzero(done) > _DONE_SHARE * len(
-            done
-        ):  # gathering columns costs more than solving a few
-            waiting, coefficients, done = waiting[~done], coefficients[: 2 * level, ~done], done[~done]
-        k, spare = (part[: len(result) * len(done)].reshape(len(result), -1) for part in work)
-        np.matmul(spectrum.synthesis[:, : 2 * level], coefficients[: 2 * level], out=k)
-        passed = ~done
+        tried = np.flatnonzero(may_pass[level - 1] & waiting)
+        if len(tried) == 0:
+            continue
+        k, spare = (part[: lags * len(tried)].reshape(lags, -1) for part in work)
+        np.matmul(spectrum.synthesis[:, : 2 * level], coefficients[: 2 * level, tried], out=k)
+        passed = np.ones(len(tried), dtype=bool)
         if level > spectrum.levels[-1]:
-            passed &= _oscillation(k, spare) < limit
-        result[:, waiting[passed]] = k[:, passed]
-        done |= passed
-        if done.all():
-            break
+            passed = _oscillation(k, spare) < limit
+        result[:, tried[passed]] = k[:, passed]
+        waiting[tried[passed]] = False
     return result
+
+
+def _least_oscillation(spectrum: _Spectrum, coefficients: FloatArray) -> FloatArray:
+    """Lower bound (f, n) of the oscillation index at each level: most levels need not be tried.
+
+    The sum of moduli of a periodic sequence is at least the modulus of any of its Fourier coefficients, and
+    the maximum of k at most the sum of its amplitudes. The index leaves out the two second differences across
+    the ends, which are therefore taken off.
+    """
+    modulus = np.hypot(coefficients[::2], coefficients[1::2])
+    total = np.maximum.accumulate(spectrum.bend[:, np.newaxis] * modulus, axis=0)
+    first, second, last, last_but_one = spectrum.synthesis[[0, 1, -1, -2]]
+    for ends in (first - 2 * last + last_but_one, second - 2 * first + last):
+        product = ends[:, np.newaxis] * coefficients
+        total -= np.abs(np.cumsum(product[::2] + product[1::2], axis=0))
+    return total / (len(spectrum.synthesis) * np.cumsum(spectrum.weight[:, np.newaxis] * modulus, axis=0))
 
 
 def _oscillation(k: FloatArray, spare: FloatArray) -> FloatArray:
