@@ -1,1 +1,32 @@
-"""Every step of the workflow as a Nipype interface."""
+"""Every step of the workflow as a Nipype interface.
+
+``from reperfuse.interfaces import CorrectMotion`` imports that step's stage and nothing else, since
+a job must not pay for what it does not use.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_STAGES = {
+    "head": ("ExtractBrain", "FindMirror"),
+    "perfusion": (
+        "CorrectMotion",
+        "SelectArterialInput",
+        "DeconvolvePerfusion",
+        "SegmentHypoperfusion",
+        "NormalizePerfusion",
+    ),
+    "diffusion": ("ComputeADC", "SegmentCore", "RegisterImages", "ResampleDiffusion"),
+    "mismatch": ("SegmentPenumbra", "MeasureSession"),
+    "serial": ("SegmentLesion", "ProjectLesion", "QuantifyGrowth", "MapReflow", "MeasurePatient"),
+    "group": ("TabulateStudy",),
+    "report": ("PlotDiffusion", "PlotPerfusion", "PlotQuality", "PlotReflow", "ReportPatient", "ReportStudy"),
+}
+_STAGE_OF = {name: stage for stage, names in _STAGES.items() for name in names}
+__all__ = sorted(_STAGE_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _STAGE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_STAGE_OF[name]}"), name)

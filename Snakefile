@@ -1,0 +1,38 @@
+# From the raw scans of a BIDS study of stroke MRI to the tables and reports of a paper.
+#   snakemake --cores all                                    the embedded demo study
+#   snakemake --cores all --config bids_dir=/data/study      a study
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.13")
+
+
+configfile: Path(workflow.basedir) / "config" / "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/perfusion.smk"
+include: "workflow/rules/diffusion.smk"
+include: "workflow/rules/mismatch.smk"
+include: "workflow/rules/serial.smk"
+include: "workflow/rules/group.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES,
+        REPORTS,
+
+
+onsuccess:
+    print(f"Finished. The results are in {OUTPUT_DIR}")
+    print(f"  pages   {OUTPUT_DIR / 'group.html'} and a sub-<label>.html for each patient")
+    print(f"  tables  {OUTPUT_DIR / 'group'}")
+
+
+onerror:
+    print(f"Some jobs failed; their logs are in {OUTPUT_DIR / 'logs'}.")
+    print("What was finished is kept: the same command resumes where it stopped.")

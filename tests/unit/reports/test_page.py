@@ -1,0 +1,271 @@
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+from reperfuse import images
+from reperfuse.interfaces import ReportPatient
+from reperfuse.reports.page import render_patient, render_study, show
+
+TABLES = yaml.safe_load(
+    (Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8")
+)
+TABLES["sessions"]["defuse2"] = {"Description": "Profile by DEFUSE 2", "Levels": {"target": "class target"}}
+CRITERIA = {"defuse2": "DEFUSE 2"}
+NASTY = "<script>alert('x')</script> & \"more\""
+
+
+class Reader(HTMLParser):
+    """Checks that elements close in order, and gathers the text, the images and the addresses."""
+
+    VOID = frozenset({"meta", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict] = []
+        self.addresses: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        values = dict(attrs)
+        self.addresses += [values[key] for key in ("href", "src") if key in values]
+        if tag == "img":
+            self.images.append(values)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text = f"{self.text} {' '.join(data.split())}".strip()
+
+
+def write(path: Path, content: dict) -> Path:
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def session(folder: Path, label: str, failures=(), **row) -> Path:
+    content = dict.fromkeys(TABLES["sessions"], "n/a") | {"status": "ok", "reasons": ""} | row
+    return write(
+        folder / f"{label}.json",
+        {
+            "participant_id": "sub-01",
+            "session_id": f"ses-{label}",
+            "Row": content,
+            "Failures": list(failures),
+        },
+    )
+
+
+def patient(folder: Path, failures=(), **row) -> Path:
+    content = dict.fromkeys(TABLES["patients"], "n/a") | row
+    return write(
+        folder / "patient.json", {"participant_id": "sub-01", "Row": content, "Failures": list(failures)}
+    )
+
+
+def figure(folder: Path, label: str, what: str, **sidecar) -> Path:
+    path = folder / f"sub-01_ses-{label}_desc-{what}_figure.png"
+    Image.new("RGB", (4, 4)).save(path)
+    images.write_json(images.sidecar_path(path), sidecar)
+    return path
+
+
+def read(patient_file, sessions=(), figures=()) -> Reader:
+    return Reader(
+        render_patient(
+            patient_file, sessions, figures, dictionaries=TABLES, criteria=CRITERIA, version="0.1.0"
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text", "unit"),
+    [
+        ("core_ml", 0.0, "0.0", "mL"),
+        ("core_ml", 12.345, "12.3", "mL"),
+        ("core_ml", "n/a", "n/a", ""),
+        ("core_ml", None, "n/a", ""),
+        ("mismatch_ml", -3.21, "−3.2", "mL"),
+        ("mismatch_ml", -0.01, "0.0", "mL"),
+        ("mismatch_ratio", "inf", "∞", ""),
+        ("mismatch_ratio", 1.8, "1.80", ""),
+        ("role", "baseline", "baseline", ""),
+    ],
+)
+def test_values_are_written_for_readers(column: str, value, text: str, unit: str) -> None:
+    found = show(column, value, TABLES["sessions"][column])
+    assert (found.text, found.unit) == (text, unit)
+
+
+@pytest.mark.parametrize("value", [True, "1", 1])
+def test_yes_reads_the_same_from_document_and_table(value) -> None:
+    assert show("imr_significant", value, TABLES["patients"]["imr_significant"]).text == "yes"
+    assert show("reperfusion_fraction", 0.834, TABLES["patients"]["reperfusion_fraction"]).text == "83"
+
+
+def test_everything_is_escaped(tmp_path) -> None:
+    page = read(
+        patient(tmp_path, [["growth", NASTY]], lesion_source=NASTY, imr_exclusion=NASTY),
+        [
+            session(
+                tmp_path, "baseline", [["core", NASTY]], role="baseline", reasons=f"core: {NASTY}; {NASTY}"
+            )
+        ],
+        [figure(tmp_path, "baseline", "diffusion", Reasons=[NASTY])],
+    )
+    assert "script" not in page.tags
+    assert NASTY in page.text
+    assert page.images[0]["alt"] == f"Not computed: {NASTY}"
+
+
+def test_the_page_needs_nothing_else(tmp_path) -> None:
+    page = read(
+        patient(tmp_path),
+        [session(tmp_path, "baseline", role="baseline")],
+        [figure(tmp_path, "baseline", what) for what in ("diffusion", "perfusion", "quality", "reflow")],
+    )
+    assert len(page.images) == 4
+    assert all(
+        image["alt"].startswith("ses-baseline: ") and image["alt"].endswith(".") for image in page.images
+    )
+    for address in page.addresses:
+        assert address.startswith(("data:image/png;base64,", "#")) or address == "group.html"
+    assert "Research software, not a medical device" in page.text
+    assert "0.1.0" in page.text
+
+
+def test_sessions_come_in_the_order_of_treatment(tmp_path) -> None:
+    files = [
+        session(tmp_path, label, role=role)
+        for label, role in (("late", "followup"), ("aaa", None), ("after", "post"), ("zero", "baseline"))
+    ]
+    text = read(patient(tmp_path), files).text
+    places = [
+        text.rindex(title)
+        for title in ("Before treatment", "Within hours after treatment", "Follow-up", "Another session")
+    ]
+    assert places == sorted(places)
+
+
+def test_figures_stay_with_their_session(tmp_path) -> None:
+    # a label that another begins with must not catch its figures
+    page = read(
+        patient(tmp_path),
+        [session(tmp_path, "1", role="baseline"), session(tmp_path, "10", role="post")],
+        [figure(tmp_path, "1", "diffusion"), figure(tmp_path, "10", "diffusion")],
+    )
+    assert [image["alt"].split(":")[0] for image in page.images] == ["ses-1", "ses-10"]
+
+
+def test_a_patient_without_sessions_has_a_page_with_reasons(tmp_path) -> None:
+    page = read(patient(tmp_path, [["reflow", "no session post"]], imr_exclusion="no session post"))
+    assert "there is no baseline session" in page.text
+    assert "no session post" in page.text
+    assert " 0.0 " not in page.text
+
+
+def test_a_missing_value_says_why(tmp_path) -> None:
+    page = read(
+        patient(tmp_path, core_baseline_ml=0.0),
+        [
+            session(tmp_path, "a", role="baseline", core_ml=0.0, tmax6_ml=0.0, tmax10_ml=0.0),
+            session(
+                tmp_path,
+                "b",
+                [["curves", "no bolus was found"], ["tmax6", "no bolus was found"]],
+                role="post",
+                status="failed",
+                reasons="curves: no bolus was found; tmax6: no bolus was found",
+            ),
+        ],
+    )
+    assert "there is neither core nor deficit" in page.text
+    # the headline reperfusion has no value for what happened after treatment
+    headline = page.text[: page.text.index("Before treatment")]
+    assert "Reperfusion n/a no bolus was found" in headline
+    assert "Core at baseline 0.0 mL" in headline
+    assert "✕ something could not be computed" in page.text
+
+
+def test_warnings_are_told_apart_from_failures(tmp_path) -> None:
+    page = read(
+        patient(tmp_path),
+        [
+            session(
+                tmp_path,
+                "a",
+                [["flair", "unreadable; cut off"]],
+                role="baseline",
+                status="warn",
+                reasons="flair: unreadable; cut off; motion: displacement reaches 4.0 mm",
+            )
+        ],
+    )
+    assert "motion: displacement reaches 4.0 mm" in page.text
+    assert page.text.count("unreadable; cut off") == 1
+
+
+def test_imr_is_never_without_its_null(tmp_path) -> None:
+    row = {"imr_ml": 8.1, "imr_null_ml": 0.8, "imr_significant": True, "imr_exclusion": "reocclusion"}
+    page = read(patient(tmp_path, **row))
+    assert "8.1 mL noise alone gives 0.8 mL significant, not evaluable: reocclusion" in page.text
+
+
+def test_a_failed_patient_still_has_a_page(tmp_path) -> None:
+    broken = write(tmp_path / "patient.json", {"Reasons": ["the measures are gone"]})
+    outputs = ReportPatient(patient=str(broken), dictionaries=TABLES).run(cwd=str(tmp_path)).outputs
+    assert "the measures are gone" in Reader(Path(outputs.page).read_text(encoding="utf-8")).text
+
+
+def write_table(path: Path, columns, rows) -> Path:
+    lines = ["\t".join(columns), *("\t".join(row.get(column, "n/a") for column in columns) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def study(tmp_path, patients=(), sessions=(), failures=()) -> Reader:
+    files = [
+        write_table(tmp_path / f"{name}.tsv", TABLES[name], rows)
+        for name, rows in (("sessions", sessions), ("patients", patients), ("failures", failures))
+    ]
+    return Reader(render_study(*files, dictionaries=TABLES, version="0.1.0"))
+
+
+def test_the_study_counts_and_links(tmp_path) -> None:
+    page = study(
+        tmp_path,
+        [
+            {"participant_id": "sub-01", "imr_significant": "1", "imr_evaluable": "1", "reperfused_50": "1"},
+            {"participant_id": "sub-02", "imr_significant": "1", "imr_evaluable": "0", "reperfused_50": "0"},
+            {"participant_id": "sub-03"},
+        ],
+        [
+            {"participant_id": "sub-01", "session_id": "ses-a", "status": status}
+            for status in ("ok", "ok", "failed")
+        ],
+        [{"participant_id": "sub-03", "what": "growth", "reason": NASTY}],
+    )
+    assert "Patients 3" in page.text
+    assert "Sessions 3 2 ok, 0 with a warning, 1 failed" in page.text
+    assert "Significant IMR 1 of 1" in page.text
+    assert "Reperfused by more than half 1 of 2" in page.text
+    assert {"sub-01.html", "sub-02.html", "sub-03.html", "group/patients.tsv"} <= set(page.addresses)
+    assert NASTY in page.text
+    assert "script" not in page.tags
+
+
+def test_a_study_of_nothing_has_a_page(tmp_path) -> None:
+    text = study(tmp_path).text
+    assert "Patients 0" in text
+    assert "Significant IMR n/a" in text

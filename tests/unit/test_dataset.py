@@ -1,0 +1,199 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from reperfuse import images
+from reperfuse.dataset import ClinicalData, Manifest, StudyError, index_study
+
+INPUTS = {
+    "dsc": {"datatype": "perf", "suffix": "dsc"},
+    "dwi": {"datatype": "dwi", "suffix": "dwi"},
+    "adc": {"datatype": "dwi", "suffix": "ADC"},
+    "trace": {"datatype": "dwi", "suffix": "trace"},
+    "flair": {"datatype": "anat", "suffix": "FLAIR"},
+}
+ROLES = {"baseline": "baseline", "post": "post", "followup": "followup"}
+GOOD = {"RepetitionTime": 1.5, "EchoTime": 0.03}
+
+
+class Study:
+    """A study of one-voxel scans."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
+
+    def add(
+        self, name: str, sidecar: dict[str, Any] | None = None, frames: int | None = None, spacing_s: float = 1.5
+    ) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = (1, 1, 1) if frames is None else (1, 1, 1, frames)
+        images.save(path, np.ones(shape), np.eye(4), sidecar=sidecar or {}, frame_spacing_s=spacing_s)
+        if sidecar is None:
+            images.sidecar_path(path).unlink()
+        return path
+
+    def dsc(self, subject: str, session: str, sidecar: dict[str, Any] | None, extra: str = "", **kw: Any) -> Path:
+        name = f"sub-{subject}/ses-{session}/perf/sub-{subject}_ses-{session}{extra}_dsc.nii.gz"
+        return self.add(name, sidecar, frames=3, **kw)
+
+    def index(self, **kw: Any) -> Manifest:
+        return index_study(self.root, inputs=INPUTS, roles=ROLES, **kw)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return Study(tmp_path / "a study with späces")
+
+
+def reason(manifest: Manifest) -> str:
+    (scan,) = manifest.scans
+    return scan.reason
+
+
+def test_a_good_scan_carries_what_the_steps_need(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    (scan,) = study.index().scans
+    assert (scan.participant, scan.session, scan.role, scan.kind, scan.reason) == ("01", "baseline", "baseline", "dsc", "")
+    assert json.loads(scan.settings) == {"repetition_time_s": 1.5, "echo_time_s": 0.03}
+
+
+def test_sidecars_are_inherited(study: Study) -> None:
+    study.dsc("01", "baseline", {"EchoTime": 0.04})
+    (study.root / "dsc.json").write_text(json.dumps(GOOD))
+    assert json.loads(study.index().scans[0].settings) == {"repetition_time_s": 1.5, "echo_time_s": 0.04}
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "said"),
+    [
+        (None, "RepetitionTime is missing"),
+        ({"RepetitionTime": 1.5}, "EchoTime is missing; add it (in s), or give acquisition.echo_time_s"),
+        ({"RepetitionTime": 1500, "EchoTime": 0.03}, "RepetitionTime is 1500"),
+        ({"RepetitionTime": 1.5, "EchoTime": 30}, "EchoTime is 30"),
+        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is '1.5'"),
+        ({"RepetitionTime": 2.0, "EchoTime": 0.03}, "its header says 1.5 s between frames"),
+    ],
+)
+def test_a_faulty_sidecar_leaves_the_scan_out_and_says_why(
+    study: Study, sidecar: dict[str, Any] | None, said: str
+) -> None:
+    study.dsc("01", "baseline", sidecar)
+    manifest = study.index()
+    assert said in reason(manifest)
+    assert "sub-01_ses-baseline_dsc" in reason(manifest)
+    assert not manifest.has("01", "baseline", "dsc")
+
+
+def test_a_missing_value_may_be_given_once_for_the_study(study: Study) -> None:
+    study.dsc("01", "baseline", {"RepetitionTime": 1.5})
+    manifest = study.index(acquisition={"repetition_time_s": None, "echo_time_s": 0.032})
+    assert json.loads(manifest.scans[0].settings)["echo_time_s"] == 0.032
+
+
+def test_an_unreadable_scan_is_left_out(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD).write_bytes(b"no image")
+    assert "not a readable NIfTI image" in reason(study.index())
+
+
+def test_the_first_usable_run_is_used(study: Study) -> None:
+    study.dsc("01", "baseline", None, "_run-1")
+    study.dsc("01", "baseline", GOOD, "_run-2")
+    study.dsc("01", "baseline", GOOD, "_run-3")
+    manifest = study.index()
+    found = manifest.find("01", "baseline", "dsc")
+    assert found is not None
+    assert "run-2" in found.path
+    assert sorted("used instead" in text for _, text in manifest.reasons("01", "baseline")) == [False, True]
+
+
+def test_dwi_needs_its_bvalues(study: Study) -> None:
+    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_dwi.nii.gz", {}, frames=2)
+    assert "sub-01_ses-baseline_dwi.bval: missing" in reason(study.index())
+
+
+def test_a_scan_without_session_is_listed(study: Study) -> None:
+    study.add("sub-01/perf/sub-01_dsc.nii.gz", GOOD, frames=3)
+    assert "no session label" in reason(study.index())
+
+
+def test_derivatives_are_no_scans_of_the_study(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    study.dsc("02", "baseline", GOOD)
+    (study.root / "derivatives").mkdir()
+    (study.root / "sub-02").rename(study.root / "derivatives" / "sub-02")
+    assert [scan.participant for scan in study.index().scans] == ["01"]
+
+
+def test_lesion_masks_are_found(study: Study) -> None:
+    study.dsc("01", "followup", GOOD)
+    masks = Study(study.root / "derivatives" / "lesions")
+    masks.add("sub-01/ses-followup/anat/sub-01_ses-followup_label-L_mask.nii.gz")
+    scan = study.index(lesion_masks=masks.root).find("01", "followup", "lesion")
+    assert scan is not None
+    assert json.loads(scan.settings) == {"datatype": "anat"}
+
+
+def test_other_names_are_reached_through_filters(study: Study) -> None:
+    study.add("sub-01/ses-baseline/func/sub-01_ses-baseline_task-rest_ce-gd_bold.nii.gz", GOOD, frames=3)
+    inputs = INPUTS | {"dsc": {"datatype": "func", "suffix": "bold", "ceagent": "gd"}}
+    manifest = index_study(study.root, inputs=inputs, roles=ROLES)
+    assert manifest.has("01", "baseline", "dsc")
+
+
+@pytest.mark.parametrize("wanted", [["01"], ["sub-01"], [1]])
+def test_participants_are_filtered(study: Study, wanted: list[str | int]) -> None:
+    for subject in ("01", "02"):
+        study.dsc(subject, "baseline", GOOD)
+    assert list(study.index(participants=wanted).sessions) == ["01"]
+
+
+def test_an_unknown_or_ambiguous_participant_is_refused(study: Study) -> None:
+    for subject in ("01", "1"):
+        study.dsc(subject, "baseline", GOOD)
+    with pytest.raises(StudyError, match="03 is not in the study"):
+        study.index(participants=["03"])
+    with pytest.raises(StudyError, match="ambiguous"):
+        study.index(participants=[1])
+
+
+def test_a_manifest_is_written_and_read(study: Study, tmp_path: Path) -> None:
+    study.dsc("01", "baseline", GOOD)
+    study.dsc("01", "later", None)
+    manifest = study.index()
+    manifest.write(tmp_path / "logs" / "manifest.tsv")
+    again = Manifest.read(tmp_path / "logs" / "manifest.tsv")
+    assert again.scans == manifest.scans
+    assert again.session_of("01", "baseline") == "baseline"
+    assert again.role("01", "later") == ""
+    assert again.session_of("01", "post") is None
+
+
+def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
+    def refused() -> str:
+        with pytest.raises(StudyError) as caught:
+            index_study(tmp_path / "x", inputs=INPUTS, roles=ROLES)
+        return str(caught.value)
+
+    assert "there is no folder" in refused()
+    (tmp_path / "x").mkdir()
+    assert "dataset_description.json" in refused()
+    study = Study(tmp_path / "x")
+    assert "holds no sub-<label> folder" in refused()
+    (study.root / "sub-01").mkdir()
+    assert "no scan found" in refused()
+
+
+def test_clinical_values_prefer_the_session(study: Study) -> None:
+    (study.root / "participants.tsv").write_text("participant_id\tside\treocclusion\nsub-01\tleft\t0\nsub-02\tn/a\tn/a\n")
+    (study.root / "sub-01").mkdir()
+    (study.root / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\treocclusion\nses-post\t1\nses-x\tn/a\n")
+    clinical = ClinicalData(study.root)
+    assert clinical.value("01", "post", "side") == "left"
+    assert clinical.is_set("01", "post", "reocclusion")
+    assert not clinical.is_set("01", "x", "reocclusion")
+    assert clinical.value("02", None, "side") == ""

@@ -1,0 +1,122 @@
+"""Brain, core and follow-up lesion on real scans of three patients (testing data outside the repository).
+
+The comparison for two of them is a network's prediction: a second opinion, not the truth.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+from reperfuse.diffusion import convert_adc, fit_adc
+from reperfuse.segmentation import brain_mask, core_mask, followup_lesion
+from scipy import ndimage, optimize
+
+pytestmark = pytest.mark.external
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def volume_ml(mask, scan):
+    return mask.sum() * np.prod(scan.voxel) / 1000
+
+
+def mirror_image(trace, image, brain, affine):
+    """Reflect `trace` at the plane about which `image` is most symmetric, tilts and shift searched for."""
+    voxel = np.linalg.norm(affine[:3, :3], axis=0)
+    smooth = ndimage.gaussian_filter(np.sqrt(np.clip(image, 0, None)) * brain, 3 / voxel)
+    voxels = np.argwhere(brain)[::37]
+    points = voxels @ affine[:3, :3].T + affine[:3, 3]
+    inverse = np.linalg.inv(affine)
+
+    def reflection(parameters):
+        yaw, roll = np.array(parameters[:2]) / 20
+        normal = np.array([np.cos(yaw) * np.cos(roll), np.sin(yaw) * np.cos(roll), np.sin(roll)])
+        matrix = np.eye(4)
+        matrix[:3, :3] -= 2 * np.outer(normal, normal)
+        matrix[:3, 3] = 2 * (normal @ points.mean(axis=0) + parameters[2]) * normal
+        return inverse @ matrix @ affine
+
+    def mismatch(parameters):
+        matrix = reflection(parameters)
+        there = voxels @ matrix[:3, :3].T + matrix[:3, 3]
+        sampled = ndimage.map_coordinates(smooth, there.T, order=1)
+        return -np.corrcoef(sampled, smooth[tuple(voxels.T)])[0, 1]
+
+    starts = [(yaw, 0.0, shift) for yaw in (-2.0, 0.0, 2.0) for shift in (-3.0, 3.0)]
+    fits = [optimize.minimize(mismatch, start, method="Nelder-Mead") for start in starts]
+    matrix = reflection(min(fits, key=lambda fit: fit.fun).x)
+    return ndimage.affine_transform(trace, matrix[:3, :3], matrix[:3, 3], order=1, cval=np.nan)
+
+
+@cache
+def load(folder, subject):
+    """Maps and masks of a subject."""
+    stem = f"sub-{subject}/ses-baseline/dwi/sub-{subject}_ses-baseline_"
+    raw = folder / "real-bids"
+    if (raw / f"{stem}dwi.nii.gz").exists():
+        image = nib.load(raw / f"{stem}dwi.nii.gz")
+        maps = fit_adc(np.asarray(image.dataobj), np.loadtxt(raw / f"{stem}dwi.bval"))
+        adc, trace, reference = maps.adc, maps.trace, maps.b0
+    else:
+        image = nib.load(raw / f"{stem}trace.nii.gz")
+        trace = reference = np.asarray(image.dataobj, np.float32)
+        adc, factor, _ = convert_adc(np.asarray(nib.load(raw / f"{stem}ADC.nii.gz").dataobj))
+        assert factor == 1e-3
+    voxel = np.array(image.header.get_zooms()[:3], float)
+    brain = brain_mask(reference, voxel)
+    scan = SimpleNamespace(voxel=voxel, adc=adc, trace=trace, brain=brain)
+    scan.mirrored = mirror_image(trace, reference, brain, image.affine)
+    for name in ("brain", "L"):
+        path = raw / "derivatives" / "network" / f"{stem}label-{name}_mask.nii.gz"
+        setattr(scan, f"network_{name}", np.asarray(nib.load(path).dataobj) > 0 if path.exists() else None)
+    return scan
+
+
+def core_of(scan, **options):
+    return core_mask(scan.adc, scan.trace, scan.brain, scan.voxel, mirrored_trace=scan.mirrored, **options)
+
+
+def followup_of(scan):
+    return followup_lesion(scan.trace, scan.brain, scan.voxel, mirrored=scan.mirrored, adc=scan.adc)
+
+
+@pytest.mark.parametrize("subject", ["ads01", "ads02"])
+def test_brain_agrees_with_the_network(external_data, subject):
+    scan = load(external_data, subject)
+    assert dice(scan.brain, scan.network_brain) >= 0.93
+
+
+def test_a_stripped_brain_is_kept_whole(external_data):
+    scan = load(external_data, "isles01")
+    assert dice(scan.brain, scan.trace != 0) >= 0.99
+
+
+@pytest.mark.parametrize("subject", ["ads02", "isles01"])
+def test_no_false_core_where_there_is_hardly_any(external_data, subject):
+    scan = load(external_data, subject)
+    with np.errstate(invalid="ignore"):
+        raw = scan.brain & (scan.adc < 620e-6)
+    assert volume_ml(raw, scan) > 30
+    assert volume_ml(core_of(scan), scan) <= 2
+
+
+def test_the_small_bright_lesion_is_kept(external_data):
+    scan = load(external_data, "isles01")
+    labels, _ = ndimage.label(core_of(scan))
+    inside = labels[66:71, 53:58, 49:54]
+    assert inside.any()
+    assert volume_ml(np.isin(labels, np.unique(inside[inside > 0])), scan) < 0.5
+
+
+def test_followup_lesion_agrees_with_the_network(external_data):
+    scan = load(external_data, "ads01")
+    assert dice(followup_of(scan), scan.network_L) >= 0.75
+
+
+def test_no_false_followup_lesion(external_data):
+    scan = load(external_data, "ads02")
+    assert volume_ml(followup_of(scan), scan) <= 3

@@ -1,0 +1,69 @@
+"""The README's first command, and what a second one does."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import Demo, snakemake
+
+pytestmark = pytest.mark.xdist_group("demo")
+WHY = ("--dry-run", "--quiet=none")
+
+
+def test_it_ends_well_and_says_where_the_results_are(demo: Demo) -> None:
+    assert demo.first_run.status == 0, demo.first_run.output[-3000:]
+    last = demo.first_run.output.splitlines()[-8:]
+    assert any("The results are in demo/derivatives/reperfuse" in line for line in last)
+    for name in ("group/sessions.tsv", "group/patients.tsv", "group/failures.tsv", "group.html", "sub-01.html"):
+        assert (demo.results / name).is_file()
+
+
+def test_every_table_has_a_dictionary_of_its_columns(demo: Demo) -> None:
+    for name in ("sessions", "patients", "failures"):
+        columns = (demo.results / "group" / f"{name}.tsv").read_text().splitlines()[0].split("\t")
+        dictionary = json.loads((demo.results / "group" / f"{name}.json").read_text())
+        assert [column for column in columns if "Description" not in dictionary[column]] == []
+
+
+def test_absences_are_listed(demo: Demo) -> None:
+    rows = (demo.results / "group" / "failures.tsv").read_text().splitlines()[1:]
+    assert {tuple(row.split("\t")[:3]) for row in rows} == {
+        (f"sub-{label}", "ses-followup", "perfusion") for label in ("01", "02", "03")
+    }
+
+
+def test_every_map_says_unit_source_and_parameters(demo: Demo) -> None:
+    sidecar = json.loads((demo.results / "sub-01/ses-baseline/perf/sub-01_ses-baseline_cbf.json").read_text())
+    assert sidecar["Units"] == "mL/100 g/min"
+    assert sidecar["Parameters"]["oscillation_index"] == 0.035
+    assert "bids::sub-01/ses-baseline/perf/sub-01_ses-baseline_desc-moco_dsc.nii.gz" in sidecar["Sources"]
+
+
+def test_the_second_run_has_nothing_to_do(demo: Demo) -> None:
+    assert "Nothing to be done" in snakemake(demo.folder, *WHY).output
+
+
+def test_a_deleted_map_reruns_what_hangs_on_it(demo: Demo) -> None:
+    penumbra = demo.results / "sub-01/ses-baseline/perf/sub-01_ses-baseline_desc-penumbra_mask.nii.gz"
+    kept = penumbra.with_name("kept")
+    penumbra.rename(kept)
+    jobs = snakemake(demo.folder, *WHY).jobs
+    kept.rename(penumbra)
+    assert {"segment_penumbra", "measure_session", "quantify_growth", "measure_patient", "tabulate_study"} <= jobs
+    assert not jobs & {"deconvolve_perfusion", "segment_core", "register_diffusion", "segment_hypoperfusion"}
+
+
+def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo) -> None:
+    jobs = snakemake(demo.folder, *WHY, config=("core={adc_threshold: 600.0e-6}",)).jobs
+    assert {"segment_core", "resample_diffusion", "segment_penumbra", "measure_session"} <= jobs
+    assert not jobs & {"deconvolve_perfusion", "compute_adc", "register_diffusion", "correct_motion", "find_mirror"}
+
+
+@pytest.mark.parametrize("dataset", ["study", "results"])
+def test_the_bids_validator_finds_no_error(demo: Demo, dataset: str) -> None:
+    folder: Path = getattr(demo, dataset)
+    command = ["bids-validator-deno", str(folder), "--ignoreWarnings", "--json"]
+    report = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    errors = [issue for issue in report["issues"]["issues"] if issue.get("severity") == "error"]
+    assert errors == []

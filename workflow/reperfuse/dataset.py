@@ -1,0 +1,386 @@
+"""What a study holds: participants, sessions, roles and scans; and what the results are called.
+
+The only importer of pybids. The study is indexed once, in the main process; the manifest this
+gives is a TSV that every other process reads.
+"""
+
+import csv
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from reperfuse import __version__, images
+from reperfuse.faults import DataFault
+
+#: Largest plausible values, in s; what lies above was written in milliseconds.
+_LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
+_LESION = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_.*label-L_mask\.nii(\.gz)?$")
+
+
+class StudyError(ValueError):
+    """A study that cannot be worked on at all; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan of a study: a row of the manifest.
+
+    Attributes
+    ----------
+    participant, session : str
+        Labels, without ``sub-`` and ``ses-``.
+    role : str
+        baseline, post, followup, or empty for a session without a role.
+    kind : str
+        dsc, dwi, adc, trace, flair or lesion.
+    path : str
+        Absolute path of the image.
+    settings : str
+        JSON of what its sidecar says and a step needs, such as ``echo_time_s``.
+    reason : str
+        Why the scan cannot be used; empty for a good one.
+    """
+
+    participant: str
+    session: str
+    role: str
+    kind: str
+    path: str
+    settings: str = "{}"
+    reason: str = ""
+
+
+class Manifest:
+    """The scans of a study, by participant and session.
+
+    Parameters
+    ----------
+    scans : iterable of Scan
+    """
+
+    def __init__(self, scans: Iterable[Scan]) -> None:
+        self.scans = sorted(scans, key=astuple)
+        self._usable: dict[tuple[str, str, str], Scan] = {}
+        for scan in self.scans:
+            if not scan.reason:
+                self._usable[scan.participant, scan.session, scan.kind] = scan
+        self.sessions: dict[str, list[str]] = defaultdict(list)
+        for participant, session in sorted({(scan.participant, scan.session) for scan in self.scans}):
+            if session:
+                self.sessions[participant].append(session)
+        self._roles = {(scan.participant, scan.session): scan.role for scan in self.scans}
+
+    def find(self, participant: str, session: str, *kinds: str) -> Scan | None:
+        """Return the session's usable scan of the first of these kinds that it has."""
+        found = (self._usable.get((participant, session, kind)) for kind in kinds)
+        return next((scan for scan in found if scan), None)
+
+    def has(self, participant: str, session: str, *kinds: str) -> bool:
+        """Tell whether the session has a usable scan of one of these kinds."""
+        return self.find(participant, session, *kinds) is not None
+
+    def role(self, participant: str, session: str) -> str:
+        """Return the session's role, empty if it has none."""
+        return self._roles[participant, session]
+
+    def session_of(self, participant: str, role: str) -> str | None:
+        """Return the participant's session with this role."""
+        return next((ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None)
+
+    def reasons(self, participant: str, session: str) -> list[tuple[str, str]]:
+        """Return (kind, reason) for each scan of the session that cannot be used."""
+        return [
+            (scan.kind, scan.reason)
+            for scan in self.scans
+            if (scan.participant, scan.session) == (participant, session) and scan.reason
+        ]
+
+    def write(self, path: Path) -> None:
+        """Write the manifest, leaving the file alone where it already says the same."""
+        rows = [[field.name for field in fields(Scan)], *(list(astuple(scan)) for scan in self.scans)]
+        text = "".join("\t".join(row) + "\n" for row in rows)
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a manifest that `write` wrote."""
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return cls([Scan(**row) for row in rows])
+
+
+def index_study(
+    bids_dir: Path,
+    *,
+    inputs: Mapping[str, Mapping[str, Any]],
+    roles: Mapping[str, str],
+    participants: Sequence[str | int] = (),
+    lesion_masks: Path | None = None,
+    acquisition: Mapping[str, float | None] | None = None,
+) -> Manifest:
+    """Index a BIDS study.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    inputs : mapping
+        pybids filters for each kind of scan, such as ``{"dsc": {"suffix": "dsc"}}``.
+    roles : mapping
+        Session label of each role.
+    participants : sequence of str or int
+        Labels to keep, with or without ``sub-``; empty for all.
+    lesion_masks : Path, optional
+        Folder of the experts' lesion masks.
+    acquisition : mapping, optional
+        ``repetition_time_s`` and ``echo_time_s`` given once for the whole study.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    StudyError
+        If there is no such folder, it is not BIDS, it holds no scan, or a participant is unknown.
+    """
+    _check_study(bids_dir)
+    from bids import BIDSLayout, BIDSLayoutIndexer
+
+    # pybids matches these against the path below the study's root
+    outside = re.compile(r"^/(derivatives|sourcedata|code|stimuli)(/|$)|/\.")
+    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[outside])
+    layout = BIDSLayout(bids_dir, validate=False, derivatives=False, indexer=indexer)
+    labels = {session: role for role, session in roles.items()}
+    scans: list[Scan] = []
+    for kind, filters in inputs.items():
+        sidecars = _Sidecars(layout.get(extension=".json", suffix=filters["suffix"]))
+        found = layout.get(**{"extension": [".nii", ".nii.gz"], **filters})
+        for files in _by_session(found).values():
+            used = None
+            for file in files:
+                scans.append(_scan(kind, file, used, sidecars, labels, acquisition or {}))
+                used = used or (None if scans[-1].reason else Path(file.path).name)
+    if lesion_masks is not None:
+        scans += _find_lesion_masks(lesion_masks, labels)
+    if not any(scan.kind in inputs for scan in scans):
+        raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
+    return Manifest(_keep_participants(scans, participants))
+
+
+def _check_study(bids_dir: Path) -> None:
+    if not bids_dir.is_dir():
+        raise StudyError(f"bids_dir: there is no folder {bids_dir}")
+    if not (bids_dir / "dataset_description.json").is_file():
+        raise StudyError(
+            f"bids_dir: {bids_dir} is not a BIDS study, for it has no dataset_description.json; "
+            "name the folder that holds that file and the sub-<label> folders"
+        )
+    if not any(bids_dir.glob("sub-*")):
+        raise StudyError(f"bids_dir: {bids_dir} holds no sub-<label> folder, so there is nothing to compute")
+
+
+class _Sidecars:
+    """The JSON sidecars of one suffix, merged for an image as BIDS' inheritance principle says."""
+
+    def __init__(self, files: Iterable[Any]) -> None:
+        self._by_folder: dict[Path, list[Any]] = defaultdict(list)
+        for file in files:
+            self._by_folder[Path(file.path).parent].append(file)
+
+    def merged(self, image: Any) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        entities = image.get_entities()
+        for folder in reversed(Path(image.path).parents):
+            applicable = [
+                file
+                for file in self._by_folder.get(folder, ())
+                if all(entities.get(key) == value for key, value in file.get_entities().items() if key != "extension")
+            ]
+            for file in sorted(applicable, key=lambda file: len(file.get_entities())):
+                merged |= _read_json(Path(file.path))
+        return merged
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataFault(f"{path.name}: not readable as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise DataFault(f"{path.name}: the sidecar is not a JSON object")
+    return content
+
+
+def _by_session(files: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
+    grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for file in sorted(files, key=lambda file: str(file.path)):
+        entities = file.get_entities()
+        grouped[entities.get("subject", ""), entities.get("session", "")].append(file)
+    return grouped
+
+
+def _scan(
+    kind: str,
+    file: Any,
+    used: str | None,
+    sidecars: _Sidecars,
+    labels: Mapping[str, str],
+    acquisition: Mapping[str, float | None],
+) -> Scan:
+    entities = file.get_entities()
+    subject, session = entities.get("subject", ""), entities.get("session", "")
+    path = Path(file.path)
+    settings: dict[str, Any] = {}
+    reason = ""
+    try:
+        if not session:
+            raise DataFault(f"{path.name}: no session label (ses-) in its name, so its time is unknown")
+        if used:
+            raise DataFault(f"{path.name}: {used} of the same session is used instead")
+        settings = _settings(kind, path, sidecars.merged(file), acquisition)
+    except DataFault as fault:
+        reason = " ".join(str(fault).split())
+    return Scan(
+        subject, session, labels.get(session, ""), kind, str(path), json.dumps(settings, sort_keys=True), reason
+    )
+
+
+def _settings(
+    kind: str, path: Path, sidecar: Mapping[str, Any], acquisition: Mapping[str, float | None]
+) -> dict[str, Any]:
+    """Return what a step must know of a scan, or raise the DataFault that rules the scan out."""
+    header = images.read_header(path)
+    if kind == "dsc":
+        if len(header.shape) != 4:
+            raise DataFault(f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}")
+        repetition = _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
+        spacing = header.frame_spacing_s
+        stated_once = acquisition.get("repetition_time_s") is not None
+        # 0 and 1 s are what converters write when they do not know
+        if spacing not in (None, 0.0, 1.0) and not stated_once and abs(spacing / repetition - 1) > 0.02:
+            raise DataFault(
+                f"{path.name}: its header says {spacing:g} s between frames, its sidecar's RepetitionTime "
+                f"{repetition:g} s; mend one, or give acquisition.repetition_time_s in the config"
+            )
+        return {
+            "repetition_time_s": repetition,
+            "echo_time_s": _seconds("EchoTime", "echo_time_s", path, sidecar, acquisition),
+        }
+    if kind == "dwi":
+        bvals = Path(str(path).removesuffix(".gz").removesuffix(".nii") + ".bval")
+        if not bvals.is_file():
+            raise DataFault(f"{bvals.name}: missing, so the b-values of {path.name} are unknown")
+        return {"bvals": str(bvals)}
+    if kind == "adc" and isinstance(sidecar.get("Units"), str):
+        return {"units": sidecar["Units"]}
+    return {}
+
+
+def _seconds(
+    key: str,
+    setting: str,
+    path: Path,
+    sidecar: Mapping[str, Any],
+    acquisition: Mapping[str, float | None],
+) -> float:
+    value = acquisition.get(setting)
+    value = sidecar.get(key) if value is None else value
+    where = images.sidecar_path(path).name
+    if value is None:
+        raise DataFault(f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST[key]:
+        raise DataFault(f"{where}: {key} is {value!r}, which is no plausible number of seconds")
+    return float(value)
+
+
+def _find_lesion_masks(folder: Path, labels: Mapping[str, str]) -> list[Scan]:
+    if not folder.is_dir():
+        raise StudyError(f"lesion_masks: there is no folder {folder}")
+    scans = []
+    for path in sorted(folder.glob("sub-*/ses-*/*/*_label-L_mask.nii*")):
+        found = _LESION.match(path.name)
+        if found and path.parent.name in ("dwi", "anat", "perf"):
+            subject, session = found["subject"], found["session"]
+            settings = json.dumps({"datatype": path.parent.name})
+            scans.append(Scan(subject, session, labels.get(session, ""), "lesion", str(path.resolve()), settings))
+    return scans
+
+
+def _keep_participants(scans: list[Scan], wanted: Sequence[str | int]) -> list[Scan]:
+    if not wanted:
+        return scans
+    known = sorted({scan.participant for scan in scans})
+    kept: set[str] = set()
+    for label in wanted:
+        # a command line turns 01 into the number 1
+        matching = [
+            name
+            for name in known
+            if (name.isdigit() and int(name) == label if isinstance(label, int) else name == label.removeprefix("sub-"))
+        ]
+        if len(matching) != 1:
+            problem = "is ambiguous, write sub-<label>" if matching else "is not in the study"
+            raise StudyError(f"participants: {label} {problem}; the study has {', '.join(known[:20])}")
+        kept.update(matching)
+    return [scan for scan in scans if scan.participant in kept]
+
+
+class ClinicalData:
+    """The columns of participants.tsv and of the participants' sessions.tsv, read when asked for.
+
+    Parameters
+    ----------
+    bids_dir : Path
+    """
+
+    def __init__(self, bids_dir: Path) -> None:
+        self._bids_dir = bids_dir
+        self._tables: dict[Path, list[dict[str, str]]] = {}
+
+    def value(self, participant: str, session: str | None, column: str) -> str:
+        """Return a value, the session's own before the participant's; empty if it is not known."""
+        own = self._read(self._bids_dir / f"sub-{participant}" / f"sub-{participant}_sessions.tsv")
+        rows = [row for row in own if session and row.get("session_id") == f"ses-{session}"]
+        everyone = self._read(self._bids_dir / "participants.tsv")
+        rows += [row for row in everyone if row.get("participant_id") == f"sub-{participant}"]
+        values = (row.get(column) or "n/a" for row in rows)
+        return next((value for value in values if value.lower() != "n/a"), "")
+
+    def is_set(self, participant: str, session: str | None, column: str) -> bool:
+        """Tell whether a 0/1 column says 1."""
+        return self.value(participant, session, column).lower() in ("1", "1.0", "true", "yes")
+
+    def _read(self, path: Path) -> list[dict[str, str]]:
+        if path not in self._tables:
+            text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+            self._tables[path] = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        return self._tables[path]
+
+
+#: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
+_IGNORED = ("perf/", "figures/", "logs/", "group/", "*.html", "*_xfm.*", "*_timeseries.*", "*_measures.json", "*_growth.json", "*_dwiref.*")
+
+
+def describe_results(output_dir: Path, bids_dir: Path) -> None:
+    """Make the output folder a BIDS derivative: its description, and what a validator should ignore."""
+    description = {
+        "Name": "reperfuse: serial stroke MRI",
+        "BIDSVersion": "1.10.1",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "reperfuse", "Version": __version__}],
+        "SourceDatasets": [{"URL": os.path.relpath(bids_dir, output_dir)}],
+        "DatasetLinks": {"raw": os.path.relpath(bids_dir, output_dir)},
+    }
+    output_dir.mkdir(parents=True, exist_ok=True)
+    images.write_json(output_dir / "dataset_description.json", description)
+    (output_dir / ".bidsignore").write_text("".join(f"**/{name}\n" for name in _IGNORED), encoding="utf-8")

@@ -1,0 +1,192 @@
+"""Load an image, save one with its sidecar, compare grids, measure volumes.
+
+The only importer of nibabel. Arrays leave this module in the file's own voxel order together with
+the affine that takes a voxel index to the world (RAS+, mm).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from reperfuse.faults import DataFault
+
+#: Seconds in one unit of the header's fourth dimension.
+_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in memory.
+
+    Attributes
+    ----------
+    data : ndarray, (x, y, z) or (x, y, z, t)
+        Float32 values in the file's voxel order.
+    affine : ndarray, (4, 4)
+        Voxel index to world (RAS+, mm).
+    """
+
+    data: NDArray[Any]
+    affine: NDArray[np.float64]
+
+    @property
+    def voxel_size_mm(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel, in mm."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The data as a mask: above one half."""
+        return self.data > 0.5
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header says, without the data: shape, and the frame spacing in s (None if unstated)."""
+
+    shape: tuple[int, ...]
+    frame_spacing_s: float | None
+
+
+def read_header(path: str | Path) -> Header:
+    """Read shape and frame spacing.
+
+    Raises
+    ------
+    DataFault
+        If the file is not a readable NIfTI image.
+    """
+    header = _open(path).header
+    zooms = header.get_zooms()
+    spacing = None
+    if len(zooms) > 3 and zooms[3] > 0:
+        scale = _SECONDS.get(header.get_xyzt_units()[1])
+        spacing = float(zooms[3]) * scale if scale else None
+    return Header(tuple(int(n) for n in header.get_data_shape()), spacing)
+
+
+def load(path: str | Path) -> Image:
+    """Load an image as float32.
+
+    Raises
+    ------
+    DataFault
+        If the file is missing, truncated or not NIfTI, or its affine is singular.
+    """
+    image = _open(path)
+    try:
+        data = np.asarray(image.dataobj, dtype=np.float32)
+    except Exception as error:  # a broken stream shows as EOFError, OSError, zlib.error or ValueError
+        raise DataFault(f"{Path(path).name}: the image data cannot be read ({error})") from error
+    if not np.all(np.isfinite(image.affine)) or abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
+        raise DataFault(f"{Path(path).name}: the header's affine is singular, so positions are unknown")
+    return Image(data, np.asarray(image.affine, dtype=float))
+
+
+def _open(path: str | Path) -> Any:
+    try:
+        return nb.load(path)
+    except Exception as error:  # nibabel, gzip and the file system each raise their own
+        raise DataFault(f"{Path(path).name}: not a readable NIfTI image ({error})") from error
+
+
+def save(
+    path: str | Path,
+    data: NDArray[Any],
+    affine: NDArray[np.float64],
+    *,
+    sidecar: dict[str, Any],
+    frame_spacing_s: float | None = None,
+) -> None:
+    """Write a NIfTI image and its JSON sidecar.
+
+    A mask is written as uint8 and a map as float32. A series (4-D) is written as scaled int16, a
+    missing sample as 0, since a series holds signal and no signal is what 0 says.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.nii.gz``.
+    data : ndarray, (x, y, z) or (x, y, z, t)
+    affine : ndarray, (4, 4)
+        Voxel index to world (RAS+, mm).
+    sidecar : dict
+        What the sidecar holds.
+    frame_spacing_s : float, optional
+        Time between frames of a series, in s.
+    """
+    if data.dtype == bool:
+        data = data.astype(np.uint8)
+    elif data.ndim == 4:
+        data = np.nan_to_num(data.astype(np.float32), copy=False)
+    else:
+        data = data.astype(np.float32)
+    image = nb.Nifti1Image(data, affine)
+    image.header.set_xyzt_units("mm", "sec")
+    image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1, strip_shears=True)
+    if data.ndim == 4:
+        image.set_data_dtype(np.int16)
+        if frame_spacing_s is not None:
+            image.header.set_zooms((*image.header.get_zooms()[:3], frame_spacing_s))
+    nb.save(image, path)
+    write_json(sidecar_path(path), sidecar)
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Return the JSON file that belongs to a file; a JSON document is its own."""
+    path = Path(path)
+    return path.with_name(path.name.removesuffix(".gz")).with_suffix(".json")
+
+
+def read_sidecar(path: str | Path) -> dict[str, Any]:
+    """Return the sidecar of a file, empty if there is none."""
+    sidecar = sidecar_path(path)
+    return dict(json.loads(sidecar.read_text(encoding="utf-8"))) if sidecar.is_file() else {}
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write JSON the same way everywhere: sorted keys, and ``n/a`` for what is not a finite number."""
+    text = json.dumps(_plain(content), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return "n/a"
+        return float(value) if np.isfinite(value) else ("inf" if value > 0 else "-inf")
+    return value if value is None else str(value)
+
+
+def reasons(path: str | Path) -> list[str]:
+    """Return why this file could not be computed; empty for a good one."""
+    return list(read_sidecar(path).get("Reasons", []))
+
+
+def is_same_grid(first: Image, second: Image, tolerance_mm: float = 1e-3) -> bool:
+    """Tell whether two images sample the same points of the world."""
+    if first.data.shape[:3] != second.data.shape[:3]:
+        return False
+    corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(first.data.shape[:3]) - 1)
+    corners = np.c_[corners, np.ones(8)]
+    return bool(np.abs(corners @ (first.affine - second.affine).T).max() <= tolerance_mm)
+
+
+def volume_ml(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
+    """Return the volume of a mask, in mL."""
+    return float(mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000)

@@ -1,0 +1,191 @@
+"""What every step shares: load, one call, save; and what a fault of the data becomes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, isdefined
+from numpy.typing import NDArray
+
+from reperfuse import __version__, images, registration
+from reperfuse.faults import DataFault
+
+
+def image(desc: str, units: str | None = None, **metadata: Any) -> File:
+    """Return an output trait for an image; ``units`` goes into its sidecar."""
+    return File(desc=f"{desc} ({units})" if units else desc, units=units, ending=".nii.gz", **metadata)
+
+
+def table(desc: str) -> File:
+    """Return an output trait for a TSV table."""
+    return File(desc=desc, ending=".tsv")
+
+
+def document(desc: str) -> File:
+    """Return an output trait for a JSON document, which is its own sidecar."""
+    return File(desc=desc, ending=".json")
+
+
+def picture(desc: str) -> File:
+    """Return an output trait for a PNG figure."""
+    return File(desc=desc, ending=".png")
+
+
+def page(desc: str) -> File:
+    """Return an output trait for an HTML page."""
+    return File(desc=desc, ending=".html")
+
+
+def transform_file(desc: str) -> File:
+    """Return an output trait for an ITK transform."""
+    return File(desc=desc, ending=".txt")
+
+
+class StepInputSpec(BaseInterfaceInputSpec):
+    """Inputs of a step: a ``File`` trait is a file, every other trait a parameter."""
+
+
+class Step(SimpleInterface):
+    """A step of the workflow.
+
+    A subclass writes ``_compute``: load its inputs, call one piece of science, save its results
+    under the names of its output traits. The files are written into the working directory.
+
+    A fault of the data (`DataFault`, or an input that carries a reason itself) is no crash: every
+    output becomes a file without a value (an image of NaN, a table without rows) whose sidecar
+    says why, and so on down the chain.
+    """
+
+    #: A step that reports on faults looks at its inputs' reasons itself.
+    tolerates_faults = False
+
+    def _compute(self) -> None:
+        raise NotImplementedError
+
+    def _run_interface(self, runtime: Any) -> Any:
+        self._folder = Path(runtime.cwd)
+        inherited = [] if self.tolerates_faults else self._inherited_reasons()
+        try:
+            if inherited:
+                raise DataFault("; ".join(inherited))
+            self._compute()
+        except DataFault as fault:
+            self._results.clear()
+            self._save_fault(inherited or [str(fault)])
+        return runtime
+
+    def _input_files(self) -> dict[str, list[str]]:
+        files = {}
+        for name, trait in self.inputs.traits(transient=None).items():
+            value = getattr(self.inputs, name)
+            if trait.is_trait_type(File) and isdefined(value):
+                files[name] = [str(value)]
+            elif isinstance(value, list) and trait.inner_traits and trait.inner_traits[0].is_trait_type(File):
+                files[name] = [str(item) for item in value]
+        return files
+
+    def _inherited_reasons(self) -> list[str]:
+        found = [
+            reason
+            for paths in self._input_files().values()
+            for path in paths
+            for reason in images.reasons(path)
+        ]
+        return list(dict.fromkeys(found))
+
+    def _parameters(self) -> dict[str, Any]:
+        files = self._input_files()
+        values = {name: getattr(self.inputs, name) for name in self.inputs.copyable_trait_names()}
+        return {name: value for name, value in values.items() if name not in files and isdefined(value)}
+
+    def _path(self, name: str) -> Path:
+        ending = self.output_spec().trait(name).ending
+        path = self._folder / f"{name}{ending}"
+        self._results[name] = str(path)
+        return path
+
+    def _sidecar(self, name: str, extra: dict[str, Any]) -> dict[str, Any]:
+        trait = self.output_spec().trait(name)
+        content: dict[str, Any] = {
+            "Description": trait.desc,
+            "GeneratedBy": [{"Name": "reperfuse", "Version": __version__, "Step": type(self).__name__}],
+            "Parameters": self._parameters(),
+        }
+        if trait.units:
+            content["Units"] = trait.units
+        return content | extra
+
+    def save_image(
+        self,
+        name: str,
+        data: NDArray[Any],
+        like: images.Image,
+        frame_spacing_s: float | None = None,
+        **extra: Any,
+    ) -> None:
+        """Save an output image on the grid of another, ``extra`` going into its sidecar."""
+        sidecar = self._sidecar(name, extra)
+        images.save(self._path(name), data, like.affine, sidecar=sidecar, frame_spacing_s=frame_spacing_s)
+
+    def save_table(self, name: str, columns: dict[str, NDArray[Any]], **extra: Any) -> None:
+        """Save an output table, a column an entry; a missing value is ``n/a``."""
+        path = self._path(name)
+        rows = zip(*(map(format_cell, values) for values in columns.values()), strict=True)
+        lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
+
+    def save_transform(self, name: str, matrix: NDArray[np.float64], **extra: Any) -> None:
+        """Save an output transform."""
+        path = self._path(name)
+        registration.write_itk(path, matrix)
+        images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
+
+    def save_document(self, name: str, content: dict[str, Any]) -> None:
+        """Save an output document."""
+        images.write_json(self._path(name), self._sidecar(name, content))
+
+    def _save_fault(self, reasons: list[str]) -> None:
+        for name in self.output_spec().copyable_trait_names():
+            path = self._path(name)
+            sidecar = self._sidecar(name, {"Reasons": reasons})
+            if path.name.endswith(".nii.gz"):
+                images.save(path, np.full((1, 1, 1), np.nan), np.eye(4), sidecar=sidecar)
+                continue
+            if path.suffix != ".json":
+                path.write_text("", encoding="utf-8")
+            images.write_json(images.sidecar_path(path), sidecar)
+
+
+def format_cell(value: Any) -> str:
+    """Write a value of a table: ``n/a`` where there is none, a float to six significant digits."""
+    if value is None or value == "":
+        return "n/a"
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return "n/a" if np.isnan(value) else f"{value:.6g}"
+    return str(value)
+
+
+def read_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Read a numeric TSV table as one array a column, ``n/a`` as NaN."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    names = lines[0].split("\t")
+    rows = [[np.nan if cell == "n/a" else float(cell) for cell in line.split("\t")] for line in lines[1:]]
+    return dict(zip(names, np.array(rows, float).reshape(-1, len(names)).T, strict=True))
+
+
+__all__ = [
+    "Step",
+    "StepInputSpec",
+    "document",
+    "format_cell",
+    "image",
+    "isdefined",
+    "page",
+    "picture",
+    "read_columns",
+    "table",
+    "transform_file",
+]

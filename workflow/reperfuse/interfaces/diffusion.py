@@ -1,0 +1,172 @@
+"""Steps of the diffusion stage: ADC and trace, the core, and both in perfusion space."""
+
+import numpy as np
+from nipype.interfaces.base import File, TraitedSpec, traits
+
+from reperfuse import diffusion, images, mirror, registration, segmentation
+from reperfuse.faults import DataFault
+from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, transform_file
+from reperfuse.interfaces.head import load_mirror
+
+
+class ComputeADCInputSpec(StepInputSpec):
+    """Inputs of `ComputeADC`: a series with its b-values, or else the scanner's maps."""
+
+    dwi = File(exists=True, xor=["adc"], requires=["bvals"], desc="diffusion-weighted series (a.u.)")
+    bvals = File(exists=True, desc="its b-values (s/mm²), FSL format")
+    adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
+    trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
+    units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
+    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
+
+
+class ComputeADCOutputSpec(TraitedSpec):
+    """Outputs of `ComputeADC`."""
+
+    adc = image("apparent diffusion coefficient", "mm2/s")
+    trace = image("trace-weighted image", "arbitrary")
+    reference = image("image the session's diffusion is registered by", "arbitrary")
+
+
+class ComputeADC(Step):
+    """Fit ADC to a diffusion-weighted series, or bring the scanner's ADC map to mm²/s.
+
+    Where the scanner gave no trace-weighted image, exp(−b·ADC) stands in for it.
+    """
+
+    input_spec = ComputeADCInputSpec
+    output_spec = ComputeADCOutputSpec
+
+    def _compute(self) -> None:
+        if isdefined(self.inputs.dwi):
+            self._fit()
+        else:
+            self._convert()
+
+    def _fit(self) -> None:
+        series = images.load(self.inputs.dwi)
+        try:
+            bvals = np.atleast_1d(np.loadtxt(self.inputs.bvals)).ravel()
+        except ValueError as error:
+            raise DataFault(f"the b-values are not numbers ({error})") from error
+        found = diffusion.fit_adc(series.data, bvals)
+        for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
+            self.save_image(name, data, series, Source="fitted to the diffusion-weighted series")
+
+    def _convert(self) -> None:
+        scanner = images.load(self.inputs.adc)
+        adc, factor, how = diffusion.convert_adc(scanner.data, self.inputs.units or None)
+        trace, source = np.exp(-self.inputs.b_value * adc), "computed as exp(-b ADC)"
+        if isdefined(self.inputs.trace):
+            stored = images.load(self.inputs.trace)
+            if not images.is_same_grid(stored, scanner):
+                raise DataFault("the scanner's trace image and ADC map lie on different grids")
+            trace, source = stored.data, "scanner"
+        self.save_image("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
+        self.save_image("trace", trace, scanner, Source=source)
+        self.save_image("reference", trace, scanner, Source=source)
+
+
+class SegmentCoreInputSpec(StepInputSpec):
+    """Inputs of `SegmentCore`."""
+
+    adc = File(exists=True, mandatory=True, desc="ADC (mm²/s)")
+    trace = File(exists=True, mandatory=True, desc="trace-weighted image (a.u.)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
+    adc_threshold = traits.Float(mandatory=True, desc="core lies below (mm²/s)")
+    min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
+
+
+class SegmentCoreOutputSpec(TraitedSpec):
+    """Outputs of `SegmentCore`."""
+
+    core = image("diffusion lesion")
+
+
+class SegmentCore(Step):
+    """Find the diffusion core."""
+
+    input_spec = SegmentCoreInputSpec
+    output_spec = SegmentCoreOutputSpec
+
+    def _compute(self) -> None:
+        adc, trace, brain = (images.load(getattr(self.inputs, name)) for name in ("adc", "trace", "brain"))
+        core = segmentation.core_mask(
+            adc.data,
+            trace.data,
+            brain.mask,
+            adc.voxel_size_mm,
+            mirrored_trace=mirror.reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror)),
+            adc_threshold=self.inputs.adc_threshold,
+            min_volume_ml=self.inputs.min_volume_ml,
+        )
+        # fluid left out: how much of it a mask holds says nothing of the b-values
+        tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
+        self.save_image("core", core, adc, BrainMedianADC=float(np.nanmedian(adc.data[tissue])))
+
+
+class RegisterImagesInputSpec(StepInputSpec):
+    """Inputs of `RegisterImages`."""
+
+    fixed = File(exists=True, mandatory=True, desc="reference image (a.u.)")
+    fixed_brain = File(exists=True, mandatory=True, desc="its brain mask")
+    moving = File(exists=True, mandatory=True, desc="image brought to it (a.u.)")
+    moving_brain = File(exists=True, mandatory=True, desc="its brain mask")
+
+
+class RegisterImagesOutputSpec(TraitedSpec):
+    """Outputs of `RegisterImages`."""
+
+    transform = transform_file("rigid transform, fixed to moving points (ITK, LPS+, mm)")
+
+
+class RegisterImages(Step):
+    """Register two images of one head rigidly."""
+
+    input_spec = RegisterImagesInputSpec
+    output_spec = RegisterImagesOutputSpec
+
+    def _compute(self) -> None:
+        fixed, fixed_brain, moving, moving_brain = (
+            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
+        )
+        found = registration.register_rigid(fixed, moving, fixed_brain.mask)
+        overlap = registration.resample_mask(moving_brain, fixed, found.matrix)
+        dice = registration.dice(overlap, fixed_brain.mask)
+        self.save_transform("transform", found.matrix, MutualInformation=found.mutual_information, BrainDice=dice)
+
+
+class ResampleDiffusionInputSpec(StepInputSpec):
+    """Inputs of `ResampleDiffusion`."""
+
+    adc = File(exists=True, mandatory=True, desc="ADC (mm²/s)")
+    trace = File(exists=True, mandatory=True, desc="trace-weighted image (a.u.)")
+    core = File(exists=True, mandatory=True, desc="diffusion lesion")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    transform = File(exists=True, mandatory=True, desc="perfusion reference to diffusion points (ITK)")
+
+
+class ResampleDiffusionOutputSpec(TraitedSpec):
+    """Outputs of `ResampleDiffusion`."""
+
+    adc = image("apparent diffusion coefficient in perfusion space", "mm2/s")
+    trace = image("trace-weighted image in perfusion space", "arbitrary")
+    core = image("diffusion lesion in perfusion space")
+
+
+class ResampleDiffusion(Step):
+    """Bring ADC, trace and core to perfusion space, each in one linear interpolation."""
+
+    input_spec = ResampleDiffusionInputSpec
+    output_spec = ResampleDiffusionOutputSpec
+
+    def _compute(self) -> None:
+        reference = images.load(self.inputs.reference)
+        matrix = registration.read_itk(self.inputs.transform)
+        for name in ("adc", "trace"):
+            source = images.load(getattr(self.inputs, name))
+            self.save_image(name, registration.resample(source, reference, matrix), reference, Interpolation="linear")
+        core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
+        self.save_image("core", core, reference, Interpolation="linear, above one half")
+

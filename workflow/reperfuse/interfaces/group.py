@@ -1,0 +1,57 @@
+"""Steps of the group stage: the tables of a study."""
+
+from typing import Any
+
+from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+
+from reperfuse import images
+from reperfuse.interfaces.base import Step, StepInputSpec, table
+
+
+class TabulateStudyInputSpec(StepInputSpec):
+    """Inputs of `TabulateStudy`."""
+
+    sessions = InputMultiObject(File(exists=True), desc="measures of every session")
+    patients = InputMultiObject(File(exists=True), desc="measures of every patient")
+    dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
+
+
+class TabulateStudyOutputSpec(TraitedSpec):
+    """Outputs of `TabulateStudy`."""
+
+    sessions = table("a row a session")
+    patients = table("a row a patient")
+    failures = table("what was not computed, for whom, and why")
+
+
+class TabulateStudy(Step):
+    """Write the study's tables, each with its data dictionary."""
+
+    input_spec = TabulateStudyInputSpec
+    output_spec = TabulateStudyOutputSpec
+    tolerates_faults = True
+
+    def _compute(self) -> None:
+        sessions = [images.read_sidecar(path) for path in self.inputs.sessions]
+        patients = [images.read_sidecar(path) for path in self.inputs.patients]
+        self._save("sessions", [_identity(item) | item["Row"] for item in sessions])
+        self._save("patients", [_identity(item) | item["Row"] for item in patients])
+        failures = [
+            _identity(item) | {"what": what, "reason": reason}
+            for item in (*sessions, *patients)
+            for what, reason in item["Failures"]
+        ]
+        failures.sort(key=lambda row: (row["participant_id"], row.get("session_id", ""), row["what"]))
+        self._save("failures", failures)
+
+    def _save(self, name: str, rows: list[dict[str, Any]]) -> None:
+        dictionary = self.inputs.dictionaries[name]
+        columns = {column: [row.get(column) for row in rows] for column in dictionary}
+        self.save_table(name, columns, **dictionary)
+
+    def _parameters(self) -> dict[str, Any]:
+        return {}
+
+
+def _identity(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: item[key] for key in ("participant_id", "session_id") if key in item}

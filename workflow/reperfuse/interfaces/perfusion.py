@@ -1,0 +1,253 @@
+"""Steps of the perfusion stage: from the raw DSC series to maps and hypoperfusion masks."""
+
+import numpy as np
+from nipype.interfaces.base import File, TraitedSpec, traits
+
+from reperfuse import aif, concentration, deconvolution, images, mirror, motion, segmentation
+from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
+from reperfuse.faults import DataFault
+from reperfuse.interfaces.head import load_mirror
+
+#: Columns of a row-major 3×4 matrix.
+MATRIX_COLUMNS = tuple(f"m{row}{column}" for row in range(3) for column in range(4))
+
+
+class CorrectMotionInputSpec(StepInputSpec):
+    """Inputs of `CorrectMotion`."""
+
+    dsc = File(exists=True, mandatory=True, desc="raw DSC series (a.u.)")
+    repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
+
+
+class CorrectMotionOutputSpec(TraitedSpec):
+    """Outputs of `CorrectMotion`."""
+
+    series = image("motion-corrected DSC series", "arbitrary")
+    reference = image("mean of the realigned pre-bolus frames", "arbitrary")
+    timeseries = table("motion of each frame (mm, rad)")
+    transforms = table("3×4 matrix of each frame: world point of the reference to world point of the frame (mm)")
+
+
+class CorrectMotion(Step):
+    """Realign every frame of a DSC series to the mean of its pre-bolus frames."""
+
+    input_spec = CorrectMotionInputSpec
+    output_spec = CorrectMotionOutputSpec
+
+    def _compute(self) -> None:
+        raw = images.load(self.inputs.dsc)
+        if raw.data.ndim != 4:
+            raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
+        head = motion.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
+        curve = np.nanmean(raw.data[head], axis=0)
+        baseline = concentration.find_baseline(curve, self.inputs.repetition_time_s)
+        found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
+        spacing = self.inputs.repetition_time_s
+        self.save_image("series", motion.resample(raw.data, raw.affine, found.matrices), raw, spacing)
+        self.save_image("reference", found.reference, raw)
+        parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
+        names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+        self.save_table(
+            "timeseries",
+            dict(zip(names, parameters, strict=True))
+            | {"framewise_displacement": found.framewise_displacement_mm, "outlier": found.outlier},
+        )
+        matrices = found.matrices[:, :3].reshape(-1, 12).T
+        self.save_table("transforms", dict(zip(MATRIX_COLUMNS, matrices, strict=True)))
+
+
+class SelectArterialInputInputSpec(StepInputSpec):
+    """Inputs of `SelectArterialInput`."""
+
+    series = File(exists=True, mandatory=True, desc="motion-corrected DSC series (a.u.)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
+    echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
+    scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
+    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite")
+
+
+class SelectArterialInputOutputSpec(TraitedSpec):
+    """Outputs of `SelectArterialInput`."""
+
+    curves = table("time (s), arterial input and venous output (ΔR2*, s⁻¹)")
+
+
+class SelectArterialInput(Step):
+    """Choose the arterial input and venous output functions."""
+
+    input_spec = SelectArterialInputInputSpec
+    output_spec = SelectArterialInputOutputSpec
+
+    def _compute(self) -> None:
+        series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
+        dt_s = self.inputs.repetition_time_s
+        baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
+        found = aif.select_aif(
+            curves,
+            brain.mask,
+            dt_s,
+            baseline,
+            voxel_size_mm=series.voxel_size_mm,
+            search=self._search(brain),
+            scale_to_vof=self.inputs.scale_to_vof,
+        )
+        self.save_table(
+            "curves",
+            {"time": np.arange(len(found.aif)) * dt_s, "aif": found.aif, "vof": found.vof},
+            Baseline={"First": baseline.first, "Arrival": baseline.arrival},
+            ArterialVoxels=found.aif_voxels,
+            VenousVoxels=found.vof_voxels,
+            Quality=found.quality,
+            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], baseline),
+            Score=found.score,
+            Warnings=found.warnings,
+        )
+
+    def _search(self, brain: images.Image) -> np.ndarray | None:
+        """Return the hemisphere away from the lesion, None when the side is not known."""
+        if self.inputs.side == "unknown":
+            return None
+        indices = np.indices(brain.data.shape).reshape(3, -1)
+        x = (brain.affine[:3, :3] @ indices + brain.affine[:3, 3:])[0].reshape(brain.data.shape)
+        centre = x[brain.mask].mean()
+        return (x > centre) if self.inputs.side == "left" else (x < centre)
+
+
+class DeconvolvePerfusionInputSpec(StepInputSpec):
+    """Inputs of `DeconvolvePerfusion`."""
+
+    series = File(exists=True, mandatory=True, desc="motion-corrected DSC series (a.u.)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
+    repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
+    echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
+    smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
+    method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
+    oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
+    svd_threshold = traits.Float(0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)")
+
+
+class DeconvolvePerfusionOutputSpec(TraitedSpec):
+    """Outputs of `DeconvolvePerfusion`."""
+
+    cbf = image("cerebral blood flow", "mL/100 g/min")
+    cbv = image("cerebral blood volume", "mL/100 g")
+    mtt = image("mean transit time", "s")
+    tmax = image("time to maximum of the residue function", "s")
+    ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
+
+
+class DeconvolvePerfusion(Step):
+    """Deconvolve the tissue curves with the arterial input."""
+
+    input_spec = DeconvolvePerfusionInputSpec
+    output_spec = DeconvolvePerfusionOutputSpec
+
+    def _compute(self) -> None:
+        series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
+        dt_s = self.inputs.repetition_time_s
+        stated = images.read_sidecar(self.inputs.curves)["Baseline"]
+        baseline = concentration.Baseline(stated["First"], stated["Arrival"])
+        curves = concentration.smooth(
+            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline),
+            brain.mask,
+            series.voxel_size_mm,
+            self.inputs.smoothing_fwhm_mm,
+        )
+        tissue = curves[brain.mask]
+        maps = deconvolution.deconvolve(
+            tissue,
+            read_columns(self.inputs.curves)["aif"],
+            dt_s,
+            method=self.inputs.method,
+            oscillation_index=self.inputs.oscillation_index,
+            svd_threshold=self.inputs.svd_threshold,
+        )
+        values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
+        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival)
+        for name, value in values.items():
+            volume = np.full(brain.data.shape, np.nan, np.float32)
+            volume[brain.mask] = value
+            self.save_image(name, volume, brain)
+
+
+class SegmentHypoperfusionInputSpec(StepInputSpec):
+    """Inputs of `SegmentHypoperfusion`."""
+
+    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
+
+
+class SegmentHypoperfusionOutputSpec(TraitedSpec):
+    """Outputs of `SegmentHypoperfusion`."""
+
+    tmax4 = image("tissue with Tmax above 4 s")
+    tmax6 = image("tissue with Tmax above 6 s")
+    tmax8 = image("tissue with Tmax above 8 s")
+    tmax10 = image("tissue with Tmax above 10 s")
+
+
+class SegmentHypoperfusion(Step):
+    """Find hypoperfused tissue at the four thresholds in use."""
+
+    input_spec = SegmentHypoperfusionInputSpec
+    output_spec = SegmentHypoperfusionOutputSpec
+
+    def _compute(self) -> None:
+        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
+        csf = segmentation.csf_mask(brain.mask, reference=images.load(self.inputs.reference).data)
+        for threshold_s in (4, 6, 8, 10):
+            mask = segmentation.hypoperfusion_mask(
+                tmax.data,
+                brain.mask,
+                tmax.voxel_size_mm,
+                float(threshold_s),
+                csf=csf,
+                min_volume_ml=self.inputs.min_volume_ml,
+            )
+            self.save_image(f"tmax{threshold_s}", mask, tmax)
+
+
+class NormalizePerfusionInputSpec(StepInputSpec):
+    """Inputs of `NormalizePerfusion`."""
+
+    cbf = File(exists=True, mandatory=True, desc="CBF (mL/100 g/min)")
+    cbv = File(exists=True, mandatory=True, desc="CBV (mL/100 g)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
+    mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
+    core = File(exists=True, desc="diffusion core in perfusion space")
+
+
+class NormalizePerfusionOutputSpec(TraitedSpec):
+    """Outputs of `NormalizePerfusion`."""
+
+    rcbf = image("CBF over its mean in contralateral normal tissue", "1")
+    rcbv = image("CBV over its mean in contralateral normal tissue", "1")
+
+
+class NormalizePerfusion(Step):
+    """Divide CBF and CBV by their means in contralateral normal tissue."""
+
+    input_spec = NormalizePerfusionInputSpec
+    output_spec = NormalizePerfusionOutputSpec
+
+    def _compute(self) -> None:
+        brain, deficit = images.load(self.inputs.brain), images.load(self.inputs.deficit)
+        lesion = deficit.mask
+        if isdefined(self.inputs.core) and not images.reasons(self.inputs.core):
+            lesion = lesion | images.load(self.inputs.core).mask
+        half = mirror.half(brain.data.shape, brain.affine, load_mirror(self.inputs.mirror))
+        reference, cbv = images.load(self.inputs.reference), images.load(self.inputs.cbv)
+        csf = segmentation.csf_mask(brain.mask, reference=reference.data)
+        normal = segmentation.normal_tissue(brain.mask, lesion, half, csf=csf, cbv=cbv.data)
+        if not normal.any():
+            raise DataFault("no contralateral normal tissue to normalise by")
+        for name, source in (("rcbf", images.load(self.inputs.cbf)), ("rcbv", cbv)):
+            mean = float(np.nanmean(source.data[normal]))
+            self.save_image(name, source.data / mean, brain, NormalTissueMean=mean)

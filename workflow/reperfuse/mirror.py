@@ -1,0 +1,220 @@
+"""The head's own reflection: the plane that carries each half onto the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize
+from scipy.spatial.transform import Rotation
+
+from reperfuse.alignment import (
+    Normalization,
+    align,
+    apply_matrix,
+    find_head,
+    normalize,
+    prepare_target,
+    sample_grid,
+    voxel_sizes,
+)
+from reperfuse.faults import DataFault
+
+Array = NDArray[np.floating]
+
+# Narrower than for motion: a lesion on one side is itself what the division has to take out.
+_NORMALIZATION = Normalization(sigma_mm=6.0, contrast=0.4, smoothing_mm=2.0)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A reflection in world space (RAS+, mm).
+
+    Attributes
+    ----------
+    normal : (3,) array
+        Unit normal of the plane, towards the patient's right half-space of the world (x > 0).
+    offset_mm : float
+        The plane holds the points p with normal · p = offset.
+    matrix : (4, 4) array
+        World point → its mirror image.
+    quality : float
+        Correlation of the locally normalised head with its reflection; 1 is a perfect symmetry.
+    """
+
+    normal: Array
+    offset_mm: float
+    matrix: Array
+    quality: float
+
+
+def find_mirror(
+    image: Array,
+    affine: Array,
+    mask: NDArray[np.bool_] | None = None,
+    normalization: Normalization | None = None,
+    max_tilt_deg: float = 18.0,
+    max_shift_mm: float = 12.0,
+    min_quality: float = 0.3,
+) -> Mirror:
+    """Find the plane that reflects a head onto itself.
+
+    The header is believed about where left and right are: the search starts from planes through
+    the head's centre whose normal is within `max_tilt_deg` of world x. The best of them, refined,
+    starts a rigid alignment of the head with its own flip; the nearest exact reflection to that is
+    kept unless it matches worse.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        On any grid: oblique, flipped, permuted or anisotropic.
+    affine : (4, 4) array
+        Voxel → world (RAS+, mm).
+    mask : (x, y, z) bool array, optional
+        Voxels whose match counts, for instance the head without a lesion; by default the head.
+    normalization : Normalization, optional
+        What is done to the image first; it takes out a coil's shading.
+    max_tilt_deg, max_shift_mm : float
+        Reach of the coarse search.
+    min_quality : float
+        Below this correlation of the head with its reflection there is no mirror.
+
+    Raises
+    ------
+    DataFault
+        If the image is empty or constant, or no reflection matches.
+    """
+    how = normalization or _NORMALIZATION
+    target = prepare_target(image, affine, mask, how)
+    center = target.center
+    comparison = _Comparison(image, affine, how, 4.0)
+    coarse = _search(image, affine, center, max_tilt_deg, max_shift_mm)
+    start = _plane(_refine(comparison, coarse, center), center)
+    for _ in range(2):
+        # A flipped image is the same voxels under a reflected affine: nothing is interpolated.
+        found = align(target, image, start @ affine)
+        finer = _nearest_reflection(start @ found.matrix, center)
+        if not found.converged or comparison.correlation(finer) < comparison.correlation(start) - 0.01:
+            break
+        start = finer
+    quality = comparison.correlation(start)
+    if quality < min_quality:
+        raise DataFault(f"the head does not match its own reflection (correlation {quality:.2f})")
+    normal = _normal(start)
+    return Mirror(normal, float(normal @ start[:3, 3] / 2), start, quality)
+
+
+def reflect(image: Array, affine: Array, mirror: Mirror, order: int = 1) -> Array:
+    """Give each voxel the value at its mirror image.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+    affine : (4, 4) array
+    mirror : Mirror
+    order : int
+        Of the spline; 0 for labels, 1 for maps and masks (a mask then holds fractions).
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        On the same grid; NaN where the mirror image lies outside the field of view.
+    """
+    return sample_grid(image, np.linalg.inv(affine) @ mirror.matrix @ affine, image.shape, order)
+
+
+def half(shape: tuple[int, ...], affine: Array, mirror: Mirror) -> NDArray[np.bool_]:
+    """Tell which voxels lie on the side of the mirror plane that its normal points to.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the grid, (x, y, z).
+    affine : (4, 4) array
+        Voxel to world (RAS+, mm).
+    mirror : Mirror
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    along = mirror.normal @ affine[:3, :3]
+    distance = sum(step * index for step, index in zip(along, np.indices(shape, sparse=True), strict=True))
+    return np.asarray(distance + mirror.normal @ affine[:3, 3] > mirror.offset_mm)
+
+
+def reflection_matrix(normal: Array, offset_mm: float) -> Array:
+    """4×4 world reflection at the plane normal · p = offset."""
+    matrix = np.eye(4)
+    matrix[:3, :3] -= 2 * np.outer(normal, normal)
+    matrix[:3, 3] = 2 * offset_mm * normal
+    return matrix
+
+
+def _normal(matrix: Array) -> Array:
+    """Return the unit normal of an (almost) exact reflection, with positive x."""
+    symmetric = (matrix[:3, :3] + matrix[:3, :3].T) / 2
+    normal = np.linalg.eigh(symmetric)[1][:, 0]
+    return normal if normal[0] > 0 else -normal
+
+
+def _nearest_reflection(matrix: Array, center: Array) -> Array:
+    """Reflection whose plane halves the way from the head's centre to its image."""
+    normal = _normal(matrix)
+    return reflection_matrix(normal, float(normal @ (center + apply_matrix(matrix, center)) / 2))
+
+
+class _Comparison:
+    """Correlation of a locally normalised head with its reflections, at a grid of its own points."""
+
+    def __init__(self, image: Array, affine: Array, how: Normalization, spacing_mm: float) -> None:
+        self._smooth = normalize(image, affine, how)
+        stride = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
+        voxels = np.argwhere(find_head(image, affine)[tuple(slice(None, None, n) for n in stride)]) * stride
+        self._values = self._smooth[tuple(voxels.T)]
+        self._points = apply_matrix(affine, voxels)
+        self._to_voxel = np.linalg.inv(affine)
+        self._last = np.array(image.shape) - 1
+
+    def correlation(self, reflection: Array) -> float:
+        """Return the correlation, −1 where too little of the head stays in the field of view."""
+        mirrored = apply_matrix(self._to_voxel @ reflection, self._points)
+        inside = ((mirrored >= 0) & (mirrored <= self._last)).all(axis=1)
+        if inside.mean() < 0.4:
+            return -1.0
+        sampled = ndimage.map_coordinates(self._smooth, mirrored[inside].T, order=1, mode="nearest")
+        return float(np.corrcoef(sampled, self._values[inside])[0, 1])
+
+
+def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:
+    """Return tilts (degrees about y and z) and shift (mm) of the best plane of a coarse grid."""
+    comparison = _Comparison(image, affine, Normalization(sigma_mm=20.0, smoothing_mm=3.5), 7.0)
+    tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, 6.0)
+    shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, 6.0)
+    planes = np.array([(y, z, shift) for y in tilts for z in tilts for shift in shifts])
+    matches = [comparison.correlation(_plane(plane, center)) for plane in planes]
+    return planes[int(np.argmax(matches))]
+
+
+def _refine(comparison: _Comparison, start: Array, center: Array) -> Array:
+    """Turn and shift a plane until its reflection matches best.
+
+    Only true reflections are tried, so that a large lesion or a swollen half cannot lead astray as
+    it can a free rigid alignment of the head with its flip.
+    """
+    simplex = np.vstack([start, start + np.diag([3.0, 3.0, 3.0])])
+    found = optimize.minimize(
+        lambda plane: -comparison.correlation(_plane(plane, center)),
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-5, "maxfev": 300},
+    )
+    return np.asarray(found.x)
+
+
+def _plane(parameters: Array, center: Array) -> Array:
+    """Return the reflection at a plane tilted about y and z (degrees) and shifted (mm) from the head's centre."""
+    turn = Rotation.from_euler("yz", parameters[:2], degrees=True)
+    normal = turn.apply([1.0, 0.0, 0.0])
+    return reflection_matrix(normal, float(normal @ center) + parameters[2])

@@ -1,0 +1,210 @@
+"""Rigid realignment of a perfusion series to its own pre-bolus mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from reperfuse.alignment import (
+    Alignment,
+    Normalization,
+    RigidTarget,
+    align,
+    has_contrast,
+    prepare_target,
+    sample_grid,
+)
+from reperfuse.faults import DataFault
+
+__all__ = ["Alignment", "Motion", "RigidTarget", "align", "estimate_motion", "prepare_target", "resample"]
+
+Array = NDArray[np.floating]
+
+_LEVER_MM = 50.0  # turns a rotation into a displacement: the radius of a head (Power 2012)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Rigid motion of a series.
+
+    Attributes
+    ----------
+    matrices : (t, 4, 4) array
+        Reference world point → where that tissue is in the frame (RAS+, mm); NaN where a frame
+        could not be aligned.
+    translations_mm, rotations_rad : (t, 3) arrays
+        The same as displacement of the head's centre and as angles about world x, y, z (turned
+        in this order, axes fixed).
+    framewise_displacement_mm : (t,) array
+        Sum of absolute changes since the last aligned frame, rotations on a sphere of 50 mm
+        (Power 2012, doi:10.1016/j.neuroimage.2011.10.018); 0 for the first.
+    outlier : (t,) bool array
+        Frames that could not be aligned, or that fit far worse than their neighbours.
+    reference : (x, y, z) array
+        Mean of the realigned pre-bolus frames.
+    """
+
+    matrices: Array
+    translations_mm: Array
+    rotations_rad: Array
+    framewise_displacement_mm: Array
+    outlier: NDArray[np.bool_]
+    reference: Array
+
+
+def estimate_motion(
+    series: Array,
+    affine: Array,
+    baseline: slice,
+    normalization: Normalization | None = None,
+    min_overlap: float = 0.5,
+    max_excess_cost: float = 0.01,
+) -> Motion:
+    """Estimate the motion of a series relative to the mean pose of its pre-bolus frames.
+
+    Parameters
+    ----------
+    series : (x, y, z, t) array
+    affine : (4, 4) array
+    baseline : slice
+        The pre-bolus frames.
+    normalization : Normalization, optional
+        What is done to every frame before it is compared.
+    min_overlap : float
+        A frame that shares less of the head with the reference is not aligned.
+    max_excess_cost : float
+        A frame is an outlier when its cost lies above the running median of its neighbours by more
+        than this and by more than that median.
+
+    Returns
+    -------
+    Motion
+
+    Raises
+    ------
+    DataFault
+        If the series is not 4-D, has one frame, or has no usable pre-bolus frame.
+    """
+    if series.ndim != 4 or series.shape[3] < 2:
+        raise DataFault("The perfusion series has a single frame: a time series is needed.")
+    frames = [np.ascontiguousarray(frame, dtype=np.float32) for frame in np.moveaxis(series, 3, 0)]
+    usable = [frame for frame in frames[baseline] if has_contrast(frame)]
+    if not usable:
+        raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
+    first = prepare_target(usable[len(usable) // 2], affine, normalization=normalization)
+    poses, _ = _track(first, usable, affine, min_overlap)
+    poses = poses @ np.linalg.inv(_mean_pose(poses))
+    reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
+    target = prepare_target(reference, affine, normalization=normalization)
+    matrices, costs = _track(target, frames, affine, min_overlap)
+    outlier = _is_outlier(costs, max_excess_cost)
+    translations, rotations = _parameters(matrices, target.center)
+    return Motion(
+        matrices,
+        translations,
+        rotations,
+        _framewise_displacement(translations, rotations),
+        outlier,
+        reference,
+    )
+
+
+def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> Array:
+    """Bring every frame to the reference in one interpolation.
+
+    Parameters
+    ----------
+    series : (x, y, z, t) array
+    affine : (4, 4) array
+    matrices : (t, 4, 4) array
+        Reference world point → where that tissue is in the frame; a NaN matrix gives a NaN frame.
+    order : int
+        Of the spline; 3 by default.
+
+    Returns
+    -------
+    (x, y, z, t) float32 array
+        NaN where the frame has no voxel.
+    """
+    shape = series.shape[:3]
+    output = np.full((series.shape[3], *shape), np.nan, dtype=np.float32)
+    for frame, matrix in enumerate(matrices):
+        if np.isfinite(matrix).all():
+            image = np.ascontiguousarray(series[..., frame])
+            output[frame] = sample_grid(image, np.linalg.inv(affine) @ matrix @ affine, shape, order)
+    return np.moveaxis(output, 0, 3)
+
+
+def _track(
+    target: RigidTarget, frames: Iterable[Array], affine: Array, min_overlap: float
+) -> tuple[Array, Array]:
+    """Align frames, each starting where the last was found, else at rest; NaN where both fail."""
+    matrices, costs = [], []
+    start: Array = np.eye(4)
+    for frame in frames:
+        found = None
+        for guess in (start, np.eye(4)):
+            try:
+                found = align(target, frame, affine, guess)
+            except DataFault:
+                continue
+            if found.converged and found.overlap >= min_overlap:
+                start = found.matrix
+                break
+            found = None
+        matrices.append(found.matrix if found else np.full((4, 4), np.nan))
+        costs.append(found.cost if found else np.nan)
+    return np.array(matrices), np.array(costs)
+
+
+def _mean_pose(matrices: Array) -> Array:
+    """Average the poses that exist."""
+    known = matrices[np.isfinite(matrices).all(axis=(1, 2))]
+    mean = np.eye(4)
+    mean[:3, :3] = Rotation.from_matrix(known[:, :3, :3]).mean().as_matrix()
+    mean[:3, 3] = known[:, :3, 3].mean(axis=0)
+    return mean
+
+
+def _mean_image(series: Array) -> Array:
+    """Mean of the frames that have a value; NaN where none has."""
+    known = np.isfinite(series)
+    count = known.sum(axis=3)
+    total = np.where(known, series, 0).sum(axis=3, dtype=np.float32)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _is_outlier(costs: Array, max_excess: float, window: int = 7) -> NDArray[np.bool_]:
+    """Tell frames without a cost, or with one far above the running median, from the rest.
+
+    The running median follows the bolus, which raises the cost of a dozen frames together.
+    """
+    outlier = ~np.isfinite(costs)
+    known = costs[~outlier]
+    if known.size:
+        typical = ndimage.median_filter(known, size=min(window, known.size), mode="nearest")
+        outlier[~outlier] = known > typical + np.maximum(max_excess, typical)
+    return outlier
+
+
+def _parameters(matrices: Array, center: Array) -> tuple[Array, Array]:
+    known = np.isfinite(matrices).all(axis=(1, 2))
+    translations = np.full((len(matrices), 3), np.nan)
+    rotations = np.full((len(matrices), 3), np.nan)
+    translations[known] = matrices[known, :3, :3] @ center + matrices[known, :3, 3] - center
+    rotations[known] = Rotation.from_matrix(matrices[known, :3, :3]).as_euler("xyz")
+    return translations, rotations
+
+
+def _framewise_displacement(translations: Array, rotations: Array) -> Array:
+    """Power's sum against the last aligned frame; NaN where a frame was not aligned."""
+    position = np.hstack([translations, _LEVER_MM * rotations])
+    known = np.flatnonzero(np.isfinite(position).all(axis=1))
+    displacement = np.full(len(position), np.nan)
+    displacement[known] = np.abs(np.diff(position[known], axis=0, prepend=position[known[:1]])).sum(axis=1)
+    return displacement

@@ -1,0 +1,411 @@
+"""Pages from finished files: measures and figures in, self-contained HTML out; nothing is computed."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reperfuse import images
+
+ROLES = ("baseline", "post", "followup")
+_ROLE_TITLES = {
+    "baseline": "Before treatment",
+    "post": "Within hours after treatment",
+    "followup": "Follow-up",
+}
+_NO_VALUE = (None, "", "n/a")
+_DECIMALS = {"mL": 1, "s": 1, "mm": 2, "1": 2}
+_SHARES = {
+    "salvage_fraction",
+    "reperfusion_fraction",
+    "imr_fraction",
+    "rcbv_asymmetry_median",
+}
+#: Columns that are text beside the numbers, shown elsewhere on the page.
+_NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
+#: What a figure shows, for its caption and for readers who cannot see it.
+_CAPTIONS = {
+    "diffusion": "Trace-weighted image and ADC; the core is outlined, at follow-up the lesion too.",
+    "perfusion": "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; "
+    "MTT, relative CBF and relative CBV.",
+    "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
+    "(squares: artery, circles: vein).",
+    "reflow": "Follow-up lesion after treatment; relative CBV, its mirror image, and (rCBV − mirror)/mirror; "
+    "voxels with impaired microvascular reperfusion (IMR).",
+}
+_PERFUSION, _DIFFUSION = ("perfusion", "dsc"), ("diffusion", "dwi", "adc", "core")
+#: Entries of a session's failures that leave a column without a value; a criterion's are the ratio's.
+_SESSION_NEEDS = {
+    "core_ml": _DIFFUSION,
+    **{f"tmax{s}_ml": (f"tmax{s}", *_PERFUSION) for s in (4, 6, 8, 10)},
+    "rcbf30_ml": ("rcbf", "tmax6", *_PERFUSION),
+    "mismatch_ml": ("tmax6", *_PERFUSION, *_DIFFUSION),
+    "mismatch_coreg_ml": ("penumbra", "tmax6", *_PERFUSION, *_DIFFUSION),
+    "mismatch_ratio": ("tmax6", *_PERFUSION, *_DIFFUSION),
+    "hir": ("tmax6", "tmax10", *_PERFUSION),
+    "fd_mean_mm": ("motion", *_PERFUSION),
+    "fd_max_mm": ("motion", *_PERFUSION),
+    "bolus_cnr": ("curves", *_PERFUSION),
+    "aif_fwhm_s": ("curves", *_PERFUSION),
+    "registration_dice": ("transform", *_PERFUSION, *_DIFFUSION),
+}
+_REFLOW, _GROWTH = ("reflow",), ("growth", "lesion")
+#: The same for a patient's.
+_PATIENT_NEEDS = {
+    "infarct_followup_ml": ("lesion",),
+    "lesion_source": ("lesion",),
+    **dict.fromkeys(("growth_ml", "growth_voxelwise_ml", "reversal_ml", "salvage_fraction"), _GROWTH),
+    **dict.fromkeys(("reperfusion_fraction", "reperfused_50", "reperfused_90"), ("reperfusion",)),
+    **dict.fromkeys(
+        ("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median", "imr_significant"), _REFLOW
+    ),
+}
+#: The sessions' columns a patient's column is made of.
+_MADE_OF = {
+    "core_baseline_ml": (("baseline", "core_ml"),),
+    "growth_ml": (("baseline", "core_ml"),),
+    "growth_voxelwise_ml": (("baseline", "core_ml"),),
+    "reversal_ml": (("baseline", "core_ml"),),
+    "penumbra_ml": (("baseline", "mismatch_coreg_ml"),),
+    "salvage_fraction": (("baseline", "mismatch_coreg_ml"),),
+    "tmax6_baseline_ml": (("baseline", "tmax6_ml"),),
+    "tmax6_post_ml": (("post", "tmax6_ml"),),
+    "persistent_tmax6_ml": (("post", "tmax6_ml"),),
+    **dict.fromkeys(
+        ("reperfusion_fraction", "reperfused_50", "reperfused_90"),
+        (("baseline", "tmax6_ml"), ("post", "tmax6_ml")),
+    ),
+}
+#: Quotients that have no value although everything was computed.
+_UNDEFINED = {
+    "mismatch_ratio": "there is neither core nor deficit",
+    "hir": "there is no deficit",
+    "salvage_fraction": "there was no penumbra at baseline",
+    "reperfusion_fraction": "there was no deficit at baseline",
+    "reperfused_50": "there was no deficit at baseline",
+    "reperfused_90": "there was no deficit at baseline",
+}
+
+Dictionary = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value as it is read: ``text`` with its ``unit``, and why there is none."""
+
+    column: str
+    description: str
+    text: str
+    unit: str = ""
+    why: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no value."""
+        return self.text == "n/a"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The values there are, and by its reason what is missing: steps not computed, columns without value."""
+
+    known: list[Value]
+    missing: dict[str, tuple[list[str], list[str]]]
+
+    @classmethod
+    def of(cls, values: Iterable[Value], failures: Sequence[Sequence[str]]) -> "Numbers":
+        """Sort values and failures ([what, reason])."""
+        known: list[Value] = []
+        missing: dict[str, tuple[list[str], list[str]]] = {}
+        for what, reason in failures:
+            missing.setdefault(reason, ([], []))[0].append(what)
+        for value in values:
+            if value.is_missing:
+                missing.setdefault(value.why or "the reason is not recorded", ([], []))[1].append(
+                    value.column
+                )
+            else:
+                known.append(value)
+        return cls(known, missing)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline number."""
+
+    title: str
+    value: Value
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption, embedded."""
+
+    source: str
+    alt: str
+    caption: str
+
+
+def show(column: str, value: Any, entry: Mapping[str, Any], why: str = "") -> Value:
+    """Write a value the way a reader wants it; ``entry`` is the column's in the data dictionary."""
+    description, unit, levels = entry.get("Description", ""), entry.get("Units", ""), entry.get("Levels", {})
+    if value in _NO_VALUE:
+        return Value(column, description, "n/a", why=why)
+    if set(levels) == {"0", "1"}:
+        return Value(column, description, levels[str(int(value))])
+    try:
+        number = float(value)
+    except ValueError:
+        return Value(column, description, str(value))
+    if number in (float("inf"), float("-inf")):
+        return Value(column, description, "∞" if number > 0 else "−∞")
+    if column in _SHARES:
+        return Value(column, description, _signed(f"{100 * number:.0f}"), "%")
+    text = f"{number:.{_DECIMALS[unit]}f}" if unit in _DECIMALS else f"{number:g}"
+    return Value(column, description, _signed(text), "" if unit == "1" else unit)
+
+
+def _signed(text: str) -> str:
+    zero = float(text) == 0
+    return text.lstrip("-") if zero else text.replace("-", "−")
+
+
+def render_patient(
+    patient: Path,
+    sessions: Sequence[Path],
+    figures: Sequence[Path],
+    *,
+    dictionaries: Mapping[str, Dictionary],
+    criteria: Mapping[str, str],
+    version: str,
+) -> str:
+    """Write a patient's page.
+
+    Parameters
+    ----------
+    patient : path
+        The patient's measures (JSON).
+    sessions : sequence of path
+        Measures of each session (JSON).
+    figures : sequence of path
+        PNG files named ``…_ses-<s>_desc-<what>_figure.png``.
+    dictionaries : mapping
+        Data dictionary of the tables ``sessions`` and ``patients``.
+    criteria : mapping
+        Title of each criterion, by the name of its column.
+    version : str
+        Of the program.
+
+    Returns
+    -------
+    str
+        HTML with everything embedded.
+    """
+    subject = images.read_sidecar(patient)
+    visits = sorted((images.read_sidecar(path) for path in sessions), key=_role_order)
+    by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
+    values = {
+        column: show(
+            column, subject.get("Row", {}).get(column), entry, _why_patient(column, subject, by_role)
+        )
+        for column, entry in dictionaries["patients"].items()
+        if column not in _NOT_IN_TABLE
+    }
+    first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
+    baseline = {
+        column: show(column, first.get("Row", {}).get(column), entry, _why_session(column, first))
+        for column, entry in dictionaries["sessions"].items()
+    }
+    chapters = [_chapter(visit, figures, dictionaries["sessions"]) for visit in visits]
+    return _render(
+        "patient.html",
+        participant=subject.get("participant_id", "n/a"),
+        cards=_cards(values, baseline),
+        profiles={title: baseline[name] for name, title in criteria.items()},
+        numbers=Numbers.of(
+            (value for value in values.values() if value.column != "imr_exclusion"),
+            subject.get("Failures", []),
+        ),
+        broken=subject.get("Reasons", []),
+        chapters=chapters,
+        version=version,
+    )
+
+
+def render_study(
+    sessions: Path, patients: Path, failures: Path, *, dictionaries: Mapping[str, Dictionary], version: str
+) -> str:
+    """Write the study's page from its three tables (TSV), with a link to each patient's page."""
+    tables = {
+        name: _read_table(path)
+        for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
+    }
+    shown = {
+        name: [
+            [show(column, row.get(column), dictionaries[name].get(column, {})) for column in row]
+            for row in rows
+        ]
+        for name, rows in tables.items()
+    }
+    return _render(
+        "study.html",
+        counts=_counts(tables["patients"], tables["sessions"], tables["failures"]),
+        tables=shown,
+        dictionaries=dictionaries,
+        version=version,
+    )
+
+
+def _render(template: str, **content: Any) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(**content)
+
+
+def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
+    role = visit.get("Row", {}).get("role")
+    return (ROLES.index(role) if role in ROLES else len(ROLES), str(visit.get("session_id", "")))
+
+
+def _why_session(column: str, visit: Mapping[str, Any]) -> str:
+    needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ratio"])
+    found = [reason for what, reason in visit.get("Failures", []) if what in needs] + visit.get("Reasons", [])
+    return "; ".join(dict.fromkeys(found)) or _UNDEFINED.get(column, "")
+
+
+def _why_patient(column: str, subject: Mapping[str, Any], by_role: Mapping[str, Any]) -> str:
+    needs = _PATIENT_NEEDS.get(column, ())
+    found = [reason for what, reason in subject.get("Failures", []) if what in needs] + subject.get(
+        "Reasons", []
+    )
+    for role, source in _MADE_OF.get(column, ()):
+        visit = by_role.get(role)
+        if visit is None:
+            found = found or [f"there is no {role} session"]
+        elif visit.get("Row", {}).get(source) in _NO_VALUE:
+            found.append(_why_session(source, visit))
+    return "; ".join(dict.fromkeys(filter(None, found))) or _UNDEFINED.get(column, "")
+
+
+def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dictionary) -> dict[str, Any]:
+    """Gather what the page says of a session."""
+    row, failures = visit.get("Row", {}), visit.get("Failures", [])
+    warnings = str(row.get("reasons") or "")
+    for what, reason in failures:
+        warnings = warnings.replace(f"{what}: {reason}", "")
+    label = visit.get("session_id", "n/a")
+    role = row.get("role")
+    return {
+        "label": label,
+        "role": _ROLE_TITLES.get(role, "Another session") if role not in _NO_VALUE else "Another session",
+        "status": row.get("status", "failed"),
+        "warnings": [part for part in warnings.split("; ") if part and part != "n/a"],
+        "broken": visit.get("Reasons", []),
+        "figures": [_picture(path, label) for path in figures if f"_{label}_" in path.name],
+        "numbers": Numbers.of(
+            (
+                show(column, row.get(column), entry, _why_session(column, visit))
+                for column, entry in dictionary.items()
+                if column not in _NOT_IN_TABLE
+            ),
+            failures,
+        ),
+    }
+
+
+def _picture(path: Path, label: str) -> Picture:
+    found = re.search(r"_desc-([a-z]+)_figure\.png$", path.name)
+    caption = _CAPTIONS.get(found[1] if found else "", "")
+    reasons = "; ".join(images.reasons(path))
+    alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption}"
+    source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return Picture(source, alt, "" if reasons else caption)
+
+
+def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[Card]:
+    """Choose the headline numbers."""
+    source = values["lesion_source"]
+    drawn = "" if source.is_missing else f", {source.text}"
+    return [
+        Card("Core at baseline", values["core_baseline_ml"]),
+        Card("Tmax > 6 s at baseline", values["tmax6_baseline_ml"]),
+        Card(
+            "Mismatch at baseline",
+            baseline["mismatch_ml"],
+            (
+                f"ratio {_in_words(baseline['mismatch_ratio'])}",
+                f"{_in_words(baseline['mismatch_coreg_ml'])} voxel by voxel",
+            ),
+        ),
+        Card(
+            "Infarct growth",
+            values["growth_ml"],
+            (f"{_in_words(values['infarct_followup_ml'])} at follow-up{drawn}",),
+        ),
+        Card(
+            "Reperfusion",
+            values["reperfusion_fraction"],
+            (f"{_in_words(values['tmax6_post_ml'])} with Tmax > 6 s after treatment",),
+        ),
+        Card("Impaired reflow (IMR)", values["imr_ml"], _reflow_details(values)),
+    ]
+
+
+def _in_words(value: Value) -> str:
+    return f"{value.text} {value.unit}".strip()
+
+
+def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
+    exclusion = values["imr_exclusion"]
+    judged = "evaluable" if exclusion.is_missing else f"not evaluable: {exclusion.text}"
+    if values["imr_ml"].is_missing:
+        return (judged,) if exclusion.text != values["imr_ml"].why else ("not evaluable",)
+    significant = {"yes": "significant", "no": "not significant"}.get(values["imr_significant"].text, "")
+    return (
+        f"noise alone gives {_in_words(values['imr_null_ml'])}",
+        ", ".join(filter(None, (significant, judged))),
+    )
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = lines[0].split("\t") if lines else []
+    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+
+
+def _counts(
+    patients: Sequence[Mapping[str, str]],
+    sessions: Sequence[Mapping[str, str]],
+    failures: Sequence[Mapping[str, str]],
+) -> list[tuple[str, str, str]]:
+    def of(rows: Sequence[Mapping[str, str]], column: str) -> str:
+        judged = [row for row in rows if row.get(column) in ("0", "1")]
+        return f"{sum(row[column] == '1' for row in judged)} of {len(judged)}" if judged else "n/a"
+
+    states = [sum(row.get("status") == state for row in sessions) for state in ("ok", "warn", "failed")]
+    evaluable = [row for row in patients if row.get("imr_evaluable") == "1"]
+    return [
+        ("Patients", str(len(patients)), ""),
+        ("Sessions", str(len(sessions)), "{} ok, {} with a warning, {} failed".format(*states)),
+        (
+            "Reperfused by more than half",
+            of(patients, "reperfused_50"),
+            "of the patients with a deficit before and a scan after",
+        ),
+        ("Significant IMR", of(evaluable, "imr_significant"), "of the patients in whom it can be judged"),
+        ("Not computed", str(len(failures)), "listed below, each with its reason"),
+    ]
+
+
+__all__ = ["Card", "Picture", "Value", "render_patient", "render_study", "show"]

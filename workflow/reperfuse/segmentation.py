@@ -1,0 +1,463 @@
+"""Masks: brain, fluid, diffusion core, hypoperfused tissue, follow-up lesion, normal tissue.
+
+All distances are in mm and measured between voxel centres, so a radius below the slice distance never reaches
+across slices, and neither the order nor the direction of the axes matters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from reperfuse.faults import DataFault
+
+Array = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+_NEIGHBOURS = np.ones((3, 3, 3), bool)
+
+
+def brain_mask(
+    image: Array,
+    voxel_size_mm: ArrayLike,
+    *,
+    relative_intensity: float = 0.4,
+    bias_mm: float = 20.0,
+    opening_mm: float = 4.0,
+    closing_mm: float = 10.0,
+) -> Mask:
+    """Find the brain on an unweighted diffusion, perfusion reference or FLAIR image.
+
+    The brain is the largest piece brighter than a fraction of its own local level that stays
+    connected when thin bridges (optic nerves, veins, partial volume with the scalp) are cut. Its
+    fluid, dark or bright, is added by closing. An image that is already skull-stripped is
+    recognised by its empty surroundings and kept as it is.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        Magnitude, a.u.
+    voxel_size_mm : (3,) array_like
+    relative_intensity : float
+        Darkest brain relative to the local mean of the brain.
+    bias_mm : float
+        Standard deviation of the Gaussian that measures the local mean.
+    opening_mm : float
+        Bridges up to twice as wide are cut.
+    closing_mm : float
+        Gaps up to twice as wide are filled.
+
+    Returns
+    -------
+    (x, y, z) bool array
+
+    Raises
+    ------
+    DataFault
+        If the image is empty or constant, or nothing in it is as large as a brain's slice.
+    """
+    voxel = np.asarray(voxel_size_mm, float)
+    image = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    positive = image[image > 0]
+    if positive.size == 0 or positive.min() == image.max() == image.min():
+        raise DataFault("No brain was found: the image is empty or constant.")
+    image = np.clip(image, 0, np.percentile(positive, 99))
+    if _is_stripped(image, voxel):
+        return _fill(_closed(_largest(image > 0), 2.0, voxel), voxel)
+
+    bright = image > _otsu(positive)
+    brain = _largest(_opened(bright, opening_mm, voxel)) & bright
+    for _ in range(3):
+        if not brain.any():
+            raise DataFault("No brain was found: no bright region of its size.")
+        # Fluid and fat, several times brighter than tissue, must not set the level.
+        level = float(np.median(image[brain]))
+        local = _smooth(np.minimum(image, 1.5 * level), brain, 2.355 * bias_mm, voxel)
+        tissue = image > relative_intensity * np.maximum(local, 0.3 * level)
+        brain = _dilated(_largest(_eroded(tissue, opening_mm, voxel)), opening_mm, voxel) & tissue
+    if brain.sum() * voxel.prod() < 20e3:
+        raise DataFault("No brain was found: no bright region of its size.")
+    return _fill(_closed(brain, closing_mm, voxel), voxel)
+
+
+def csf_mask(
+    brain: Mask,
+    *,
+    adc: Array | None = None,
+    reference: Array | None = None,
+    adc_threshold: float = 1.5e-3,
+    relative_intensity: float = 1.6,
+) -> Mask:
+    """Cerebrospinal fluid, from the ADC or from the pre-bolus perfusion image (or from both).
+
+    Parameters
+    ----------
+    brain : (x, y, z) bool array
+    adc : (x, y, z) array, optional
+        mm²/s; fluid is above `adc_threshold`.
+    reference : (x, y, z) array, optional
+        T2- or T2*-weighted; fluid is brighter than `relative_intensity` × the brain's median.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    csf = np.zeros(brain.shape, bool)
+    with np.errstate(invalid="ignore"):
+        if adc is not None:
+            csf |= adc > adc_threshold
+        if reference is not None and brain.any():
+            csf |= reference > relative_intensity * np.nanmedian(reference[brain])
+    return csf & brain
+
+
+def core_mask(
+    adc: Array,
+    trace: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    *,
+    mirrored_trace: Array | None = None,
+    adc_threshold: float = 620e-6,
+    relative_intensity: float = 0.9,
+    peak_intensity: float = 1.25,
+    csf_adc: float = 1.5e-3,
+    smoothing_mm: float = 3.0,
+    homologue_mm: float = 4.0,
+    opening_mm: float = 1.0,
+    min_volume_ml: float = 0.1,
+) -> Mask:
+    """Find the diffusion lesion of an acute stroke.
+
+    A region belongs to the core if its ADC is below the threshold, its trace image is nowhere dark
+    (signal voids, fluid) and somewhere brighter than its mirror image: artefacts at the skull base
+    are much alike on both sides. What is thin or small is removed.
+
+    Parameters
+    ----------
+    adc : (x, y, z) array
+        mm²/s; NaN where unknown.
+    trace : (x, y, z) array
+        Trace-weighted image, a.u.
+    brain : (x, y, z) bool array
+    voxel_size_mm : (3,) array_like
+    mirrored_trace : (x, y, z) array, optional
+        `trace` reflected at the head's mid-plane, NaN outside the field of view; without it, and
+        where it is NaN, the brain's median is what a voxel is compared with.
+    adc_threshold : float
+        mm²/s (620e-6: Purushotham et al. 2015, Int J Stroke 10:348–353).
+    relative_intensity : float
+        Least trace of a voxel, relative to normal tissue nearby.
+    peak_intensity : float
+        Trace, relative to the mirror image, that a region must reach somewhere.
+    csf_adc : float
+        Voxels above are fluid: never core, and never averaged with tissue, mm²/s.
+    smoothing_mm : float
+        Width at half maximum of the Gaussian applied within tissue.
+    homologue_mm : float
+        The mirror image is the brightest within this radius: no head is quite symmetric.
+    opening_mm : float
+        Radius of the opening.
+    min_volume_ml : float
+        Smallest lesion kept.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    voxel = np.asarray(voxel_size_mm, float)
+    with np.errstate(invalid="ignore"):
+        tissue = brain & (adc > 0) & (adc < csf_adc) & (trace > 0)
+    if not tissue.any():
+        return tissue
+    low = _smooth(adc, tissue, smoothing_mm, voxel) < adc_threshold
+    near, mirror = _brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
+    core = _opened(tissue & low & (near > relative_intensity), opening_mm, voxel)
+    core = _pieces_with(core, low & (mirror > peak_intensity))
+    return remove_small(core, min_volume_ml, voxel)
+
+
+def followup_lesion(
+    image: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    *,
+    mirrored: Array | None,
+    adc: Array | None = None,
+    relative_intensity: float = 1.2,
+    peak_intensity: float = 1.4,
+    csf_adc: float = 2.0e-3,
+    smoothing_mm: float = 3.0,
+    homologue_mm: float = 4.0,
+    opening_mm: float = 2.0,
+    min_volume_ml: float = 0.5,
+) -> Mask:
+    """Find the infarct days after a stroke, bright on the trace image or on FLAIR.
+
+    By then the ADC may be normal again, so only the asymmetry counts: regions brighter than their
+    mirror image by `relative_intensity` that hold, somewhere, a core brighter by `peak_intensity`.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        Trace or FLAIR, a.u.
+    brain : (x, y, z) bool array
+    voxel_size_mm : (3,) array_like
+    mirrored : (x, y, z) array or None
+        `image` reflected at the head's mid-plane, NaN outside the field of view.
+    adc : (x, y, z) array, optional
+        mm²/s; only to leave fluid out.
+    relative_intensity, peak_intensity : float
+        Relative to the mirror image.
+    csf_adc : float
+        Voxels above are fluid, mm²/s.
+    smoothing_mm, homologue_mm, opening_mm, min_volume_ml : float
+        As for :func:`core_mask`.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    voxel = np.asarray(voxel_size_mm, float)
+    tissue = brain & (image > 0)
+    if adc is not None:
+        with np.errstate(invalid="ignore"):
+            tissue &= ~(adc > csf_adc)
+    if not tissue.any():
+        return tissue
+    _, mirror = _brightness(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
+    bright = _opened(tissue & (mirror > relative_intensity), opening_mm, voxel)
+    return remove_small(_pieces_with(bright, mirror > peak_intensity), min_volume_ml, voxel)
+
+
+def hypoperfusion_mask(
+    tmax: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    threshold_s: float,
+    *,
+    csf: Mask | None = None,
+    vessels: Mask | None = None,
+    half: Mask | None = None,
+    smoothing_mm: float = 3.0,
+    opening_mm: float = 2.0,
+    min_volume_ml: float = 3.0,
+) -> Mask:
+    """Find the hypoperfused tissue: Tmax above a threshold, cleaned.
+
+    Parameters
+    ----------
+    tmax : (x, y, z) array
+        s; NaN where unknown.
+    brain : (x, y, z) bool array
+    voxel_size_mm : (3,) array_like
+    threshold_s : float
+        s; the mask holds Tmax > threshold.
+    csf, vessels : (x, y, z) bool array, optional
+        Fluid and large vessels (sinuses), left out.
+    half : (x, y, z) bool array, optional
+        The side of the stroke; the other is left out.
+    smoothing_mm : float
+        Width at half maximum of the Gaussian applied within tissue; 0 for none.
+    opening_mm : float
+        Radius of the opening; 0 for none.
+    min_volume_ml : float
+        Smallest region kept; 0 for all.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    voxel = np.asarray(voxel_size_mm, float)
+    tissue = brain & np.isfinite(tmax)
+    for excluded in (csf, vessels):
+        if excluded is not None:
+            tissue &= ~excluded
+    late = tissue & (_smooth(tmax, tissue, smoothing_mm, voxel) > threshold_s)
+    if half is not None:
+        late &= half
+    return remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
+
+
+def normal_tissue(
+    brain: Mask,
+    lesion: Mask,
+    half: Mask,
+    *,
+    csf: Mask | None = None,
+    cbv: Array | None = None,
+    vessel_ratio: float = 2.5,
+    unilateral_share: float = 0.8,
+) -> Mask:
+    """Find the normal tissue of the side away from the lesion, the unit of relative CBF and CBV.
+
+    Parameters
+    ----------
+    brain, lesion : (x, y, z) bool array
+        `lesion` holds all that is abnormal: core and hypoperfused tissue.
+    half : (x, y, z) bool array
+        One side of the mid-plane, no matter which.
+    csf : (x, y, z) bool array, optional
+        Fluid, left out.
+    cbv : (x, y, z) array, optional
+        In any unit; voxels above `vessel_ratio` × the median are vessels and left out, as are NaN.
+    unilateral_share : float
+        Share of the lesion that must lie on one side; otherwise, and without a lesion, both sides count.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    normal = brain & ~lesion
+    lesion = lesion & brain
+    share = float((lesion & half).sum() / lesion.sum()) if lesion.any() else 0.5
+    if share >= unilateral_share:
+        normal &= ~half
+    elif share <= 1 - unilateral_share:
+        normal &= half
+    if csf is not None:
+        normal &= ~csf
+    if cbv is not None:
+        normal &= np.isfinite(cbv) & (np.nan_to_num(cbv) > 0)
+        if normal.any():
+            normal &= np.nan_to_num(cbv) <= vessel_ratio * np.median(cbv[normal])
+    return normal
+
+
+def _brightness(
+    image: Array, mirrored: Array | None, tissue: Mask, voxel: Array, smoothing_mm: float, homologue_mm: float
+) -> tuple[Array, Array]:
+    """Brightness relative to normal tissue nearby, and to that or the mirror image, whichever is brighter."""
+    smooth = _smooth(image, tissue, smoothing_mm, voxel)
+    median = float(np.median(image[tissue]))
+    if mirrored is None:
+        return smooth / median, smooth / median
+    mirrored = mirrored * _shading(image, mirrored, tissue, voxel)
+    known = np.isfinite(mirrored)
+    # The darker of the two sides is normal: its local mean follows the coil, not the lesion.
+    darker = np.clip(np.fmin(image, mirrored), 0.5 * median, 1.5 * median)
+    usual = _smooth(darker, tissue, 50.0, voxel, fill=median)
+    homologue = _smooth(mirrored, known, smoothing_mm, voxel, fill=0.0)
+    offsets = [np.arange(-(homologue_mm // size), homologue_mm // size + 1) * size for size in voxel]
+    ball = sum(part**2 for part in np.meshgrid(*offsets, indexing="ij")) <= homologue_mm**2
+    brightest = ndimage.maximum_filter(homologue, footprint=ball, mode="constant")
+    return smooth / usual, smooth / np.maximum(brightest, usual)
+
+
+def _shading(image: Array, mirrored: Array, tissue: Mask, voxel: Array) -> Array:
+    """Ratio of the two sides' coil sensitivities: a log-linear field, fitted with lesions trimmed."""
+    with np.errstate(invalid="ignore"):
+        places = np.argwhere(tissue & (mirrored > 0) & (image > 0))
+    if len(places) < 1000:
+        return np.ones(image.shape, np.float32)
+    places = places[:: max(1, len(places) // 20000)]
+    log_ratio = np.log(image[tuple(places.T)] / mirrored[tuple(places.T)])
+    design = np.column_stack([np.ones(len(places)), places * voxel / 100])
+    kept = np.ones(len(places), bool)
+    residual = log_ratio - np.median(log_ratio)
+    for _ in range(10):
+        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        kept = np.abs(residual) <= 1.5 * spread
+        field = np.linalg.lstsq(design[kept], log_ratio[kept], rcond=None)[0]
+        residual = log_ratio - design @ field
+    axes = np.ogrid[tuple(slice(n) for n in image.shape)]
+    linear = field[0] + sum(field[i + 1] * voxel[i] / 100 * axes[i] for i in range(3))
+    return np.exp(np.clip(linear, -0.7, 0.7)).astype(np.float32)
+
+
+def _pieces_with(mask: Mask, evidence: Mask) -> Mask:
+    """Keep the pieces (26 neighbours) of a mask that hold evidence."""
+    labels, count = ndimage.label(mask, _NEIGHBOURS)
+    kept = np.zeros(count + 1, bool)
+    kept[labels[mask & evidence]] = True
+    kept[0] = False
+    return kept[labels]
+
+
+def _smooth(values: Array, mask: Mask, fwhm_mm: float, voxel: Array, fill: float = np.nan) -> Array:
+    """Gaussian mean of the values inside a mask; `fill` where the mask is out of reach."""
+    inside = np.where(mask, values, 0).astype(np.float32)
+    if fwhm_mm <= 0:
+        return np.where(mask, inside, np.float32(fill))
+    sigma = fwhm_mm / 2.355 / voxel
+    weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma, mode="constant", truncate=3)
+    total = ndimage.gaussian_filter(inside, sigma, mode="constant", truncate=3)
+    reached = weight > 1e-4
+    return np.where(reached, total / np.where(reached, weight, 1), np.float32(fill))
+
+
+def _eroded(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
+    """Keep what is farther than a radius from anything outside; the image's edge is not outside."""
+    if mask.all() or radius_mm <= 0:
+        return mask.copy()
+    return ndimage.distance_transform_edt(mask, sampling=voxel) > radius_mm
+
+
+def _dilated(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
+    """Add what lies within a radius."""
+    if not mask.any() or radius_mm <= 0:
+        return mask.copy()
+    return ndimage.distance_transform_edt(~mask, sampling=voxel) <= radius_mm
+
+
+def _opened(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
+    return _dilated(_eroded(mask, radius_mm, voxel), radius_mm, voxel)
+
+
+def _closed(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
+    margin = [(int(radius_mm / size) + 1,) * 2 for size in voxel]
+    closed = _eroded(_dilated(np.pad(mask, margin), radius_mm, voxel), radius_mm, voxel)
+    return closed[tuple(slice(before, -after) for before, after in margin)]
+
+
+def _largest(mask: Mask) -> Mask:
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask.copy()
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
+def _fill(mask: Mask, voxel: Array) -> Mask:
+    """Fill what is enclosed, in space and in each slice (the planes across the largest voxel size)."""
+    across = int(np.argmax(voxel))
+    filled = np.moveaxis(ndimage.binary_fill_holes(mask), across, 0)
+    return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in filled]), 0, across)
+
+
+def remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
+    """Keep the pieces (26 neighbours) of at least a volume."""
+    labels, _ = ndimage.label(mask, _NEIGHBOURS)
+    volumes_ml = np.bincount(labels.ravel()) * float(voxel.prod()) / 1000
+    kept = volumes_ml >= min_volume_ml
+    kept[0] = False
+    return kept[labels]
+
+
+def _otsu(values: Array) -> float:
+    """Threshold between two classes of largest variance (Otsu 1979, doi:10.1109/TSMC.1979.4310076)."""
+    counts, edges = np.histogram(values, 256)
+    centers = (edges[1:] + edges[:-1]) / 2
+    below = counts.cumsum()[:-1]
+    above = counts.sum() - below
+    moment = (counts * centers).cumsum()
+    difference = moment[:-1] / below - (moment[-1] - moment[:-1]) / above
+    return float(edges[1:-1][np.argmax(below * above * difference**2)])
+
+
+def _is_stripped(image: Array, voxel: Array) -> bool:
+    """Tell an image without a head around the brain.
+
+    Its surroundings are empty, and no dark layer (the skull) lies within 12 mm of its surface.
+    """
+    inside = _fill(image > 0, voxel)
+    if inside.mean() > 0.6:
+        return False
+    depth = ndimage.distance_transform_edt(inside, sampling=voxel)
+    deep = depth > 15
+    if not deep.any():
+        return False
+    rim = image[inside & (depth > 2) & (depth <= 12)]
+    return float((rim < 0.3 * np.median(image[deep])).mean()) < 0.25

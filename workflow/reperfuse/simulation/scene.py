@@ -1,0 +1,144 @@
+"""Signal of every point of a head, before voxels, coils and noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reperfuse.simulation import anatomy
+from reperfuse.simulation.anatomy import Array, Tissues
+from reperfuse.simulation.hemodynamics import arterial_curve, disperse, tissue_curves
+from reperfuse.simulation.physiology import Flow, Injury, injuries_at, perfusion_at
+
+APPROACH_FRAMES = 6  # after so many excitations magnetisation is at steady state
+SCALE = 1000.0  # signal of pure fluid at full relaxation
+# Proton density, T1, T2* and T2 (s) at 3 T, rounded, and ADC (mm²/s); fat of the scalp is suppressed.
+_DENSITY = {"grey": 0.82, "white": 0.70, "csf": 1.0, "scalp": 0.25, "blood": 0.80}
+_T1 = {"grey": 1.35, "white": 0.85, "csf": 4.0, "scalp": 0.5, "blood": 1.6}
+_T2STAR = {"grey": 0.055, "white": 0.048, "csf": 0.40, "scalp": 0.035, "blood": 0.045}
+_T2 = {"grey": 0.092, "white": 0.074, "csf": 1.2, "scalp": 0.06, "blood": 0.06}
+_ADC = {"grey": 0.80e-3, "white": 0.72e-3, "csf": 3.0e-3, "scalp": 1.2e-3, "blood": 1.6e-3}
+
+
+@dataclass(frozen=True)
+class DscProtocol:
+    """A DSC acquisition; lengths in mm, times in s, ``snr`` = mean grey-matter baseline signal / σ."""
+
+    frames: int = 60
+    tr_s: float = 1.5
+    te_s: float = 0.030
+    flip_deg: float = 60.0
+    snr: float = 50.0
+    drift: float = 0.01
+    coil_bias: float = 0.25
+
+
+class DscScene:
+    """Signal of every point of the head at every frame."""
+
+    def __init__(self, points: Array, flow: Flow, protocol: DscProtocol) -> None:
+        self.tissues: Tissues = anatomy.tissues(points)
+        self.protocol = protocol
+        shares = self.tissues
+        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
+        self.size = len(points)
+        self.where = np.flatnonzero(shares.grey + shares.white + shares.csf + shares.scalp + blood > 0)
+        times = np.arange(protocol.frames) * protocol.tr_s
+        self.parts = [("csf", shares.csf[self.where], np.zeros_like(times))]
+        leak = 0.02 * disperse(arterial_curve(times, flow.bolus), protocol.tr_s, 12.0)
+        self.parts.append(("scalp", shares.scalp[self.where], leak))
+        for share, curve in flow.vessel_curves(times, shares):
+            self.parts.append(("blood", share[self.where], curve))
+        self.tables = [self._tissue_table(points, kind, flow, times) for kind in ("grey", "white")]
+
+    def _tissue_table(
+        self, points: Array, kind: str, flow: Flow, times: Array
+    ) -> tuple[str, Array, Array, Array, Array]:
+        """Points that hold the tissue, their share and state, and each state's attenuation a frame.
+
+        States are perfusion values rounded to 1 % (CBF, MTT) and 0.05 s (delay): a few thousand in place of a
+        curve for each of a million points.
+        """
+        share = getattr(self.tissues, kind)[self.where]
+        here = np.flatnonzero(share > 0)
+        cbf, mtt, delay = perfusion_at(points[self.where[here]], kind, flow.zones)
+        keys = [np.round(np.log(cbf) * 100), np.round(np.log(mtt) * 100), np.round(delay * 20)]
+        codes = np.zeros(len(here), dtype=np.int64)
+        for key in keys:
+            low = key.min() if len(key) else 0
+            codes = codes * int(np.ptp(key) + 1 if len(key) else 1) + (key - low).astype(np.int64)
+        _, first, state = np.unique(codes, return_index=True, return_inverse=True)
+        curves = tissue_curves(times, cbf[first], mtt[first], delay[first], bolus=flow.bolus)
+        attenuation = np.exp(-np.float32(self.protocol.te_s) * curves.T)
+        return kind, here, share[here], state.astype(np.int32), np.ascontiguousarray(attenuation)
+
+    def image(self, frame: int, approach: bool = False) -> Array:
+        """Signal of every point at a frame.
+
+        Parameters
+        ----------
+        frame : int
+            Index of the frame.
+        approach : bool
+            Whether magnetisation is still on its way to steady state, as after the first excitations.
+
+        Returns
+        -------
+        (n,) array
+            float32.
+        """
+        filled = np.zeros(len(self.where), dtype=np.float32)
+        for kind, share, curve in self.parts:
+            decay = np.exp(-self.protocol.te_s * curve[frame])
+            filled += np.float32(self._strength(kind, frame, approach) * decay) * share
+        for kind, here, share, state, attenuation in self.tables:
+            filled[here] += (
+                np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
+            )
+        signal = np.zeros(self.size, dtype=np.float32)
+        signal[self.where] = filled
+        return signal
+
+    def _strength(self, kind: str, frame: int, approach: bool) -> float:
+        """Signal of pure tissue without contrast after spoiled excitations."""
+        flip = np.cos(np.deg2rad(self.protocol.flip_deg))
+        recovery = np.exp(-self.protocol.tr_s / _T1[kind])
+        level = (1 - recovery) / (1 - recovery * flip)
+        if approach:
+            level += (1 - level) * (recovery * flip) ** frame
+        return float(SCALE * _DENSITY[kind] * np.exp(-self.protocol.te_s / _T2STAR[kind]) * level)
+
+
+def water_signal(
+    shares: Tissues, points: Array, injuries: Sequence[Injury], te_s: float
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """T2-weighted signal without diffusion weighting, and ADC, of each tissue at points.
+
+    Parameters
+    ----------
+    shares : Tissues
+        Fractions at the points.
+    points : (n, 3) array
+        Template coordinates, mm.
+    injuries : sequence of Injury
+        Injured tissue.
+    te_s : float
+        Echo time, s.
+
+    Returns
+    -------
+    signal, adc : dict of str to (n,) array
+        By tissue; relative to pure fluid at full relaxation, and mm²/s.
+    """
+    adc, t2_ratio = injuries_at(points, injuries)
+    blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
+    still_blood = np.float32(0.3) * blood  # most flows out of the slice between excitation and readout
+    signal: dict[str, Array] = {}
+    adcs: dict[str, Array] = {}
+    for kind, share in (("csf", shares.csf), ("scalp", shares.scalp), ("blood", still_blood)):
+        signal[kind] = share * np.float32(_DENSITY[kind] * np.exp(-te_s / _T2[kind]))
+        adcs[kind] = np.asarray(_ADC[kind], dtype=np.float32)
+    for kind, share in (("grey", shares.grey), ("white", shares.white)):
+        signal[kind] = share * np.float32(_DENSITY[kind]) * np.exp(-np.float32(te_s / _T2[kind]) / t2_ratio)
+        adcs[kind] = np.where(np.isnan(adc), np.float32(_ADC[kind]), adc)
+    return signal, adcs

@@ -1,0 +1,314 @@
+"""What is exactly known about a simulated study: maps, masks, volumes and transforms."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reperfuse.simulation import anatomy, scanner
+from reperfuse.simulation.anatomy import Array, Head, Region
+from reperfuse.simulation.hemodynamics import arterial_curve
+from reperfuse.simulation.patients import Patient
+from reperfuse.simulation.physiology import perfusion_at
+from reperfuse.simulation.scanner import DscProtocol, Grid
+
+Row = dict[str, object]
+
+TMAX_THRESHOLDS_S = (4, 6, 8, 10)
+IMR_CBV_RATIO = (
+    0.85  # at or above this ratio to the mirrored side an island does not count as impaired reflow
+)
+
+
+class SessionTruth:
+    """Truth of a session, gathered scan by scan.
+
+    Attributes
+    ----------
+    images : dict
+        (datatype, name) → (array, grid). Names are those of the files, without entities and extension.
+    transforms : dict
+        (datatype, name) → (n, 4, 4) matrices that take points (world mm) from the first to the second space.
+    row : dict
+        Volumes of the session, columns as in ``group/sessions.tsv``.
+    """
+
+    def __init__(
+        self,
+        patient: Patient,
+        session: str,
+        grids: dict[str, Grid],
+        poses: dict[str, Array],
+        motion: Array,
+    ) -> None:
+        self.patient, self.session = patient, session
+        self.head: Head = patient.head(session)
+        self.grids, self.poses = grids, poses
+        self.images: dict[tuple[str, str], tuple[Array, Grid]] = {}
+        self.transforms: dict[tuple[str, str], Array] = {}
+        scans = patient.scans[session]
+        if "dsc" in scans:
+            self.transforms["perf", "from-dscref_to-dsc_mode-points"] = motion
+            self.transforms["perf", "from-head_to-dscref_mode-points"] = poses["dsc"][None]
+            if "dwi" in scans:
+                joint = poses["dsc"] @ np.linalg.inv(poses["dwi"])
+                self.transforms["dwi", "from-dwi_to-dscref_mode-points"] = joint[None]
+        if "dwi" in scans:
+            self.transforms["dwi", "from-head_to-dwi_mode-points"] = poses["dwi"][None]
+        if "flair" in scans:
+            self.transforms["anat", "from-head_to-flair_mode-points"] = poses["flair"][None]
+        volumes = [f"tmax{s}_ml" for s in TMAX_THRESHOLDS_S]
+        names = ["core_ml", "deficit_ml", *volumes, "mismatch_ml", "mismatch_ratio", "hir", "defuse2"]
+        self.row: Row = {
+            "participant_id": f"sub-{patient.label}",
+            "session_id": f"ses-{session}",
+            "role": session,
+        }
+        self.row |= dict.fromkeys(names)
+        self.row["deficit_ml"] = volume_ml(self.head, patient.deficit(session))
+        if "dwi" in scans:
+            self.row["core_ml"] = volume_ml(self.head, patient.core(session))
+
+    def add_perfusion(self, still: Array, protocol: DscProtocol) -> None:
+        """Add perfusion maps: those of the tissue, and those of oSVD without noise and motion.
+
+        Parameters
+        ----------
+        still : (x, y, z, t) array
+            Signal at the reference pose without imperfections.
+        protocol : DscProtocol
+            Its timing.
+        """
+        from reperfuse.deconvolution import deconvolve
+
+        grid, flow = self.grids["dsc"], self.patient.flow(self.session)
+        parts = scanner.moving_oversampling(grid)
+        points = scanner.sample_points(grid, self.poses["dsc"], self.head, parts)
+        tissue, brain = self._add_tissue_perfusion(points, parts)
+        self.images["perf", "desc-brain_mask"] = brain, grid
+        curves = -np.log(still[brain] / still[brain][:, :1]) / np.float32(protocol.te_s)
+        aif = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus)
+        maps = deconvolve(curves, aif, protocol.tr_s, method="osvd", oscillation_index=0.035)
+        for name in ("cbf", "cbv", "mtt", "tmax"):
+            image = np.full(grid.shape, np.nan, dtype=np.float32)
+            image[brain] = getattr(maps, name)
+            self.images["perf", f"desc-ideal_{name}"] = image, grid
+        tmax = np.where(tissue >= 0.5, self.images["perf", "desc-ideal_tmax"][0], 0.0)
+        for threshold in TMAX_THRESHOLDS_S:
+            deficit = tmax > threshold
+            self.images["perf", f"desc-tmax{threshold}_mask"] = deficit, grid
+            self.row[f"tmax{threshold}_ml"] = float(deficit.sum() * grid.voxel_ml)
+        self._add_mismatch()
+
+    def add_masks(self, scans: Sequence[str]) -> None:
+        """Add the injury, the infarct and the island without reflow on the grids they are looked for on.
+
+        Parameters
+        ----------
+        scans : sequence of str
+            Scans the session has.
+        """
+        patient, core = self.patient, self.patient.core(self.session)
+        name = "desc-lesion_mask" if self.session == "followup" else "desc-core_mask"
+        if "dwi" in scans:
+            self.images["dwi", name] = self._mask("dwi", core), self.grids["dwi"]
+        if "flair" in scans:
+            self.images["anat", name] = self._mask("flair", core), self.grids["flair"]
+        if "dsc" in scans:
+            self.images["dwi", f"space-dscref_{name}"] = self._mask("dsc", core), self.grids["dsc"]
+        if self.session == "post" and "dsc" in scans:
+            lesion = patient.core("followup") if "followup" in patient.scans else None
+            self.images["perf", "space-dscref_desc-lesion_mask"] = (
+                self._mask("dsc", lesion),
+                self.grids["dsc"],
+            )
+            self.images["perf", "desc-imr_mask"] = (
+                self._mask("dsc", patient.island("post")),
+                self.grids["dsc"],
+            )
+
+    def add_session(self, session: str, pose: Array) -> None:
+        """Add the transforms of the scans into the perfusion space of another session.
+
+        Parameters
+        ----------
+        session : str
+            The other session.
+        pose : (4, 4) array
+            Head → world of its DSC reference. Swelling is not part of the (rigid) transform.
+        """
+        for datatype, scan, space in (("perf", "dsc", "dscref"), ("dwi", "dwi", "dwi")):
+            if scan in self.patient.scans[self.session]:
+                name = f"from-{space}_to-{session}dscref_mode-points"
+                self.transforms[datatype, name] = (pose @ np.linalg.inv(self.poses[scan]))[None]
+
+    def _add_tissue_perfusion(self, points: Array, parts: Sequence[int]) -> tuple[Array, Array]:
+        """Add CBF, CBV, MTT and delay of the tissue in each voxel; return its share and the brain mask."""
+        grid, zones = self.grids["dsc"], self.patient.flow(self.session).zones
+        shares = anatomy.tissues(points)
+        sums = {name: np.zeros(len(points), dtype=np.float32) for name in ("cbf", "cbv", "delay")}
+        for kind, share in (("grey", shares.grey), ("white", shares.white)):
+            here = np.flatnonzero(share > 0)
+            cbf, mtt, delay = perfusion_at(points[here], kind, zones)
+            for name, value in (("cbf", cbf), ("cbv", cbf * mtt / 60), ("delay", delay)):
+                sums[name][here] += share[here] * value
+        tissue = scanner.average_voxels(shares.grey + shares.white, grid, parts)
+        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
+        brain = scanner.average_voxels(shares.grey + shares.white + shares.csf + blood, grid, parts) >= 0.5
+        known = np.where(tissue > 0.05, tissue, np.nan)
+        maps = {name: scanner.average_voxels(values, grid, parts) / known for name, values in sums.items()}
+        maps["mtt"] = 60 * maps["cbv"] / maps["cbf"]
+        for name, image in maps.items():
+            self.images["perf", name] = image, grid
+        return tissue, brain
+
+    def _add_mismatch(self) -> None:
+        row = self.row
+        core, deficit, severe = row["core_ml"], row["tmax6_ml"], row["tmax10_ml"]
+        assert isinstance(deficit, float)
+        assert isinstance(severe, float)
+        row["hir"] = severe / deficit if deficit > 0 else None
+        if not isinstance(core, float):
+            return
+        row["mismatch_ml"] = deficit - core
+        row["mismatch_ratio"] = deficit / core if core > 0 else (float("inf") if deficit > 0 else None)
+        if self.session == "baseline":
+            row["defuse2"] = defuse2_profile(core, deficit, severe)
+
+    def _mask(self, scan: str, region: Region | None) -> Array:
+        grid = self.grids[scan]
+        if region is None:
+            return np.zeros(grid.shape, dtype=bool)
+        parts = scanner.moving_oversampling(grid)
+        points = scanner.sample_points(grid, self.poses[scan], self.head, parts)
+        return scanner.average_voxels(is_inside(points, region), grid, parts) >= 0.5
+
+
+def is_inside(template_points: Array, region: Region | None) -> NDArray[np.bool_]:
+    """Whether points are brain tissue of a region (grey + white fraction of at least one half).
+
+    Parameters
+    ----------
+    template_points : (n, 3) array
+        Template coordinates, mm.
+    region : Region or None
+        None for no region.
+
+    Returns
+    -------
+    (n,) array of bool
+        True inside.
+    """
+    inside = np.zeros(len(template_points), dtype=bool)
+    if region is not None:
+        near = np.flatnonzero(region.radius(template_points) < 1)
+        shares = anatomy.tissues(template_points[near])
+        inside[near] = shares.grey + shares.white >= 0.5
+    return inside
+
+
+def volume_ml(head: Head, region: Region | None) -> float:
+    """Volume of a region in a head, counted on a 2 mm grid.
+
+    Parameters
+    ----------
+    head : Head
+        Whose warp and swelling change the volume.
+    region : Region or None
+        None has 0 mL.
+
+    Returns
+    -------
+    float
+        mL.
+    """
+    points, volume = anatomy.brain_points(2.0)
+    return float(is_inside(head.to_template(points), region).sum() * volume)
+
+
+def defuse2_profile(core_ml: float, tmax6_ml: float, tmax10_ml: float) -> str:
+    """Profile by DEFUSE 2 (Lansberg et al. 2012, doi:10.1016/S1474-4422(12)70203-X).
+
+    Parameters
+    ----------
+    core_ml, tmax6_ml, tmax10_ml : float
+        mL.
+
+    Returns
+    -------
+    str
+        "malignant", "target" or "none".
+    """
+    if core_ml >= 70 or tmax10_ml >= 100:
+        return "malignant"
+    return "target" if tmax6_ml >= 1.8 * core_ml and tmax6_ml - core_ml >= 15 else "none"
+
+
+def patient_row(patient: Patient, sessions: Sequence[Row]) -> Row:
+    """Truth of a patient over all sessions, columns as in ``group/patients.tsv``.
+
+    Growth, reversal and salvage are counted in the frame of the head before it swells.
+
+    Parameters
+    ----------
+    patient : Patient
+        The patient.
+    sessions : sequence of dict
+        Rows of the patient's sessions.
+
+    Returns
+    -------
+    dict
+        Column → value, None where there is nothing to know.
+    """
+    by_role = {row["role"]: row for row in sessions}
+    row: Row = {"participant_id": f"sub-{patient.label}"}
+    return row | _growth(patient, by_role) | _reperfusion(by_role) | _no_reflow(patient, by_role)
+
+
+def _growth(patient: Patient, by_role: dict[object, Row]) -> Row:
+    core_ml, lesion_ml = (by_role.get(role, {}).get("core_ml") for role in ("baseline", "followup"))
+    deficit, (core, lesion) = (
+        patient.deficit("baseline"),
+        (patient.core("baseline"), patient.core("followup")),
+    )
+    within, volume = _inside(patient, core, lesion, deficit)
+    core_there, lesion_there, deficit_there = within
+    penumbra = deficit_there & ~core_there
+    names = ("growth_ml", "growth_voxelwise_ml", "reversal_ml", "penumbra_ml", "salvage_fraction")
+    row: Row = {"core_baseline_ml": core_ml, "infarct_followup_ml": lesion_ml, **dict.fromkeys(names)}
+    if isinstance(core_ml, float):
+        row["penumbra_ml"] = float(penumbra.sum() * volume)
+    if isinstance(core_ml, float) and isinstance(lesion_ml, float):
+        row["growth_ml"] = lesion_ml - core_ml
+        row["growth_voxelwise_ml"] = float((lesion_there & ~core_there).sum() * volume)
+        row["reversal_ml"] = float((core_there & ~lesion_there).sum() * volume)
+        if penumbra.any():
+            row["salvage_fraction"] = float((penumbra & ~lesion_there).sum() / penumbra.sum())
+    row["defuse2"] = by_role.get("baseline", {}).get("defuse2")
+    return row
+
+
+def _reperfusion(by_role: dict[object, Row]) -> Row:
+    before, after = (by_role.get(role, {}).get("tmax6_ml") for role in ("baseline", "post"))
+    row: Row = {"tmax6_baseline_ml": before, "tmax6_post_ml": after}
+    names = ("reperfusion_fraction", "reperfused_50", "reperfused_90")
+    if not (isinstance(before, float) and isinstance(after, float) and before > 0):
+        return row | dict.fromkeys(names)
+    fraction = 1 - after / before
+    return row | dict(zip(names, (fraction, int(fraction > 0.5), int(fraction > 0.9)), strict=True))
+
+
+def _no_reflow(patient: Patient, by_role: dict[object, Row]) -> Row:
+    if "followup" not in by_role or by_role.get("post", {}).get("tmax6_ml") is None:
+        return {"imr_ml": None, "imr_fraction": None}
+    (island, lesion), volume = _inside(patient, patient.island("post"), patient.core("followup"))
+    impaired = int((island & lesion).sum()) if patient.island_cbv_ratio < IMR_CBV_RATIO else 0
+    return {"imr_ml": impaired * volume, "imr_fraction": impaired / lesion.sum() if lesion.any() else None}
+
+
+def _inside(patient: Patient, *regions: Region | None) -> tuple[list[NDArray[np.bool_]], float]:
+    """Whether points of the head before it swells lie in each region, and the volume (mL) of a point."""
+    points, volume = anatomy.brain_points(2.0)
+    where = patient.head("baseline").to_template(points)
+    return [is_inside(where, region) for region in regions], volume

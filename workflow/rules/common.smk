@@ -1,0 +1,398 @@
+# Needs: the configuration.
+# Gives: CATALOGUE, MANIFEST, OUTPUT_DIR, and the functions that name the files of the other rules.
+import hashlib
+import json
+import re
+import sys
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from reperfuse import dataset, settings
+
+BASE = Path(workflow.basedir)
+CATALOGUE = yaml.safe_load((BASE / "config" / "criteria.yaml").read_text(encoding="utf-8"))
+CONDA = str(BASE / "envs" / "reperfuse.yaml")
+
+
+wildcard_constraints:
+    subject="[a-zA-Z0-9]+",
+    session="[a-zA-Z0-9]+",
+    datatype="perf|dwi|anat",
+
+
+def prepare_study():
+    """Check the configuration and fill in its paths; without a study, simulate the demo study."""
+    settings.check_config(config, BASE / "workflow" / "schemas" / "config.schema.yaml")
+    if config["bids_dir"] is None:
+        config["bids_dir"] = "demo"
+        config["lesion_masks"] = "demo/derivatives/lesions"
+        if workflow.is_main_process and not Path("demo").exists():
+            simulate_demo(Path("demo"))
+    if config["output_dir"] is None:
+        config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
+
+
+def simulate_demo(folder):
+    """Simulate the demo study; it gets its name only when it is whole."""
+    import shutil
+
+    from reperfuse.simulation.study import simulate_study
+
+    print("No study is named, so the demo study is simulated (about a minute) ...", file=sys.stderr)
+    unfinished = folder.with_name(f".{folder.name}-unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    simulate_study(unfinished, processes=workflow.cores or 1)
+    unfinished.rename(folder)
+
+
+def read_manifest():
+    """Index the study in the main process; every other process reads what that found."""
+    path = Path(config["output_dir"]) / "logs" / "manifest.tsv"
+    if not workflow.is_main_process:
+        return dataset.Manifest.read(path)
+    wanted, masks = config["participants"], config["lesion_masks"]
+    if not isinstance(wanted, list):
+        wanted = wanted.split(",") if isinstance(wanted, str) else [wanted]
+    manifest = dataset.index_study(
+        Path(config["bids_dir"]),
+        inputs=config["inputs"],
+        roles=config["sessions"],
+        participants=wanted,
+        lesion_masks=Path(masks) if masks else None,
+        acquisition=config["acquisition"],
+    )
+    manifest.write(path)
+    dataset.describe_results(Path(config["output_dir"]), Path(config["bids_dir"]))
+    return manifest
+
+
+try:
+    prepare_study()
+    MANIFEST = read_manifest()
+    CLINICAL = dataset.ClinicalData(Path(config["bids_dir"]))
+except (settings.ConfigError, dataset.StudyError) as fault:
+    raise WorkflowError(str(fault)) from None
+OUTPUT_DIR = Path(config["output_dir"])
+SUBJECTS = sorted(MANIFEST.sessions)
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def session_file(datatype, ending):
+    """Return the pattern of a session's result."""
+    folder = f"{OUTPUT_DIR}/sub-{{subject}}/ses-{{session}}"
+    return f"{folder}/{datatype}/sub-{{subject}}_ses-{{session}}_{ending}"
+
+
+def subject_file(ending):
+    """Return the pattern of a patient's result."""
+    return f"{OUTPUT_DIR}/sub-{{subject}}/sub-{{subject}}_{ending}"
+
+
+#: A session's row of the tables.
+SESSION_MEASURES = session_file("", "measures.json").replace("//", "/")
+
+
+def session_figure(what):
+    """Return the pattern of a session's figure."""
+    return f"{OUTPUT_DIR}/figures/sub-{{subject}}_ses-{{session}}_desc-{what}_figure.png"
+
+
+def session_log(rule):
+    """Return the pattern of the log of a rule that runs once a session."""
+    return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}_ses-{{session}}.log"
+
+
+def subject_log(rule):
+    """Return the pattern of the log of a rule that runs once a patient."""
+    return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}.log"
+
+
+def fingerprint(*modules):
+    """Hash the source of modules and of what they import, so that a rule reruns when its equations change."""
+    package = BASE / "workflow" / "reperfuse"
+    names, sources = list(modules), {}
+    while names:
+        name = names.pop()
+        if name not in sources:
+            sources[name] = (package / (name if Path(name).suffix else f"{name}.py")).read_text(encoding="utf-8")
+            imported = re.findall(r"^from reperfuse\.(\S+) import", sources[name], flags=re.MULTILINE)
+            names += [module.replace(".", "/") for module in imported]
+    return hashlib.sha256("".join(sources[name] for name in sorted(sources)).encode()).hexdigest()[:12]
+
+
+# --- what a session has ----------------------------------------------------------------------
+
+
+def has(wildcards, *kinds):
+    """Tell whether the session has a usable scan of one of these kinds."""
+    return MANIFEST.has(wildcards.subject, wildcards.session, *kinds)
+
+
+def anchor(subject, session):
+    """Return the datatype a session is registered to others by, None if it has no image for that."""
+    for datatype, kinds in (("dwi", ("dwi", "adc")), ("perf", ("dsc",)), ("anat", ("flair",))):
+        if session and MANIFEST.has(subject, session, *kinds):
+            return datatype
+    return None
+
+
+def lesion_anchor(subject):
+    """Return the datatype the follow-up lesion is drawn on: dwi, anat, or None."""
+    session = MANIFEST.session_of(subject, "followup")
+    if session and MANIFEST.has(subject, session, "dwi", "adc"):
+        return "dwi"
+    return "anat" if session and MANIFEST.has(subject, session, "flair") else None
+
+
+def raw(kind, unless=None):
+    """Return an input function: the session's raw scan of a kind, nothing if there is none.
+
+    Nothing either if the session has a scan of the kind ``unless``, which is used in its place.
+    """
+
+    def find(wildcards):
+        scan = MANIFEST.find(wildcards.subject, wildcards.session, kind)
+        return scan.path if scan and not (unless and has(wildcards, unless)) else []
+
+    return find
+
+
+def setting(kind, key, default=None):
+    """Return an input or params function: what the manifest says of the session's scan."""
+
+    def find(wildcards):
+        scan = MANIFEST.find(wildcards.subject, wildcards.session, kind)
+        return json.loads(scan.settings).get(key, default) if scan else default
+
+    return find
+
+
+def if_has(pattern, *kinds):
+    """Return an input function: the session's file if it has a scan of each of these kinds.
+
+    Alternatives are written with a bar, as in "dwi|adc".
+    """
+
+    def find(wildcards):
+        whole = all(has(wildcards, *kind.split("|")) for kind in kinds)
+        return pattern.format(**wildcards) if whole else []
+
+    return find
+
+
+def reference(wildcards):
+    """Return the image that stands for a datatype of a session."""
+    if wildcards.datatype == "anat":
+        return MANIFEST.find(wildcards.subject, wildcards.session, "flair").path
+    ending = {"perf": "dscref.nii.gz", "dwi": "dwiref.nii.gz"}[wildcards.datatype]
+    return session_file(wildcards.datatype, ending).format(**wildcards)
+
+
+# --- the follow-up session of a patient ------------------------------------------------------
+
+
+def followup_file(ending, datatype="{anchor}"):
+    """Return an input function: a file of the patient's follow-up session, on the lesion's grid."""
+
+    def find(wildcards):
+        where = {"subject": wildcards.subject, "session": MANIFEST.session_of(wildcards.subject, "followup")}
+        folder = lesion_anchor(wildcards.subject) if datatype == "{anchor}" else datatype
+        return session_file(folder, ending).format(**where)
+
+    return find
+
+
+def followup_reference(wildcards):
+    """Return the image the follow-up lesion is drawn on."""
+    subject = wildcards.subject
+    session = MANIFEST.session_of(subject, "followup")
+    if lesion_anchor(subject) == "anat":
+        return MANIFEST.find(subject, session, "flair").path
+    return session_file("dwi", "dwiref.nii.gz").format(subject=subject, session=session)
+
+
+def lesion_reference(wildcards):
+    """Return the image in which an automatic lesion is looked for: the trace image, else FLAIR."""
+    if has(wildcards, "dwi", "adc"):
+        return session_file("dwi", "trace.nii.gz").format(**wildcards)
+    return MANIFEST.find(wildcards.subject, wildcards.session, "flair").path
+
+
+def lesion_grid_file(ending):
+    """Return an input function: a file of the datatype the follow-up lesion is drawn on."""
+    return lambda wildcards: session_file(lesion_anchor(wildcards.subject), ending).format(**wildcards)
+
+
+def expert_datatype(wildcards):
+    """Return the datatype of the session's expert mask, empty if it has none."""
+    scan = MANIFEST.find(wildcards.subject, wildcards.session, "lesion")
+    return json.loads(scan.settings)["datatype"] if scan else ""
+
+
+def expert_transform(wildcards):
+    """Return the transform between the lesion's grid and an expert's mask drawn on another scan."""
+    drawn_on = expert_datatype(wildcards)
+    if lesion_anchor(wildcards.subject) == "dwi":
+        if drawn_on == "anat" and has(wildcards, "flair"):
+            return session_file("anat", "from-flair_to-dwi_mode-image_xfm.txt").format(**wildcards)
+        if drawn_on == "perf" and has(wildcards, "dsc"):
+            return session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt").format(**wildcards)
+    return []
+
+
+def chain_to_followup(wildcards):
+    """Return the transforms from a session's perfusion space to the follow-up lesion."""
+    via_diffusion = has(wildcards, "dwi", "adc")
+    first = [session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt")] if via_diffusion else []
+    last = session_file("dwi" if via_diffusion else "perf", "from-followup_to-anchor_mode-image_xfm.txt")
+    return [pattern.format(**wildcards) for pattern in (*first, last)]
+
+
+def role_file(role, datatype, ending, *kinds, needs_lesion=False):
+    """Return an input function: a file of the patient's session with a role, if it can be made."""
+
+    def find(wildcards):
+        subject = wildcards.subject
+        session = MANIFEST.session_of(subject, role)
+        possible = session and all(MANIFEST.has(subject, session, *kind.split("|")) for kind in kinds)
+        if not possible or (needs_lesion and lesion_anchor(subject) is None):
+            return []
+        return session_file(datatype, ending).format(subject=subject, session=session)
+
+    return find
+
+
+def growth_file(wildcards):
+    """Return the patient's growth document, if it has a baseline core and a follow-up lesion."""
+    subject = wildcards.subject
+    baseline = MANIFEST.session_of(subject, "baseline")
+    possible = baseline and MANIFEST.has(subject, baseline, "dwi", "adc") and lesion_anchor(subject)
+    return subject_file("growth.json").format(subject=subject) if possible else []
+
+
+def measures(role):
+    """Return an input function: the measures of the patient's session with a role."""
+
+    def find(wildcards):
+        session = MANIFEST.session_of(wildcards.subject, role)
+        return SESSION_MEASURES.format(subject=wildcards.subject, session=session) if session else []
+
+    return find
+
+
+def own_lesion(wildcards):
+    """Return the follow-up lesion if this is the follow-up session."""
+    subject, session = wildcards.subject, wildcards.session
+    if session != MANIFEST.session_of(subject, "followup"):
+        return []
+    return session_file("dwi", "desc-lesion_mask.nii.gz").format(subject=subject, session=session)
+
+
+def patient_measures(wildcards):
+    """List the measures of a patient's sessions."""
+    subject = wildcards.subject
+    return [SESSION_MEASURES.format(subject=subject, session=session) for session in MANIFEST.sessions[subject]]
+
+
+def patient_figures(wildcards):
+    """List the figures that a patient's scans allow."""
+    subject = wildcards.subject
+    figures = []
+    for session in MANIFEST.sessions[subject]:
+        perfusion = MANIFEST.has(subject, session, "dsc")
+        reflow = session == MANIFEST.session_of(subject, "post") and lesion_anchor(subject)
+        possible = {
+            "diffusion": MANIFEST.has(subject, session, "dwi", "adc"),
+            "perfusion": perfusion,
+            "reflow": perfusion and reflow,
+            "quality": perfusion,
+        }
+        figures += [
+            session_figure(what).format(subject=subject, session=session)
+            for what, allowed in possible.items()
+            if allowed
+        ]
+    return figures
+
+
+def all_measures(wildcards):
+    """List the measures of every session."""
+    return [
+        SESSION_MEASURES.format(subject=subject, session=session)
+        for subject in SUBJECTS
+        for session in MANIFEST.sessions[subject]
+    ]
+
+
+def table_dictionaries():
+    """Return the data dictionary of each table, with a column for every criterion of the catalogue."""
+    path = BASE / "workflow" / "schemas" / "tables.yaml"
+    tables = yaml.safe_load(path.read_text(encoding="utf-8"))
+    columns = {}
+    for name, entry in tables.pop("sessions").items():
+        columns[name] = entry
+        if name == "hir":
+            for criterion, rule in CATALOGUE.items():
+                levels = [candidate["name"] for candidate in rule["classes"]] + [rule["otherwise"]]
+                columns[criterion] = {
+                    "Description": f"Profile by {rule['title']}, doi:{rule['doi']}",
+                    "Levels": {level: f"class {level}" for level in levels},
+                }
+    return {"sessions": columns, **tables}
+
+
+# --- what is absent, and why -----------------------------------------------------------------
+
+
+def absent_scans(wildcards):
+    """List [what, reason] for the scans of a session that are missing or cannot be used."""
+    subject, session = wildcards.subject, wildcards.session
+    absences = [[kind, reason] for kind, reason in MANIFEST.reasons(subject, session)]
+    for what, kinds in (("perfusion", ("dsc",)), ("diffusion", ("dwi", "adc"))):
+        if not MANIFEST.has(subject, session, *kinds):
+            absences.append([what, f"the session has no usable {' or '.join(kinds)} scan"])
+    return absences
+
+
+def absent_comparisons(wildcards):
+    """List [what, reason] for the comparisons of sessions that a patient's scans do not allow."""
+    subject = wildcards.subject
+    sessions = {role: MANIFEST.session_of(subject, role) for role in config["sessions"]}
+    missing = {role: f"no session {config['sessions'][role]}" for role, ses in sessions.items() if not ses}
+
+    def lacks(role, what, *kinds):
+        if role in missing:
+            return missing[role]
+        return "" if MANIFEST.has(subject, sessions[role], *kinds) else f"no {what} in session {sessions[role]}"
+
+    lesion = lacks("followup", "diffusion or FLAIR scan", "dwi", "adc", "flair")
+    needs = {
+        "lesion": [lesion],
+        "growth": [lacks("baseline", "diffusion scan", "dwi", "adc"), lesion],
+        "reperfusion": [lacks(role, "perfusion scan", "dsc") for role in ("baseline", "post")],
+        "reflow": [lacks("post", "perfusion scan", "dsc"), lesion],
+    }
+    return [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
+
+
+def imr_exclusions(wildcards):
+    """List the reasons, from the clinical columns, why a patient's reflow cannot be judged."""
+    subject = wildcards.subject
+    post = MANIFEST.session_of(subject, "post")
+    reasons = {
+        "ica_occlusion": "carotid occlusion",
+        "hemorrhagic_transformation": "haemorrhagic transformation",
+        "reocclusion": "reocclusion",
+    }
+    return [
+        reason for key, reason in reasons.items() if CLINICAL.is_set(subject, post, config["columns"][key])
+    ]
+
+
+def lesion_side(wildcards):
+    """Return left, right or unknown: the symptomatic hemisphere."""
+    side = CLINICAL.value(wildcards.subject, wildcards.session, config["columns"]["side"]).lower()
+    return {"left": "left", "l": "left", "right": "right", "r": "right"}.get(side, "unknown")

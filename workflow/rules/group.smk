@@ -1,0 +1,24 @@
+# Needs: the rows of every session and patient.
+# Gives: group/sessions.tsv, group/patients.tsv and group/failures.tsv with their data dictionaries.
+
+TABLES = expand(f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "failures"])
+
+
+rule tabulate_study:
+    input:
+        sessions=all_measures,
+        patients=expand(subject_file("measures.json"), subject=SUBJECTS),
+    output:
+        sessions=f"{OUTPUT_DIR}/group/sessions.tsv",
+        patients=f"{OUTPUT_DIR}/group/patients.tsv",
+        failures=f"{OUTPUT_DIR}/group/failures.tsv",
+    params:
+        interface="TabulateStudy",
+        dictionaries=table_dictionaries(),
+    log:
+        f"{OUTPUT_DIR}/logs/tabulate_study.log",
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+

@@ -1,0 +1,148 @@
+# Needs: a session's raw DSC series, and the core in perfusion space where there is diffusion.
+# Gives: the corrected series, its reference and brain, the AIF, CBF, CBV, MTT, Tmax, TTP, relative
+#        CBF and CBV, and the hypoperfusion masks, all in perfusion space (dscref).
+
+
+rule correct_motion:
+    input:
+        dsc=raw("dsc"),
+    output:
+        series=session_file("perf", "desc-moco_dsc.nii.gz"),
+        reference=session_file("perf", "dscref.nii.gz"),
+        timeseries=session_file("perf", "desc-motion_timeseries.tsv"),
+        transforms=session_file("perf", "from-dscref_to-dsc_mode-points_xfm.tsv"),
+    params:
+        interface="CorrectMotion",
+        repetition_time_s=setting("dsc", "repetition_time_s"),
+        fingerprint=fingerprint("motion", "concentration"),
+    log:
+        session_log("correct_motion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule extract_brain:
+    input:
+        reference=reference,
+    output:
+        brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
+    params:
+        interface="ExtractBrain",
+        fingerprint=fingerprint("segmentation"),
+    log:
+        session_log("extract_brain_{datatype}"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule find_mirror:
+    input:
+        reference=reference,
+        brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
+    output:
+        mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
+    params:
+        interface="FindMirror",
+        fingerprint=fingerprint("mirror"),
+    log:
+        session_log("find_mirror_{datatype}"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule select_arterial_input:
+    input:
+        series=session_file("perf", "desc-moco_dsc.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+    output:
+        curves=session_file("perf", "desc-aif_timeseries.tsv"),
+    params:
+        interface="SelectArterialInput",
+        repetition_time_s=setting("dsc", "repetition_time_s"),
+        echo_time_s=setting("dsc", "echo_time_s"),
+        side=lesion_side,
+        **config["aif"],
+        fingerprint=fingerprint("aif", "concentration"),
+    log:
+        session_log("select_arterial_input"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule deconvolve_perfusion:
+    input:
+        series=session_file("perf", "desc-moco_dsc.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        curves=session_file("perf", "desc-aif_timeseries.tsv"),
+    output:
+        cbf=session_file("perf", "cbf.nii.gz"),
+        cbv=session_file("perf", "cbv.nii.gz"),
+        mtt=session_file("perf", "mtt.nii.gz"),
+        tmax=session_file("perf", "tmax.nii.gz"),
+        ttp=session_file("perf", "ttp.nii.gz"),
+    params:
+        interface="DeconvolvePerfusion",
+        repetition_time_s=setting("dsc", "repetition_time_s"),
+        echo_time_s=setting("dsc", "echo_time_s"),
+        **config["concentration"],
+        **config["deconvolution"],
+        fingerprint=fingerprint("concentration", "deconvolution"),
+    log:
+        session_log("deconvolve_perfusion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule segment_hypoperfusion:
+    input:
+        tmax=session_file("perf", "tmax.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        reference=session_file("perf", "dscref.nii.gz"),
+    output:
+        tmax4=session_file("perf", "desc-tmax4_mask.nii.gz"),
+        tmax6=session_file("perf", "desc-tmax6_mask.nii.gz"),
+        tmax8=session_file("perf", "desc-tmax8_mask.nii.gz"),
+        tmax10=session_file("perf", "desc-tmax10_mask.nii.gz"),
+    params:
+        interface="SegmentHypoperfusion",
+        **config["hypoperfusion"],
+        fingerprint=fingerprint("segmentation"),
+    log:
+        session_log("segment_hypoperfusion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule normalize_perfusion:
+    input:
+        cbf=session_file("perf", "cbf.nii.gz"),
+        cbv=session_file("perf", "cbv.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        reference=session_file("perf", "dscref.nii.gz"),
+        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
+        mirror=session_file("perf", "desc-mirror_xfm.json"),
+        core=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
+    output:
+        rcbf=session_file("perf", "desc-rel_cbf.nii.gz"),
+        rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
+    params:
+        interface="NormalizePerfusion",
+        fingerprint=fingerprint("segmentation", "mirror"),
+    log:
+        session_log("normalize_perfusion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"

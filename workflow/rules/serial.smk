@@ -1,0 +1,151 @@
+# Needs: the baseline, post and follow-up sessions of a patient, as far as they exist.
+# Gives: the follow-up lesion on its own grid and in the perfusion space after treatment, growth,
+#        reperfusion and reflow, and the patient's row of the tables.
+
+
+rule register_flair:
+    input:
+        fixed=session_file("dwi", "dwiref.nii.gz"),
+        fixed_brain=session_file("dwi", "desc-brain_mask.nii.gz"),
+        moving=raw("flair"),
+        moving_brain=session_file("anat", "desc-brain_mask.nii.gz"),
+    output:
+        transform=session_file("anat", "from-flair_to-dwi_mode-image_xfm.txt"),
+    params:
+        interface="RegisterImages",
+        fingerprint=fingerprint("registration"),
+    log:
+        session_log("register_flair"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule segment_lesion:
+    input:
+        reference=lesion_reference,
+        brain=lesion_grid_file("desc-brain_mask.nii.gz"),
+        mirror=lesion_grid_file("desc-mirror_xfm.json"),
+        adc=if_has(session_file("dwi", "ADC.nii.gz"), "dwi|adc"),
+        expert=raw("lesion"),
+        expert_transform=expert_transform,
+    output:
+        lesion=session_file("dwi", "desc-lesion_mask.nii.gz"),
+    params:
+        interface="SegmentLesion",
+        expert_datatype=expert_datatype,
+        fingerprint=fingerprint("segmentation", "mirror", "registration"),
+    log:
+        session_log("segment_lesion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule register_followup:
+    input:
+        fixed=reference,
+        fixed_brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
+        moving=followup_reference,
+        moving_brain=followup_file("desc-brain_mask.nii.gz"),
+    output:
+        transform=session_file("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt"),
+    params:
+        interface="RegisterImages",
+        fingerprint=fingerprint("registration"),
+    log:
+        session_log("register_followup_{datatype}"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule project_lesion:
+    input:
+        lesion=followup_file("desc-lesion_mask.nii.gz", "dwi"),
+        reference=session_file("perf", "dscref.nii.gz"),
+        transforms=chain_to_followup,
+    output:
+        lesion=session_file("perf", "space-dscref_desc-lesion_mask.nii.gz"),
+    params:
+        interface="ProjectLesion",
+        fingerprint=fingerprint("registration"),
+    log:
+        session_log("project_lesion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule quantify_growth:
+    input:
+        core=role_file("baseline", "dwi", "desc-core_mask.nii.gz"),
+        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
+        transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
+        penumbra=role_file("baseline", "perf", "desc-penumbra_mask.nii.gz", "dsc"),
+        penumbra_transform=role_file("baseline", "dwi", "from-dwi_to-dscref_mode-image_xfm.txt", "dsc"),
+    output:
+        growth=subject_file("growth.json"),
+    params:
+        interface="QuantifyGrowth",
+        fingerprint=fingerprint("serial", "registration"),
+    log:
+        subject_log("quantify_growth"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule map_reflow:
+    input:
+        rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
+        lesion=session_file("perf", "space-dscref_desc-lesion_mask.nii.gz"),
+        mirror=session_file("perf", "desc-mirror_xfm.json"),
+    output:
+        mirrored=session_file("perf", "desc-mirror_cbv.nii.gz"),
+        asymmetry=session_file("perf", "desc-asymmetry_cbv.nii.gz"),
+        imr=session_file("perf", "desc-imr_mask.nii.gz"),
+        measures=session_file("perf", "desc-imr_measures.json"),
+    params:
+        interface="MapReflow",
+        asymmetry_threshold=config["imr"]["asymmetry_threshold"],
+        noise_limit=config["imr"]["noise_limit"],
+        min_volume_ml=config["imr"]["min_volume_ml"],
+        fingerprint=fingerprint("serial", "mirror"),
+    log:
+        session_log("map_reflow"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule measure_patient:
+    input:
+        baseline=measures("baseline"),
+        post=measures("post"),
+        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz", needs_lesion=True),
+        growth=growth_file,
+        reflow=role_file("post", "perf", "desc-imr_measures.json", "dsc", needs_lesion=True),
+    output:
+        measures=subject_file("measures.json"),
+    params:
+        interface="MeasurePatient",
+        participant="{subject}",
+        absences=absent_comparisons,
+        exclusions=imr_exclusions,
+        significant_ml=config["imr"]["significant_ml"],
+        fingerprint=fingerprint("serial"),
+    log:
+        subject_log("measure_patient"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"

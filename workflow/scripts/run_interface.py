@@ -1,0 +1,91 @@
+"""Run the Nipype interface a rule names: the one bridge between Snakemake and the package.
+
+A rule's ``input`` and ``params`` are the interface's input traits, its ``output`` are its output
+traits; ``params.interface`` names it. The interface works in a folder of its own, and what it made
+is moved into place when it has finished, so no half-written file is ever taken for a whole one.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+#: Rule parameters that are not traits of the interface.
+_FOR_SNAKEMAKE = {"interface", "fingerprint"}
+
+
+def run(job: "Snakemake") -> None:
+    """Run one job."""
+    from reperfuse import interfaces
+
+    inputs = {name: _absolute(value) for name, value in job.input.items() if value}
+    parameters = {name: value for name, value in job.params.items() if name not in _FOR_SNAKEMAKE}
+    interface = getattr(interfaces, job.params.interface)(**inputs, **parameters)
+    target = Path(next(iter(job.output))).resolve().parent
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target, prefix=".unfinished-") as folder:
+        outputs = interface.run(cwd=folder).outputs.get()
+        roots = {"raw": job.config["bids_dir"], "": job.config["output_dir"]}
+        sources = [_bids_uri(Path(path), roots) for path in _flatten(inputs.values())]
+        for name, destination in job.output.items():
+            _deliver(Path(outputs[name]), Path(destination), sources)
+
+
+def _absolute(value: Any) -> str | list[str]:
+    return str(Path(value).resolve()) if isinstance(value, str) else [str(Path(item).resolve()) for item in value]
+
+
+def _flatten(values: Any) -> list[str]:
+    return [item for value in values for item in ([value] if isinstance(value, str) else value)]
+
+
+def _bids_uri(path: Path, roots: dict[str, str]) -> str:
+    # the results may lie inside the study, so the longer root is tried first
+    for name, root in sorted(roots.items(), key=lambda item: -len(str(Path(item[1]).resolve()))):
+        if path.is_relative_to(Path(root).resolve()):
+            return f"bids:{name}:{path.relative_to(Path(root).resolve()).as_posix()}"
+    return path.name
+
+
+def _deliver(made: Path, destination: Path, sources: list[str]) -> None:
+    """Move a file and its sidecar into place, the sidecar first."""
+    from reperfuse import images
+
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    sidecar = images.sidecar_path(made)
+    if sidecar.is_file():
+        content = images.read_sidecar(made)
+        spatial = {"SpatialReference": f"bids::{_reference(destination)}"} if "_space-dscref" in destination.name else {}
+        images.write_json(sidecar, content | {"Sources": sources} | spatial)
+        sidecar.replace(images.sidecar_path(destination))
+    if made.exists():
+        made.replace(destination)
+
+
+def _reference(destination: Path) -> str:
+    """Return the perfusion reference that defines ``space-dscref`` for a file, below the dataset's root."""
+    subject, session = destination.name.split("_")[:2]
+    return f"{subject}/{session}/perf/{subject}_{session}_dscref.nii.gz"
+
+
+def main(job: "Snakemake") -> None:
+    """Pin the threads, send what is printed to the log, and run."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+        os.environ[name] = str(job.threads)
+    os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
+    with Path(job.log[0]).open("w", encoding="utf-8") as log:
+        # the compiled libraries print too, so the descriptors are redirected, not just sys.stdout
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        run(job)
+
+
+main(snakemake)
