@@ -225,7 +225,9 @@ def find_head(image: Array, affine: Array, threshold: float = 0.15) -> NDArray[n
     return smooth > threshold * np.percentile(smooth, 98)
 
 
-def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: int) -> Array:
+def sample_grid(
+    image: Array, voxel_matrix: Array, shape: Sequence[int], order: int, reach: float = 0.5
+) -> Array:
     """Sample an image on a grid.
 
     Parameters
@@ -237,11 +239,13 @@ def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: 
         Of the new grid.
     order : int
         Of the spline.
+    reach : float
+        How far beyond the outermost voxel centres a sample may lie, in voxels.
 
     Returns
     -------
     float32 array
-        NaN outside the image's voxels, and at voxels that are not finite.
+        NaN farther out, and at voxels that are not finite.
     """
     finite = np.isfinite(image)
     filled = np.where(finite, image, 0).astype(np.float32)
@@ -262,7 +266,7 @@ def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: 
             + (row[axis, 1] * grid[1] + np.float32(shift[axis]))
             + row[axis, 2] * grid[2]
         )
-        output[(position < -0.501) | (position > size - 0.499)] = np.nan
+        output[(position < -reach - 1e-3) | (position > size - 1 + reach + 1e-3)] = np.nan
     return output
 
 
