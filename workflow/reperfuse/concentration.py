@@ -78,10 +78,10 @@ def find_baseline(
     loss = -np.log(signal)
     smooth = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
     peak = int(smooth[1:].argmax()) + 1
-    level = np.median(smooth[: peak + 1])  # rest, between a few frames that are too bright and the bolus
+    foot = _foot(smooth[: peak + 1], arrival_share)
+    level = np.median(smooth[foot // 2 : foot + 1])  # the first frames may be too bright
     height = smooth[peak] - level
-    rest = loss[:peak][np.abs(loss[:peak] - level) < 0.25 * height]
-    noise = 1.4826 * np.median(np.abs(np.diff(rest))) / np.sqrt(2) if len(rest) > 2 else np.inf
+    noise = 1.4826 * np.median(np.abs(np.diff(loss, 2))) / np.sqrt(6)
     if height < max(min_drop, 10 * noise):
         raise DataFault("no bolus: the mean signal of the brain does not drop")
     if smooth[peak:].min() - level > decay_share * height:
@@ -101,6 +101,14 @@ def find_baseline(
             f"at least {min_baseline_frames} are needed"
         )
     return Baseline(first, arrival)
+
+
+def _foot(rise: FloatArray, share: float) -> int:
+    """Frame from which a curve rises to its last value: before it, a step is a small share of the rise."""
+    foot = len(rise) - 1
+    while foot > 0 and rise[foot] - rise[foot - 1] > share * (rise[-1] - rise[foot - 1]):
+        foot -= 1
+    return foot
 
 
 def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> FloatArray:
