@@ -138,7 +138,8 @@ class DeconvolvePerfusionInputSpec(StepInputSpec):
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
-    svd_threshold = traits.Float(0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)")
+    svd_threshold = traits.Float(desc="of sSVD and cSVD, share of the largest singular value (1)")
+    oscillation_spacing_s = traits.Float(1.0, usedefault=True, desc="frame spacing the limit of oSVD belongs to (s)")
     latest_tmax_s = traits.Float(25.0, usedefault=True, desc="a later peak is drift or motion, not flow (s)")
 
 
@@ -174,7 +175,8 @@ class DeconvolvePerfusion(Step):
             dt_s,
             method=self.inputs.method,
             oscillation_index=self.inputs.oscillation_index,
-            svd_threshold=self.inputs.svd_threshold,
+            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
+            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
         )
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
         values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival - baseline.first)
