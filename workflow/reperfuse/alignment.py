@@ -106,7 +106,7 @@ class Alignment:
     converged: bool
 
 
-def normalize(image: Array, affine: Array, how: Normalization) -> Array:
+def normalize(image: Array, affine: Array, how: Normalization) -> tuple[Array, Array]:
     """Divide an image by its own local mean, saturate and smooth.
 
     The division takes out a bolus and a coil's shading. Saturation keeps vessels and fluid, whose
@@ -122,16 +122,21 @@ def normalize(image: Array, affine: Array, how: Normalization) -> Array:
 
     Returns
     -------
-    (x, y, z) float32 array
-        Between −1 (air) and 1; 0 at the local mean.
+    normalized : (x, y, z) float32 array
+        Between −1 (air) and 1; 0 at the local mean. Voxels much finer than the smoothing are averaged
+        to blocks of about its width.
+    affine : (4, 4) array
+        Of this grid.
     """
-    size_mm = voxel_sizes(affine)
     filled = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
+    filled, affine = average_blocks(filled, affine, how.smoothing_mm)
+    size_mm = voxel_sizes(affine)
     mean = ndimage.gaussian_filter(filled, how.sigma_mm / size_mm, mode="nearest", truncate=2.5)
     floor = 0.05 * float(np.percentile(mean[::2, ::2], 95))
     ratio = filled / (np.maximum(mean, 0.0) + max(floor, np.finfo(np.float32).tiny))
     saturated = np.tanh((ratio - 1) / np.float32(how.contrast))
-    return ndimage.gaussian_filter(saturated, how.smoothing_mm / size_mm, mode="nearest", truncate=3.0)
+    smooth = ndimage.gaussian_filter(saturated, how.smoothing_mm / size_mm, mode="nearest", truncate=3.0)
+    return smooth, affine
 
 
 def prepare_target(
@@ -168,10 +173,10 @@ def prepare_target(
     head = find_head(image, affine) if mask is None else mask
     center = apply_matrix(affine, np.argwhere(head).mean(axis=0))
     how = normalization or Normalization()
-    normalized = normalize(image, affine, how)
+    normalized, normalized_affine = normalize(image, affine, how)
     levels = []
     for block_mm in (coarse_mm, 0.0):
-        level_image, level_affine = _reduce(normalized, affine, block_mm)
+        level_image, level_affine = average_blocks(normalized, normalized_affine, block_mm)
         voxels = _lattice(head.shape, affine, max(spacing_mm, block_mm))
         voxels = voxels[head[tuple(np.round(voxels).astype(int).T)]]
         points = apply_matrix(affine, voxels)
@@ -208,9 +213,9 @@ def align(target: RigidTarget, image: Array, affine: Array, start: Array | None 
     if not has_contrast(image):
         raise DataFault("The image to align is empty or constant.")
     matrix = np.eye(4) if start is None else np.array(start, dtype=float)
-    normalized = normalize(image, affine, target.normalization)
+    normalized, normalized_affine = normalize(image, affine, target.normalization)
     for level in target.levels:
-        moving, moving_affine = _reduce(normalized, affine, level.block_mm)
+        moving, moving_affine = average_blocks(normalized, normalized_affine, level.block_mm)
         matrix, cost, overlap, converged = _fit(level, target.center, moving, moving_affine, matrix)
     return Alignment(matrix, cost, overlap, converged)
 
@@ -291,17 +296,24 @@ def has_contrast(image: Array) -> bool:
     return finite.size > 0.01 * image.size and bool(finite.min() < finite.max())
 
 
-def _reduce(image: Array, affine: Array, spacing_mm: float) -> tuple[Array, Array]:
-    """Average blocks of voxels to about `spacing_mm`; the affine follows."""
-    factor = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
-    factor = np.minimum(factor, np.maximum(1, np.array(image.shape) // 4))
-    if (factor == 1).all():
+def average_blocks(image: Array, affine: Array, block_mm: float) -> tuple[Array, Array]:
+    """Average blocks of voxels up to about `block_mm` wide; the affine follows.
+
+    What is left over is cut evenly from both ends, so that the order of the axes does not matter;
+    where it cannot be halved, blocks are made smaller.
+    """
+    factor = []
+    for size, voxel_mm in zip(image.shape, voxel_sizes(affine), strict=True):
+        wanted = max(1, min(round(block_mm / voxel_mm), size // 4))
+        factor.append(next(n for n in range(wanted, 0, -1) if size % n % 2 == 0))
+    if max(factor) == 1:
         return image, affine
-    size = np.array(image.shape) // factor
-    cropped = image[tuple(slice(n) for n in size * factor)]
-    blocks = cropped.reshape(size[0], factor[0], size[1], factor[1], size[2], factor[2])
+    cut = [size % n // 2 for size, n in zip(image.shape, factor, strict=True)]
+    count = [size // n for size, n in zip(image.shape, factor, strict=True)]
+    kept = image[tuple(slice(c, c + k * n) for c, k, n in zip(cut, count, factor, strict=True))]
+    blocks = kept.reshape(count[0], factor[0], count[1], factor[1], count[2], factor[2])
     to_full = np.diag([*factor, 1.0])
-    to_full[:3, 3] = (factor - 1) / 2
+    to_full[:3, 3] = np.array(cut) + (np.array(factor) - 1) / 2
     return blocks.mean(axis=(1, 3, 5), dtype=np.float32), affine @ to_full
 
 

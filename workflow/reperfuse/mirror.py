@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +15,10 @@ from reperfuse.alignment import (
     Normalization,
     align,
     apply_matrix,
-    find_head,
+    average_blocks,
     normalize,
     prepare_target,
     sample_grid,
-    voxel_sizes,
 )
 from reperfuse.faults import DataFault
 
@@ -82,7 +83,7 @@ def find_mirror(
         If the image is empty or constant, or no reflection matches.
     """
     target = prepare_target(image, affine, mask, normalization or _NORMALIZATION)
-    start = _search(image, affine, target.center, max_tilt_deg, max_shift_mm)
+    start = _search(image, affine, mask, max_tilt_deg, max_shift_mm)
     quality = np.nan
     for _ in range(2):
         # A flipped image is the same voxels under a reflected affine: nothing is interpolated.
@@ -135,35 +136,37 @@ def _nearest_reflection(matrix: Array, center: Array) -> Array:
     return reflection_matrix(normal, float(normal @ (center + apply_matrix(matrix, center)) / 2))
 
 
-def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:
-    """Best plane of a grid of tilts and shifts, compared on a coarse cubic grid of world points."""
-    spacing_mm, step_deg, step_mm = 7.0, 6.0, 6.0
-    smooth = normalize(image, affine, Normalization(sigma_mm=20.0, smoothing_mm=0.5 * spacing_mm))
-    stride = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
-    every = tuple(slice(None, None, n) for n in stride)
-    voxels = np.argwhere(find_head(image, affine)[every]) * stride
-    values = smooth[tuple(voxels.T)]
-    points = apply_matrix(affine, voxels)
-    to_voxel = np.linalg.inv(affine)
-    last = np.array(image.shape) - 1
-    tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, step_deg)
-    shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, step_mm)
+def _search(
+    image: Array, affine: Array, mask: NDArray[np.bool_] | None, max_tilt_deg: float, max_shift_mm: float
+) -> Array:
+    """Best plane of a grid of tilts and shifts, compared at the points of a coarse target."""
+    how = Normalization(sigma_mm=20.0, smoothing_mm=3.5)
+    target = prepare_target(image, affine, mask, how, coarse_mm=7.0)
+    level = target.levels[0]
+    coarse, coarse_affine = average_blocks(*normalize(image, affine, how), level.block_mm)
+    to_voxel = np.linalg.inv(coarse_affine)
     best: Array = np.eye(4)
     best_match = -np.inf
-    for about_y in tilts:
-        for about_z in tilts:
-            turn = Rotation.from_euler("yz", [about_y, about_z], degrees=True)
-            normal = turn.apply([1.0, 0.0, 0.0])
-            for shift in shifts:
-                candidate = reflection_matrix(normal, float(normal @ center + shift))
-                mirrored = apply_matrix(to_voxel @ candidate, points)
-                inside = ((mirrored >= 0) & (mirrored <= last)).all(axis=1)
-                if inside.mean() < 0.4:
-                    continue
-                sampled = ndimage.map_coordinates(smooth, mirrored[inside].T, order=1, mode="nearest")
-                match = np.corrcoef(sampled, values[inside])[0, 1]
-                if match > best_match:
-                    best, best_match = candidate, match
+    for candidate in _candidates(target.center, max_tilt_deg, max_shift_mm):
+        mirrored = apply_matrix(to_voxel @ candidate, level.points)
+        inside = ((mirrored >= 0) & (mirrored <= np.array(coarse.shape) - 1)).all(axis=1)
+        if inside.mean() < 0.4:
+            continue
+        sampled = ndimage.map_coordinates(coarse, mirrored[inside].T, order=1)
+        match = np.corrcoef(sampled, level.values[inside])[0, 1]
+        if match > best_match:
+            best, best_match = candidate, match
     if not np.isfinite(best_match):
         raise DataFault("No mirror plane through the head matches its two halves.")
     return best
+
+
+def _candidates(
+    center: Array, max_tilt_deg: float, max_shift_mm: float, step_deg: float = 6.0, step_mm: float = 6.0
+) -> Iterator[Array]:
+    """Reflections at planes near the head's centre whose normals are near world x."""
+    tilts = np.arange(-max_tilt_deg, max_tilt_deg + 0.1, step_deg)
+    shifts = np.arange(-max_shift_mm, max_shift_mm + 0.1, step_mm)
+    for about_y, about_z, shift in product(tilts, tilts, shifts):
+        normal = Rotation.from_euler("yz", [about_y, about_z], degrees=True).apply([1.0, 0.0, 0.0])
+        yield reflection_matrix(normal, float(normal @ center + shift))

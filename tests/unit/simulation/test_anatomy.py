@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from reperfuse.simulation.anatomy import Head, Region, brain_points, midplane, tissues
 from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.truth import is_inside, volume_ml

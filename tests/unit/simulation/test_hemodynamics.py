@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from reperfuse.simulation.hemodynamics import (
     BRAIN_DENSITY_G_ML,
     HAEMATOCRIT_FACTOR,

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from reperfuse.simulation.anatomy import Head, Region, tissues
 from reperfuse.simulation.geometry import Grid, average_voxels, draw_motion, rigid, sample_points
 from reperfuse.simulation.physiology import Flow, Injury

@@ -9,7 +9,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-
 from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.patients import DEMO_PATIENTS
 from reperfuse.simulation.study import TINY, simulate_study
