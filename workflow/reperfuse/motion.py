@@ -99,7 +99,10 @@ def estimate_motion(
     if not usable:
         raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
     first = prepare_target(usable[len(usable) // 2], affine, normalization=normalization)
-    poses, _ = _track(first, usable, affine, min_overlap)
+    poses, costs = _track(first, usable, affine, min_overlap)
+    poses[_is_outlier(costs, max_excess_cost)] = np.nan
+    if np.isnan(poses).all():
+        raise DataFault("The pre-bolus frames could not be aligned with each other.")
     poses = poses @ np.linalg.inv(_mean_pose(poses))
     reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
     target = prepare_target(reference, affine, normalization=normalization)
