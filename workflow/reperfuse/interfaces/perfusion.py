@@ -25,7 +25,9 @@ class CorrectMotionOutputSpec(TraitedSpec):
     series = image("motion-corrected DSC series", "arbitrary")
     reference = image("mean of the realigned pre-bolus frames", "arbitrary")
     timeseries = table("motion of each frame (mm, rad)")
-    transforms = table("3×4 matrix of each frame: world point of the reference to world point of the frame (mm)")
+    transforms = table(
+        "3×4 matrix of each frame: world point of the reference to world point of the frame (mm)"
+    )
 
 
 class CorrectMotion(Step):
@@ -64,7 +66,9 @@ class SelectArterialInputInputSpec(StepInputSpec):
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
     echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
     scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
-    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite")
+    side = traits.Enum(
+        "unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite"
+    )
 
 
 class SelectArterialInputOutputSpec(TraitedSpec):
@@ -126,7 +130,9 @@ class DeconvolvePerfusionInputSpec(StepInputSpec):
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
-    svd_threshold = traits.Float(0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)")
+    svd_threshold = traits.Float(
+        0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)"
+    )
 
 
 class DeconvolvePerfusionOutputSpec(TraitedSpec):
@@ -171,45 +177,6 @@ class DeconvolvePerfusion(Step):
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[brain.mask] = value
             self.save_image(name, volume, brain)
-
-
-class SegmentHypoperfusionInputSpec(StepInputSpec):
-    """Inputs of `SegmentHypoperfusion`."""
-
-    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
-
-
-class SegmentHypoperfusionOutputSpec(TraitedSpec):
-    """Outputs of `SegmentHypoperfusion`."""
-
-    tmax4 = image("tissue with Tmax above 4 s")
-    tmax6 = image("tissue with Tmax above 6 s")
-    tmax8 = image("tissue with Tmax above 8 s")
-    tmax10 = image("tissue with Tmax above 10 s")
-
-
-class SegmentHypoperfusion(Step):
-    """Find hypoperfused tissue at the four thresholds in use."""
-
-    input_spec = SegmentHypoperfusionInputSpec
-    output_spec = SegmentHypoperfusionOutputSpec
-
-    def _compute(self) -> None:
-        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
-        csf = segmentation.csf_mask(brain.mask, reference=images.load(self.inputs.reference).data)
-        for threshold_s in (4, 6, 8, 10):
-            mask = segmentation.hypoperfusion_mask(
-                tmax.data,
-                brain.mask,
-                tmax.voxel_size_mm,
-                float(threshold_s),
-                csf=csf,
-                min_volume_ml=self.inputs.min_volume_ml,
-            )
-            self.save_image(f"tmax{threshold_s}", mask, tmax)
 
 
 class NormalizePerfusionInputSpec(StepInputSpec):

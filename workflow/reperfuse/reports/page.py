@@ -219,7 +219,11 @@ def render_patient(
         column: show(column, first.get("Row", {}).get(column), entry, _why_session(column, first))
         for column, entry in dictionaries["sessions"].items()
     }
-    chapters = [_chapter(visit, figures, dictionaries["sessions"]) for visit in visits]
+    # criteria judge the baseline session only
+    unjudged = {name: entry for name, entry in dictionaries["sessions"].items() if name not in criteria}
+    chapters = [
+        _chapter(visit, figures, dictionaries["sessions"] if visit is first else unjudged) for visit in visits
+    ]
     return _render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
@@ -280,7 +284,8 @@ def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
 
 def _why_session(column: str, visit: Mapping[str, Any]) -> str:
     needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ratio"])
-    found = [reason for what, reason in visit.get("Failures", []) if what in needs] + visit.get("Reasons", [])
+    found = [reason for what, reason in visit.get("Failures", []) if what in (*needs, column)]
+    found += visit.get("Reasons", [])
     return "; ".join(dict.fromkeys(found)) or _UNDEFINED.get(column, "")
 
 
