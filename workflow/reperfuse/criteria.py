@@ -1,9 +1,9 @@
 """Trials' criteria: declarative rules over a session's quantities, the class they give it, and how firmly.
 
 A criterion is a mapping (an entry of the catalogue): ``classes``, in the order they are tried, each with a
-``name`` and ``all`` or ``any`` of its rules; the class ``otherwise``; and, where they are not Tmax > 6 s and the
-diffusion core, the volumes it compares, ``deficit`` and ``core``. A rule is a quantity, one of < <= > >=, and a
-number or another quantity: "core_ml < 70".
+``name`` and ``all`` or ``any`` of its rules; the class ``otherwise``; and, where they are not Tmax > 6 s and
+the diffusion core, the volumes it compares, ``deficit`` and ``core``. A rule is a quantity, one of < <= > >=,
+and a number or another quantity: "core_ml < 70".
 """
 
 import math
@@ -20,7 +20,7 @@ Quantities = Mapping[str, float]
 #: Volume (mL) against threshold, by increasing threshold.
 Curve = Sequence[tuple[float, float]]
 
-#: The map and the threshold (s, or relative to normal tissue) behind each volume; the core's threshold is configured.
+#: The map and the threshold (s, or relative to normal tissue) behind each volume; the core's is configured.
 VOLUMES: dict[str, tuple[str, float | None]] = {
     "core_ml": ("adc", None),
     **{f"tmax{seconds}_ml": ("tmax", float(seconds)) for seconds in (2, 4, 6, 8, 10)},

@@ -84,7 +84,7 @@ def deconvolve(
     svd_floor: float = 0.01,
     haematocrit_factor: float = (1 - 0.45) / (1 - 0.25),
     density_g_ml: float = 1.04,
-    block_voxels: int = 512,
+    block_voxels: int = 2048,
     threads: int = 1,
 ) -> PerfusionMaps:
     """Perfusion maps from tissue curves and an arterial input.
@@ -274,11 +274,14 @@ class _Spectrum:
 
     ``analysis`` (2f, N) takes a tissue curve to the coefficients of k, ``synthesis`` (2N, 2f) coefficients to
     k; the first 2m of them are what m frequencies leave. ``levels`` are the m a threshold can reach, in the
-    order in which it rises.
+    order in which it rises. A coefficient of modulus c gives k an amplitude of ``weight`` · c, and its second
+    difference ``bend`` times that (both (f,)).
     """
 
     analysis: FloatArray
     synthesis: FloatArray
+    weight: FloatArray
+    bend: FloatArray
     levels: NDArray[np.intp]
 
     @classmethod
@@ -292,10 +295,13 @@ class _Spectrum:
         inverse = np.exp(-1j * angle[:, :frames]) / response[order, None]
         weight = np.where((order == 0) | (order == frames), 1, 2)[:, None] / lags
         synthesis = weight * np.stack([np.cos(angle), -np.sin(angle)])
+        bend = 4 * np.sin(np.pi / lags * order) ** 2
         is_apart = modulus[order][1:] < (1 - _RANK_TOLERANCE) * modulus[order][:-1]
         return cls(
             np.stack([inverse.real, inverse.imag], axis=1).reshape(-1, frames).astype(np.float32),
             synthesis.transpose(2, 1, 0).reshape(lags, -1).astype(np.float32),
+            weight[:, 0].astype(np.float32),
+            bend.astype(np.float32),
             np.flatnonzero(np.append(is_apart, True))[::-1] + 1,
         )
 
@@ -303,31 +309,55 @@ class _Spectrum:
 def _truncate(spectrum: _Spectrum, tissue: FloatArray, limit: float) -> FloatArray:
     """Deconvolved curve (2N, n) of each voxel at its first level that oscillates less than the limit."""
     coefficients = spectrum.analysis @ tissue.T
-    result = np.empty((len(spectrum.synthesis), len(tissue)), dtype=np.float32)
-    waiting = np.arange(len(tissue))
+    lags, voxels = len(spectrum.synthesis), len(tissue)
+    result = np.empty((lags, voxels), dtype=np.float32)
+    work = np.empty((2, lags * voxels), dtype=np.float32)
+    may_pass = _least_oscillation(spectrum, coefficients) < 1.001 * limit  # room for rounding
+    may_pass[spectrum.levels[-1] - 1] = True
+    waiting = np.ones(voxels, dtype=bool)
     for level in spectrum.levels:
-        k = spectrum.synthesis[:, : 2 * level] @ coefficients[: 2 * level]
-        passed = _oscillation(k) < limit if level > spectrum.levels[-1] else np.ones(len(waiting), dtype=bool)
-        if passed.any():
-            result[:, waiting[passed]] = k[:, passed]
-            waiting, coefficients = waiting[~passed], coefficients[:, ~passed]
-        if len(waiting) == 0:
-            break
+        tried = np.flatnonzero(may_pass[level - 1] & waiting)
+        if len(tried) == 0:
+            continue
+        k, spare = (part[: lags * len(tried)].reshape(lags, -1) for part in work)
+        np.matmul(spectrum.synthesis[:, : 2 * level], coefficients[: 2 * level, tried], out=k)
+        passed = np.ones(len(tried), dtype=bool)
+        if level > spectrum.levels[-1]:
+            passed = _oscillation(k, spare) < limit
+        result[:, tried[passed]] = k[:, passed]
+        waiting[tried[passed]] = False
     return result
+
+
+def _least_oscillation(spectrum: _Spectrum, coefficients: FloatArray) -> FloatArray:
+    """Lower bound (f, n) of the oscillation index at each level: most levels need not be tried.
+
+    The sum of moduli of a periodic sequence is at least the modulus of any of its Fourier coefficients, and
+    the maximum of k at most the sum of its amplitudes. The index leaves out the two second differences across
+    the ends, which are therefore taken off.
+    """
+    modulus = np.hypot(coefficients[::2], coefficients[1::2])
+    total = np.maximum.accumulate(spectrum.bend[:, np.newaxis] * modulus, axis=0)
+    first, second, last, last_but_one = spectrum.synthesis[[0, 1, -1, -2]]
+    for ends in (first - 2 * last + last_but_one, second - 2 * first + last):
+        product = ends[:, np.newaxis] * coefficients
+        total -= np.abs(np.cumsum(product[::2] + product[1::2], axis=0))
+    return total / (len(spectrum.synthesis) * np.cumsum(spectrum.weight[:, np.newaxis] * modulus, axis=0))
+
+
+def _oscillation(k: FloatArray, spare: FloatArray) -> FloatArray:
+    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
+    slope, bend = spare[:-1], spare[:-2]
+    np.subtract(k[1:], k[:-1], out=slope)
+    np.subtract(slope[1:], slope[:-1], out=bend)
+    np.abs(bend, out=bend)
+    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
 
 
 def _has_signal(curves: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
     """Whether each curve (n, t) is finite with a positive sum, and that sum."""
     total = curves.sum(axis=1)
     return np.isfinite(total) & (total > 0), total
-
-
-def _oscillation(k: FloatArray) -> FloatArray:
-    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
-    slope = k[1:] - k[:-1]
-    bend = slope[1:] - slope[:-1]
-    np.abs(bend, out=bend)
-    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
 
 
 def _peak(k: FloatArray, is_circular: bool) -> tuple[FloatArray, FloatArray]:

@@ -50,7 +50,7 @@ def penumbra_mask(deficit: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArra
 
 
 def covered_share(core: NDArray[np.bool_], deficit: NDArray[np.bool_]) -> float:
-    """Return the share of the core that the deficit covers; NaN without a core. Both (x, y, z) on one grid."""
+    """Return the share of the core (x, y, z) that the deficit covers; NaN without a core."""
     return float((core & deficit).sum() / core.sum()) if core.any() else math.nan
 
 

@@ -38,9 +38,7 @@ class Registration:
     mutual_information: float
 
 
-def register_rigid(
-    fixed: Image, moving: Image, fixed_mask: NDArray[np.bool_], *, seed: int = 1
-) -> Registration:
+def register_rigid(fixed: Image, moving: Image, fixed_mask: NDArray[np.bool_], *, seed: int = 1) -> Registration:
     """Register ``moving`` to ``fixed`` by a rotation and a translation (ANTs, Mattes mutual information).
 
     Parameters
@@ -155,9 +153,7 @@ def write_itk(path: str | Path, matrix: NDArray[np.float64]) -> None:
 
 def read_itk(path: str | Path) -> NDArray[np.float64]:
     """Read the matrix `write_itk` wrote."""
-    fields = dict(
-        line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line
-    )
+    fields = dict(line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line)
     parameters, centre = (np.array(fields[key].split(), float) for key in ("Parameters", "FixedParameters"))
     lps = np.eye(4)
     lps[:3, :3] = parameters[:9].reshape(3, 3)

@@ -232,7 +232,8 @@ class MeasureSession(Step):
             )
         if self.inputs.role == "baseline" and row["hours_from_onset"] > limits["max_hours_from_onset"]:
             warnings.append(
-                f"time: scanned {row['hours_from_onset']:.1f} h after onset, thresholds were set on earlier scans"
+                f"time: scanned {row['hours_from_onset']:.1f} h after onset; "
+                "the thresholds were set on earlier scans"
             )
         if self.inputs.side != "unknown" and row["core_side"] not in (None, "bilateral", self.inputs.side):
             warnings.append(

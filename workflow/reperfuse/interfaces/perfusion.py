@@ -1,9 +1,9 @@
-"""Steps of the perfusion stage: from the raw DSC series to maps and hypoperfusion masks."""
+"""Steps of the perfusion stage: from the raw DSC series to maps."""
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import aif, concentration, deconvolution, images, mirror, motion, segmentation
+from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, segmentation
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.head import load_mirror
@@ -25,9 +25,7 @@ class CorrectMotionOutputSpec(TraitedSpec):
     series = image("motion-corrected DSC series", "arbitrary")
     reference = image("mean of the realigned pre-bolus frames", "arbitrary")
     timeseries = table("motion of each frame (mm, rad)")
-    transforms = table(
-        "3×4 matrix of each frame: world point of the reference to world point of the frame (mm)"
-    )
+    transforms = table("3×4 matrix of each frame: world point of the reference to world point of the frame (mm)")
 
 
 class CorrectMotion(Step):
@@ -40,7 +38,7 @@ class CorrectMotion(Step):
         raw = images.load(self.inputs.dsc)
         if raw.data.ndim != 4:
             raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
-        head = motion.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
+        head = alignment.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
         curve = np.nanmean(raw.data[head], axis=0)
         baseline = concentration.find_baseline(curve, self.inputs.repetition_time_s)
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
@@ -66,9 +64,7 @@ class SelectArterialInputInputSpec(StepInputSpec):
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
     echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
     scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
-    side = traits.Enum(
-        "unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite"
-    )
+    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite")
 
 
 class SelectArterialInputOutputSpec(TraitedSpec):
@@ -87,24 +83,30 @@ class SelectArterialInput(Step):
         series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
-        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
+        # before the steady state the signal says nothing of contrast
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        steady = concentration.Baseline(0, baseline.arrival - baseline.first)
         found = aif.select_aif(
             curves,
             brain.mask,
             dt_s,
-            baseline,
+            steady,
             voxel_size_mm=series.voxel_size_mm,
             search=self._search(brain),
             scale_to_vof=self.inputs.scale_to_vof,
         )
         self.save_table(
             "curves",
-            {"time": np.arange(len(found.aif)) * dt_s, "aif": found.aif, "vof": found.vof},
+            {
+                "time": np.arange(series.data.shape[-1]) * dt_s,
+                "aif": np.pad(found.aif, (baseline.first, 0), constant_values=np.nan),
+                "vof": np.pad(found.vof, (baseline.first, 0), constant_values=np.nan),
+            },
             Baseline={"First": baseline.first, "Arrival": baseline.arrival},
             ArterialVoxels=found.aif_voxels,
             VenousVoxels=found.vof_voxels,
             Quality=found.quality,
-            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], baseline),
+            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], steady),
             Score=found.score,
             Warnings=found.warnings,
         )
@@ -130,9 +132,7 @@ class DeconvolvePerfusionInputSpec(StepInputSpec):
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
-    svd_threshold = traits.Float(
-        0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)"
-    )
+    svd_threshold = traits.Float(0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)")
 
 
 class DeconvolvePerfusionOutputSpec(TraitedSpec):
@@ -157,7 +157,7 @@ class DeconvolvePerfusion(Step):
         stated = images.read_sidecar(self.inputs.curves)["Baseline"]
         baseline = concentration.Baseline(stated["First"], stated["Arrival"])
         curves = concentration.smooth(
-            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline),
+            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :],
             brain.mask,
             series.voxel_size_mm,
             self.inputs.smoothing_fwhm_mm,
@@ -165,14 +165,14 @@ class DeconvolvePerfusion(Step):
         tissue = curves[brain.mask]
         maps = deconvolution.deconvolve(
             tissue,
-            read_columns(self.inputs.curves)["aif"],
+            read_columns(self.inputs.curves)["aif"][baseline.first :],
             dt_s,
             method=self.inputs.method,
             oscillation_index=self.inputs.oscillation_index,
             svd_threshold=self.inputs.svd_threshold,
         )
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
-        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival)
+        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival - baseline.first)
         for name, value in values.items():
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[brain.mask] = value

@@ -26,9 +26,7 @@ class SegmentLesionInputSpec(StepInputSpec):
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc = File(exists=True, desc="ADC (mm²/s)")
     expert = File(exists=True, desc="an expert's lesion mask")
-    expert_transform = File(
-        exists=True, desc="transform between reference and expert's grid (ITK); identity by default"
-    )
+    expert_transform = File(exists=True, desc="transform between reference and expert's grid (ITK); identity by default")
     expert_datatype = traits.Str(desc="what the expert drew on: dwi, anat or perf")
 
 
@@ -71,9 +69,7 @@ class ProjectLesionInputSpec(StepInputSpec):
 
     lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
     reference = File(exists=True, mandatory=True, desc="image whose grid is wanted")
-    transforms = InputMultiObject(
-        File(exists=True), mandatory=True, desc="from the reference to the lesion (ITK)"
-    )
+    transforms = InputMultiObject(File(exists=True), mandatory=True, desc="from the reference to the lesion (ITK)")
 
 
 class ProjectLesionOutputSpec(TraitedSpec):
