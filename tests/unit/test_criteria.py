@@ -183,7 +183,14 @@ def test_what_the_clinical_criteria_ask() -> None:
 KINDS: list[tuple[str, dict[str, float], dict[str, str]]] = [
     (
         "malignant",
-        {"core_ml": 120, "tmax2_ml": 250, "tmax6_ml": 220, "tmax8_ml": 160, "tmax10_ml": 120, "nihss_baseline": 22},
+        {
+            "core_ml": 120,
+            "tmax2_ml": 250,
+            "tmax6_ml": 220,
+            "tmax8_ml": 160,
+            "tmax10_ml": 120,
+            "nihss_baseline": 22,
+        },
         {"generic": "mismatch", "defuse": "malignant", "epithet": "mismatch", "defuse2": "malignant"}
         | dict.fromkeys(("defuse3", "extend", "extend_ia", "swift_prime", "dawn"), "none"),
     ),
@@ -206,7 +213,8 @@ KINDS: list[tuple[str, dict[str, float], dict[str, str]]] = [
         dict.fromkeys((name for name in TARGET if name.endswith("_ml")), 0.0) | {"nihss_baseline": 0},
         {"generic": "none", "defuse": "small", "relative_flow": "none"}
         | dict.fromkeys(
-            ("epithet", "defuse2", "defuse3", "extend", "extend_ia", "swift_prime", "dawn", "reversal"), "none"
+            ("epithet", "defuse2", "defuse3", "extend", "extend_ia", "swift_prime", "dawn", "reversal"),
+            "none",
         ),
     ),
 ]
@@ -323,14 +331,23 @@ def test_the_line_of_a_fault_is_named(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     own = yaml.safe_load(study.read_text(encoding="utf-8"))["criteria"]
-    with pytest.raises(ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"):
+    with pytest.raises(
+        ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"
+    ):
         read_criteria(CATALOGUE_FILE, own, SCHEMA, written_in=[study])
 
 
 def test_rules_are_read_whole() -> None:
     assert parse_rule(" core_ml<=70.5 ").limit == 70.5
     assert parse_rule("post_core_ml <= core_ml").names == ("post_core_ml", "core_ml")
-    for text in ("core_ml < 70 mL", "core_ml == 70", "70 > core_ml", "core_ml <", "core_ml < -5", "core_ml < nan"):
+    for text in (
+        "core_ml < 70 mL",
+        "core_ml == 70",
+        "70 > core_ml",
+        "core_ml <",
+        "core_ml < -5",
+        "core_ml < nan",
+    ):
         with pytest.raises(ValueError, match="no rule|not known"):
             parse_rule(text)
 

@@ -122,17 +122,19 @@ class SweepPerfusion(HypoperfusionStep):
             raise DataFault("; ".join(dict.fromkeys(reasons)))
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
         find = self._finder(brain)
+        deficit = images.load(self.inputs.deficit).mask
+        normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
         curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, lambda limit: find(tmax.data, limit))}
         relative = (self.inputs.rcbf, self.inputs.rcbv)
         unknown = [reason for path in relative for reason in images.reasons(path)]
         if not unknown:
             flow, volume = (images.load(path).data for path in relative)
-            deficit = images.load(self.inputs.deficit).mask
             with np.errstate(divide="ignore", invalid="ignore"):
                 transit = np.where(flow > 0, volume / flow, np.nan)
                 curves["rcbf"] = self._curve("rcbf", brain, lambda limit: (flow < limit) & deficit)
             curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find(transit, limit))
-        self.save_document("curves", {"Curves": curves, "NotComputed": list(dict.fromkeys(unknown))})
+        content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
+        self.save_document("curves", content)
 
     def _curve(
         self, name: str, brain: images.Image, find: Callable[[float], np.ndarray]

@@ -131,7 +131,7 @@ class MeasureSession(Step):
     def _volumes(self, curves: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
         masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10")}
         volumes = {
-            name: dict(curves.get(source, ())).get(threshold, math.nan)
+            name: math.nan if threshold is None else dict(curves.get(source, ())).get(threshold, math.nan)
             for name, (source, threshold) in criteria.VOLUMES.items()
         } | masks
         found = mismatch.volumetric_mismatch(volumes["tmax6_ml"], volumes["core_ml"])
@@ -163,10 +163,9 @@ class MeasureSession(Step):
                 one_sidedness = mismatch.laterality(found.mask, right)
             row |= {f"{name}_laterality": one_sidedness, f"{name}_side": mismatch.side(one_sidedness)}
         core, deficit = self._good("core_dscref"), self._good("tmax6")
-        known = core and deficit
-        row["core_covered"] = (
-            mismatch.covered_share(images.load(core).mask, images.load(deficit).mask) if known else math.nan
-        )
+        row["core_covered"] = math.nan
+        if core and deficit:
+            row["core_covered"] = mismatch.covered_share(images.load(core).mask, images.load(deficit).mask)
         return row
 
     def _clinical(self, name: str) -> float:
@@ -183,13 +182,13 @@ class MeasureSession(Step):
         for name in criteria.POST:
             value = post.get(name.removeprefix("post_"))
             quantities[name] = math.nan if value in (None, "n/a") else float(value)
+        reasons = self._why_unknown() | self._unspecific()
+        quantities |= dict.fromkeys(self._unspecific(), math.nan)
         rows = []
         for name, criterion in self.inputs.criteria.items():
             row[name], missing = criteria.classify(criterion, quantities)
-            # why a volume of this session is not known has been said already
-            unknown = [
-                self._why_unknown(what) for what in missing if what in (*criteria.CLINICAL, *criteria.POST)
-            ]
+            # why another volume of this session is not known has been said already
+            unknown = [f"{what} not known: {reasons[what]}" for what in missing if what in reasons]
             if unknown:
                 failures.append([name, "; ".join(unknown)])
             for found in criteria.stability(
@@ -200,10 +199,22 @@ class MeasureSession(Step):
                 rows.append({"criterion": name, "class": row[name], "stability": stable} | limits)
         return rows
 
-    def _why_unknown(self, name: str) -> str:
-        if name in criteria.POST:
-            return f"{name} not known, it takes a session after treatment with that scan"
-        return f"{name} not known: {self.inputs.clinical.get(name, [None, 'not given'])[1]}"
+    def _why_unknown(self) -> dict[str, str]:
+        given = self.inputs.clinical
+        clinical = {name: given.get(name, [None, "not given"])[1] for name in criteria.CLINICAL}
+        return clinical | dict.fromkeys(criteria.POST, "it takes a session after treatment with that scan")
+
+    def _unspecific(self) -> dict[str, str]:
+        """Return why a volume says nothing of the deficit: Tmax thresholds that normal tissue exceeds."""
+        path = self._good("deficit_curves")
+        if path is None:
+            return {}
+        normal_s = float(images.read_sidecar(path)["NormalTmax"])
+        return {
+            name: f"normal tissue's own Tmax is {normal_s:.1f} s, so Tmax above {threshold:g} s is no deficit"
+            for name, (source, threshold) in criteria.VOLUMES.items()
+            if source == "tmax" and threshold is not None and normal_s >= threshold
+        }
 
     def _quality(self) -> dict[str, float]:
         quality = dict.fromkeys(
