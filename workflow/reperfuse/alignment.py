@@ -348,7 +348,7 @@ def _fit(
             moving, voxels[inside].T, output=float, order=order, mode="mirror", prefilter=False
         )
         residual = sampled - level.values[inside]
-        weight = _bisquare(residual)
+        weight = bisquare(residual)
         jacobian = level.jacobian[inside]
         weighted = jacobian * weight[:, None]
         step = np.linalg.pinv(weighted.T @ jacobian / units / units[:, None], rcond=1e-6, hermitian=True) @ (
@@ -362,7 +362,7 @@ def _fit(
     return matrix, cost, overlap, converged
 
 
-def _bisquare(residual: Array) -> Array:
+def bisquare(residual: Array) -> Array:
     """Tukey's weights at 4.685 robust standard deviations."""
     scale = 4.685 * 1.4826 * np.median(np.abs(residual)) + 1e-12
     return np.clip(1 - (residual / scale) ** 2, 0, None) ** 2

@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.alignment import (
+    bisquare,
     Alignment,
     Normalization,
     RigidTarget,
@@ -208,3 +209,42 @@ def _framewise_displacement(translations: Array, rotations: Array) -> Array:
     displacement = np.full(len(position), np.nan)
     displacement[known] = np.abs(np.diff(position[known], axis=0, prepend=position[known[:1]])).sum(axis=1)
     return displacement
+
+
+def receive_field(image: Array, affine: Array, brain: NDArray[np.bool_]) -> Array:
+    """Estimate the coil's shading, which stays with the scanner when the head moves.
+
+    A head that moves through the field changes its signal by what the field changes, and a change
+    of 1 % that outlasts the bolus moves CBV by tens of percent. Dividing the frames by the field
+    before they are realigned takes that out. A quadratic is all that is fitted: finer terms begin
+    to follow the anatomy, which moves with the head.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        Mean of the pre-bolus frames, as scanned.
+    affine : (4, 4) array
+        Voxel → world (RAS+, mm).
+    brain : (x, y, z) bool array
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Relative sensitivity, 1 on average over the brain; limited to 0.4–2.5 far from it.
+    """
+    inside = brain & (image > 0)
+    if inside.sum() < 1000:
+        return np.ones(image.shape, np.float32)
+    center = apply_matrix(affine, np.argwhere(inside).mean(axis=0)[None])[0]
+    points = (apply_matrix(affine, np.indices(image.shape).reshape(3, -1).T) - center) / 80.0
+    x, y, z = points.T
+    terms = np.stack([np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+    fitted, logs = terms[inside.ravel()], np.log(image[inside].astype(float))
+    weights = np.ones(len(logs))
+    for _ in range(4):
+        root = np.sqrt(weights)
+        coefficients = np.linalg.lstsq(fitted * root[:, None], logs * root, rcond=None)[0]
+        weights = bisquare(logs - fitted @ coefficients)
+    field = terms @ coefficients
+    field -= np.mean(field[inside.ravel()])
+    return np.exp(np.clip(field, np.log(0.4), np.log(2.5))).reshape(image.shape).astype(np.float32)

@@ -1,5 +1,7 @@
 """Steps of the perfusion stage: from the raw DSC series to maps."""
 
+import warnings
+
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
@@ -42,9 +44,13 @@ class CorrectMotion(Step):
         curve = np.nanmean(raw.data[head], axis=0)
         baseline = concentration.find_baseline(curve, self.inputs.repetition_time_s)
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
-        spacing = self.inputs.repetition_time_s
-        self.save_image("series", motion.resample(raw.data, raw.affine, found.matrices), raw, spacing)
-        self.save_image("reference", found.reference, raw)
+        still = np.nanmean(raw.data[..., baseline.frames], axis=-1)
+        field = motion.receive_field(still, raw.affine, segmentation.brain_mask(still, raw.voxel_size_mm))
+        series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
+        self.save_image("series", series, raw, self.inputs.repetition_time_s)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Mean of empty slice")  # what no frame holds is unknown
+            self.save_image("reference", np.nanmean(series[..., baseline.frames], axis=-1), raw)
         parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
         names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
         self.save_table(
