@@ -430,7 +430,8 @@ class ClinicalData:
         try:
             end = datetime.fromisoformat(scanned)
             if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", text):
-                start = datetime.combine(end.date(), time.fromisoformat(text.zfill(5)), end.tzinfo)
+                clock = time.fromisoformat(text if text[2] == ":" else f"0{text}")
+                start = datetime.combine(end.date(), clock, end.tzinfo)
                 start -= timedelta(days=1) if start > end else timedelta(0)
             else:
                 start = datetime.fromisoformat(text)
