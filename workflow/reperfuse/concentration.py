@@ -78,10 +78,10 @@ def find_baseline(
     loss = -np.log(signal)
     smooth = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
     peak = int(smooth[1:].argmax()) + 1
-    level = np.median(smooth[: peak + 1])  # rest, between a few frames that are too bright and the bolus
+    foot = _foot(smooth[: peak + 1], arrival_share)
+    level = np.median(smooth[foot // 2 : foot + 1])  # the first frames may be too bright
     height = smooth[peak] - level
-    rest = loss[:peak][np.abs(loss[:peak] - level) < 0.25 * height]
-    noise = 1.4826 * np.median(np.abs(np.diff(rest))) / np.sqrt(2) if len(rest) > 2 else np.inf
+    noise = 1.4826 * np.median(np.abs(np.diff(loss, 2))) / np.sqrt(6)
     if height < max(min_drop, 10 * noise):
         raise DataFault("no bolus: the mean signal of the brain does not drop")
     if smooth[peak:].min() - level > decay_share * height:
@@ -101,6 +101,14 @@ def find_baseline(
             f"at least {min_baseline_frames} are needed"
         )
     return Baseline(first, arrival)
+
+
+def _foot(rise: FloatArray, share: float) -> int:
+    """Frame from which a curve rises to its last value: before it, a step is a small share of the rise."""
+    foot = len(rise) - 1
+    while foot > 0 and rise[foot] - rise[foot - 1] > share * (rise[-1] - rise[foot - 1]):
+        foot -= 1
+    return foot
 
 
 def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> FloatArray:
@@ -268,152 +276,3 @@ def correct_leakage(
     fit = np.linalg.pinv(np.stack([mean, -integral])).astype(np.float32)
     k1, k2 = (curves @ fit).T
     return curves + k2[:, np.newaxis] * integral.astype(np.float32), k1, k2
-
-
-def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
-    """Peak of the mean curve over the noise of a voxel.
-
-    Parameters
-    ----------
-    concentration : (n, t) array
-        ΔR2* of the brain's voxels, s⁻¹.
-    baseline : Baseline
-        Frames before the bolus.
-
-    Returns
-    -------
-    float
-        Peak of the mean over the median standard deviation in the baseline; NaN when no voxel is valid.
-    """
-    curves = np.asarray(concentration)
-    curves = curves[np.isfinite(curves).all(axis=1)]
-    if len(curves) == 0:
-        return float("nan")
-    noise = np.median(curves[:, baseline.frames].std(axis=1, ddof=1))
-    return float(curves.mean(axis=0, dtype=float).max() / noise) if noise > 0 else float("inf")
-
-
-def align_slices(
-    concentration: ArrayLike, slice_times_s: ArrayLike, dt_s: float, slice_axis: int = 2
-) -> FloatArray:
-    """Bring all slices to the times at which their frames begin, by cubic splines in time.
-
-    Parameters
-    ----------
-    concentration : (x, y, z, t) array
-        Curves, each sampled when its slice was acquired.
-    slice_times_s : (n_slices,) array
-        Acquisition of each slice after the beginning of the frame, s.
-    dt_s : float
-        Frame spacing, s.
-    slice_axis : int
-        Axis of the slices, 0 to 2.
-
-    Returns
-    -------
-    (x, y, z, t) array
-        float32; a frame before the first sample takes its value.
-
-    Raises
-    ------
-    ValueError
-        When there is not one time a slice, or one lies outside a frame.
-    """
-    series = np.asarray(concentration, dtype=np.float32)
-    times = np.asarray(slice_times_s, dtype=float)
-    if times.shape != (series.shape[slice_axis],) or (times < 0).any() or (times >= dt_s).any():
-        raise ValueError(f"{series.shape[slice_axis]} slice times between 0 and {dt_s} s are needed")
-    frames = np.arange(series.shape[-1])
-    spline = CubicSpline(frames, np.eye(len(frames)))
-    aligned = np.empty_like(series)
-    source, target = np.moveaxis(series, slice_axis, 0), np.moveaxis(aligned, slice_axis, 0)
-    for time in np.unique(times):
-        weights = spline(np.clip(frames - time / dt_s, 0, None)).T.astype(np.float32)
-        target[times == time] = source[times == time] @ weights
-    return aligned
-
-
-def smooth(series: ArrayLike, mask: ArrayLike, voxel_size_mm: ArrayLike, fwhm_mm: float) -> FloatArray:
-    """Smooth with a Gaussian, normalised so that only voxels of the mask contribute.
-
-    Parameters
-    ----------
-    series : (x, y, z) or (x, y, z, t) array
-        A volume or a series.
-    mask : (x, y, z) array
-        Voxels that contribute and are filled.
-    voxel_size_mm : (3,) array
-        Voxel size, mm.
-    fwhm_mm : float
-        Full width at half maximum, mm; 0 leaves the voxels of the mask as they are.
-
-    Returns
-    -------
-    array
-        Same shape, float32. NaN outside the mask and in voxels that hold a NaN; those contribute nothing.
-
-    Raises
-    ------
-    ValueError
-        When the width is negative.
-    """
-    if fwhm_mm < 0:
-        raise ValueError(f"the width of the filter must not be negative, not {fwhm_mm}")
-    values = np.asarray(series, dtype=np.float32)
-    frames = values if values.ndim == 4 else values[..., np.newaxis]
-    valid = np.asarray(mask, dtype=bool) & np.isfinite(frames).all(axis=-1)
-    sigma = fwhm_mm / np.sqrt(8 * np.log(2)) / np.asarray(voxel_size_mm, dtype=float)
-    weight = gaussian_filter(valid.astype(np.float32), sigma, mode="constant")[valid]
-    result = np.full_like(frames, np.nan)
-    for frame in range(frames.shape[-1]):
-        kept = np.where(valid, frames[..., frame], np.float32(0))
-        result[valid, frame] = gaussian_filter(kept, sigma, mode="constant")[valid] / weight
-    return result.reshape(values.shape)
-
-
-def correct_leakage(
-    concentration: ArrayLike, reference: ArrayLike, dt_s: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Remove the effect of contrast agent that leaks out of the vessels.
-
-    Fits ΔR2*(t) ≈ K1 · m(t) − K2 · ∫m and adds K2 · ∫m (Boxerman, Schmainda and Weisskoff 2006,
-    PMID 16611779): the area of the corrected curves gives the corrected CBV.
-
-    Parameters
-    ----------
-    concentration : (n, t) array
-        ΔR2*, s⁻¹.
-    reference : (t,) array
-        Mean m of brain that does not enhance, s⁻¹.
-    dt_s : float
-        Frame spacing, s.
-
-    Returns
-    -------
-    corrected : (n, t) array
-        float32, s⁻¹.
-    k1 : (n,) array
-        Blood volume relative to the reference.
-    k2 : (n,) array
-        Leakage, s⁻¹; negative where T2* effects prevail.
-    """
-    curves, mean = np.asarray(concentration, dtype=np.float32), np.asarray(reference, dtype=float)
-    integral = dt_s * (np.cumsum(mean) - 0.5 * (mean + mean[0]))
-    fit = np.linalg.pinv(np.stack([mean, -integral])).astype(np.float32)
-    k1, k2 = (curves @ fit).T
-    return curves + k2[:, np.newaxis] * integral.astype(np.float32), k1, k2
-
-
-def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
-    """Return the median over voxels of the bolus peak over the pre-bolus standard deviation.
-
-    Parameters
-    ----------
-    concentration : (n, t) array
-        ΔR2*, s⁻¹; voxels with a missing sample are left out.
-    baseline : Baseline
-    """
-    curves = np.asarray(concentration, np.float32)
-    curves = curves[np.isfinite(curves).all(axis=1)]
-    noise = curves[:, baseline.frames].std(axis=1)
-    return float(np.median(curves.max(axis=1)[noise > 0] / noise[noise > 0])) if noise.any() else float("nan")

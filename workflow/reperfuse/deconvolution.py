@@ -89,8 +89,9 @@ def deconvolve(
 ) -> PerfusionMaps:
     """Perfusion maps from tissue curves and an arterial input.
 
-    CBF = 6000 · (kH/ρ) · max k, CBV = 100 · (kH/ρ) · ∫Ct/∫Ca, MTT = 60 · CBV/CBF, and Tmax is the time of the
-    peak of k, by a parabola through the largest sample and its neighbours.
+    CBF = 6000 · (kH/ρ) · max k, CBV = 100 · (kH/ρ) · ∫Ct/∫Ca, MTT = 60 · CBV/CBF, and Tmax is the time of
+    max k. Height and time of the peak are those of a parabola through the largest sample and its neighbours:
+    the height of the sample alone would vary with the delay within a frame.
 
     Parameters
     ----------
@@ -391,7 +392,7 @@ def _has_signal(curves: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
 
 
 def _peak(k: FloatArray, is_circular: bool) -> tuple[FloatArray, FloatArray]:
-    """Largest sample of k (n, lags) and, by a parabola through it and its neighbours, the lag of the peak."""
+    """Height and lag of the peak of k (n, lags), by a parabola through the largest sample and neighbours."""
     voxels, lags = np.arange(len(k)), k.shape[1]
     top = k.argmax(axis=1)
     height = k[voxels, top]
@@ -404,4 +405,4 @@ def _peak(k: FloatArray, is_circular: bool) -> tuple[FloatArray, FloatArray]:
     shift = np.divide(rise - fall, 2 * bend, out=np.zeros_like(height), where=inside)
     if is_circular:
         top = np.where(top >= lags // 2, top - lags, top)
-    return height, top + shift
+    return height + 0.5 * bend * shift**2, top + shift

@@ -11,11 +11,12 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.alignment import (
-    bisquare,
     Alignment,
     Normalization,
     RigidTarget,
     align,
+    apply_matrix,
+    bisquare,
     has_contrast,
     prepare_target,
     sample_grid,
@@ -98,7 +99,10 @@ def estimate_motion(
     if not usable:
         raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
     first = prepare_target(usable[len(usable) // 2], affine, normalization=normalization)
-    poses, _ = _track(first, usable, affine, min_overlap)
+    poses, costs = _track(first, usable, affine, min_overlap)
+    poses[_is_outlier(costs, max_excess_cost)] = np.nan
+    if np.isnan(poses).all():
+        raise DataFault("The pre-bolus frames could not be aligned with each other.")
     poses = poses @ np.linalg.inv(_mean_pose(poses))
     reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
     target = prepare_target(reference, affine, normalization=normalization)
@@ -115,7 +119,9 @@ def estimate_motion(
     )
 
 
-def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> Array:
+def resample(
+    series: Array, affine: Array, matrices: Array, order: int = 3, reach: float = 0.1
+) -> Array:
     """Bring every frame to the reference in one interpolation.
 
     Parameters
@@ -126,6 +132,9 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> A
         Reference world point → where that tissue is in the frame; a NaN matrix gives a NaN frame.
     order : int
         Of the spline; 3 by default.
+    reach : float
+        How far beyond the outermost voxel centres a sample may lie, in voxels. Beyond a thick slice
+        nothing is known of the tissue that moved there, and a guess would last as a false deficit.
 
     Returns
     -------
@@ -137,7 +146,8 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> A
     for frame, matrix in enumerate(matrices):
         if np.isfinite(matrix).all():
             image = np.ascontiguousarray(series[..., frame])
-            output[frame] = sample_grid(image, np.linalg.inv(affine) @ matrix @ affine, shape, order)
+            steps = np.linalg.inv(affine) @ matrix @ affine
+            output[frame] = sample_grid(image, steps, shape, order, reach)
     return np.moveaxis(output, 0, 3)
 
 

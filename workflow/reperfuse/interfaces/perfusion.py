@@ -138,7 +138,9 @@ class DeconvolvePerfusionInputSpec(StepInputSpec):
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
-    svd_threshold = traits.Float(0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)")
+    svd_threshold = traits.Float(desc="of sSVD and cSVD, share of the largest singular value (1)")
+    oscillation_spacing_s = traits.Float(1.0, usedefault=True, desc="frame spacing the limit of oSVD belongs to (s)")
+    latest_tmax_s = traits.Float(25.0, usedefault=True, desc="a later peak is drift or motion, not flow (s)")
 
 
 class DeconvolvePerfusionOutputSpec(TraitedSpec):
@@ -162,26 +164,26 @@ class DeconvolvePerfusion(Step):
         dt_s = self.inputs.repetition_time_s
         stated = images.read_sidecar(self.inputs.curves)["Baseline"]
         baseline = concentration.Baseline(stated["First"], stated["Arrival"])
-        curves = concentration.smooth(
-            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :],
-            brain.mask,
-            series.voxel_size_mm,
-            self.inputs.smoothing_fwhm_mm,
-        )
-        tissue = curves[brain.mask]
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        # a voxel that left the field of view for a frame has no whole curve
+        whole = brain.mask & np.isfinite(curves).all(axis=-1)
+        curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
+        tissue = curves[whole]
         maps = deconvolution.deconvolve(
             tissue,
             read_columns(self.inputs.curves)["aif"][baseline.first :],
             dt_s,
             method=self.inputs.method,
             oscillation_index=self.inputs.oscillation_index,
-            svd_threshold=self.inputs.svd_threshold,
+            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
+            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
         )
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
         values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival - baseline.first)
+        flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
         for name, value in values.items():
             volume = np.full(brain.data.shape, np.nan, np.float32)
-            volume[brain.mask] = value
+            volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
 
 
