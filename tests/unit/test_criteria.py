@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[2]
 CATALOGUE_FILE = ROOT / "config" / "criteria.yaml"
 SCHEMA = ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
 CATALOGUE = read_criteria(CATALOGUE_FILE, {}, SCHEMA)
-HALF_WIDTHS = {"tmax": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
+HALF_WIDTHS = {"tmax": 1.0, "delay": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
 
 #: A patient whom every criterion would have chosen.
 TARGET = {
     "core_ml": 20.0,
-    "tmax2_ml": 130.0,
+    "tmax2_ml": 900.0,
+    "delay2_ml": 130.0,
     "tmax4_ml": 110.0,
     "tmax6_ml": 90.0,
     "tmax8_ml": 50.0,
@@ -55,25 +56,25 @@ CASES: list[tuple[str, dict[str, float], str]] = [
     ("generic", {"core_ml": 10, "tmax6_ml": 0}, "none"),
     # DEFUSE: malignant from 100 mL of core or Tmax > 8 s, small below 10 mL, target from 1.2 and 10 mL
     ("defuse", {}, "target"),
-    ("defuse", {"core_ml": 99.9, "tmax2_ml": 200}, "target"),
-    ("defuse", {"core_ml": 100, "tmax2_ml": 200}, "malignant"),
+    ("defuse", {"core_ml": 99.9, "delay2_ml": 200}, "target"),
+    ("defuse", {"core_ml": 100, "delay2_ml": 200}, "malignant"),
     ("defuse", {"tmax8_ml": 99.9}, "target"),
     ("defuse", {"tmax8_ml": 100}, "malignant"),
-    ("defuse", {"core_ml": 9.9, "tmax2_ml": 9.9}, "small"),
-    ("defuse", {"core_ml": 0, "tmax2_ml": 9.9}, "small"),
-    ("defuse", {"core_ml": 0, "tmax2_ml": 10}, "target"),
-    ("defuse", {"core_ml": 10, "tmax2_ml": 9.9}, "none"),
-    ("defuse", {"core_ml": 60, "tmax2_ml": 72}, "target"),
-    ("defuse", {"core_ml": 60, "tmax2_ml": 71.9}, "none"),
-    ("defuse", {"core_ml": 20, "tmax2_ml": 30}, "target"),
-    ("defuse", {"core_ml": 20, "tmax2_ml": 29.9}, "none"),
-    ("defuse", {"core_ml": 0, "tmax2_ml": 0, "tmax8_ml": 0}, "small"),
+    ("defuse", {"core_ml": 9.9, "delay2_ml": 9.9}, "small"),
+    ("defuse", {"core_ml": 0, "delay2_ml": 9.9}, "small"),
+    ("defuse", {"core_ml": 0, "delay2_ml": 10}, "target"),
+    ("defuse", {"core_ml": 10, "delay2_ml": 9.9}, "none"),
+    ("defuse", {"core_ml": 60, "delay2_ml": 72}, "target"),
+    ("defuse", {"core_ml": 60, "delay2_ml": 71.9}, "none"),
+    ("defuse", {"core_ml": 20, "delay2_ml": 30}, "target"),
+    ("defuse", {"core_ml": 20, "delay2_ml": 29.9}, "none"),
+    ("defuse", {"core_ml": 0, "delay2_ml": 0, "tmax8_ml": 0}, "small"),
     # EPITHET: ratio > 1.2 and at least 10 mL
-    ("epithet", {"core_ml": 60, "tmax2_ml": 72.1}, "mismatch"),
-    ("epithet", {"core_ml": 60, "tmax2_ml": 72}, "none"),
-    ("epithet", {"core_ml": 20, "tmax2_ml": 30}, "mismatch"),
-    ("epithet", {"core_ml": 20, "tmax2_ml": 29.9}, "none"),
-    ("epithet", {"core_ml": 0, "tmax2_ml": 0}, "none"),
+    ("epithet", {"core_ml": 60, "delay2_ml": 72.1}, "mismatch"),
+    ("epithet", {"core_ml": 60, "delay2_ml": 72}, "none"),
+    ("epithet", {"core_ml": 20, "delay2_ml": 30}, "mismatch"),
+    ("epithet", {"core_ml": 20, "delay2_ml": 29.9}, "none"),
+    ("epithet", {"core_ml": 0, "delay2_ml": 0}, "none"),
     # DEFUSE 2
     ("defuse2", {}, "target"),
     ("defuse2", {"core_ml": 69.9, "tmax6_ml": 180}, "target"),
@@ -185,7 +186,7 @@ KINDS: list[tuple[str, dict[str, float], dict[str, str]]] = [
         "malignant",
         {
             "core_ml": 120,
-            "tmax2_ml": 250,
+            "delay2_ml": 250,
             "tmax6_ml": 220,
             "tmax8_ml": 160,
             "tmax10_ml": 120,
@@ -196,13 +197,13 @@ KINDS: list[tuple[str, dict[str, float], dict[str, str]]] = [
     ),
     (
         "small lesion",
-        {"core_ml": 2, "tmax2_ml": 8, "tmax6_ml": 5, "tmax8_ml": 3, "tmax10_ml": 0, "nihss_baseline": 3},
+        {"core_ml": 2, "delay2_ml": 8, "tmax6_ml": 5, "tmax8_ml": 3, "tmax10_ml": 0, "nihss_baseline": 3},
         {"generic": "mismatch", "defuse": "small", "epithet": "none", "defuse2": "none"}
         | dict.fromkeys(("defuse3", "extend", "extend_ia", "swift_prime", "dawn"), "none"),
     ),
     (
         "no mismatch",
-        {"core_ml": 40, "tmax2_ml": 42, "tmax6_ml": 38, "tmax8_ml": 30, "tmax10_ml": 20},
+        {"core_ml": 40, "delay2_ml": 42, "tmax6_ml": 38, "tmax8_ml": 30, "tmax10_ml": 20},
         {"generic": "none"}
         | dict.fromkeys(
             ("defuse", "epithet", "defuse2", "defuse3", "extend", "extend_ia", "swift_prime", "dawn"), "none"
@@ -232,7 +233,13 @@ def test_patients_of_each_kind(values: dict[str, float], classes: dict[str, str]
 
 def curves(**slopes: float) -> dict[str, list[tuple[float, float]]]:
     """Volumes that fall or rise linearly with the threshold, by so many mL over a half-width."""
-    nominal = {"tmax": (6.0, 90.0), "adc": (620e-6, 20.0), "rcbf": (0.3, 22.0), "rmtt": (1.5, 95.0)}
+    nominal = {
+        "tmax": (6.0, 90.0),
+        "delay": (2.0, 130.0),
+        "adc": (620e-6, 20.0),
+        "rcbf": (0.3, 22.0),
+        "rmtt": (1.5, 95.0),
+    }
     return {
         source: [
             (limit, volume + slopes.get(source, 0.0) * (limit - centre) / HALF_WIDTHS[source])

@@ -12,7 +12,7 @@ from reperfuse.interfaces import MeasureSession, SegmentHypoperfusion, SweepPerf
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = yaml.safe_load((ROOT / "config" / "criteria.yaml").read_text(encoding="utf-8"))
-HALF_WIDTHS = {"tmax": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
+HALF_WIDTHS = {"tmax": 1.0, "delay": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
 LIMITS = {
     "max_framewise_displacement_mm": 3.0,
     "min_registration_dice": 0.85,
@@ -56,7 +56,11 @@ class Session:
         ]
         rcbf = [[v, 22 * v / 0.3] for v in criteria.thresholds("rcbf", 0.1)]
         rmtt = [[v, 95 - 100 * (v - 1.5)] for v in criteria.thresholds("rmtt", 0.1)]
-        content = {"Curves": {"tmax": tmax, "rcbf": rcbf, "rmtt": rmtt}, "NormalTmax": normal_s}
+        delay = [[v, 130 - 10 * (v - 2)] for v in criteria.thresholds("delay", 1.0)]
+        content = {
+            "Curves": {"tmax": tmax, "delay": delay, "rcbf": rcbf, "rmtt": rmtt},
+            "NormalTmax": normal_s,
+        }
         self.document("deficit_curves", content)
 
     def mask(self, name: str, ml: int, reasons: list[str] | None = None) -> None:
@@ -133,15 +137,21 @@ def test_only_the_baseline_is_judged(session: Session) -> None:
     assert not set(CATALOGUE) & set(found["Row"])
     assert found["Stability"] == found["Failures"] == []
     assert found["Row"]["status"] == "ok"
-    assert len(found["Thresholds"]) == 3 + 5 + 3 + 2
+    assert len(found["Thresholds"]) == 3 + 5 + 1 + 3 + 2
 
 
 def test_a_threshold_below_normal_tissue_is_no_deficit(session: Session) -> None:
     session.perfusion(normal_s=3.1)
-    found = session.measure()
-    assert found["Row"]["defuse"] is found["Row"]["epithet"] is None
-    assert found["Row"]["defuse2"] == "target"
-    assert "defuse: tmax2_ml not known: normal tissue's own Tmax is 3.1 s" in found["Row"]["reasons"]
+    early = {
+        "title": "Early",
+        "doi": "none",
+        "classes": [{"name": "big", "all": ["tmax2_ml > 50"]}],
+        "otherwise": "small",
+    }
+    found = session.measure(criteria={**CATALOGUE, "early": early})
+    assert found["Row"]["early"] is None
+    assert (found["Row"]["defuse"], found["Row"]["defuse2"]) == ("target", "target")
+    assert "early: tmax2_ml not known: normal tissue's own Tmax is 3.1 s" in found["Row"]["reasons"]
 
 
 def test_a_failed_map_leaves_its_criteria_without_a_class(session: Session) -> None:
@@ -269,6 +279,8 @@ def test_the_sweep_agrees_with_the_mask_and_with_the_maps(maps: dict[str, str], 
     curves = {name: dict(map(tuple, curve)) for name, curve in found["Curves"].items()}
     assert curves["tmax"][6.0] == pytest.approx(ml)
     assert curves["tmax"][8.0] == 0
+    # 8 s is 7 s later than the 1 s of normal tissue
+    assert curves["delay"] == pytest.approx(dict.fromkeys((1.0, 1.5, 2.0, 2.5, 3.0), ml))
     assert (curves["rcbf"][0.2], curves["rcbf"][0.3]) == pytest.approx((0, ml))
     # MTT is 0.37 / 0.25 = 148 % of normal
     assert (curves["rmtt"][1.45], curves["rmtt"][1.5]) == pytest.approx((ml, 0))

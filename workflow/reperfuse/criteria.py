@@ -24,12 +24,14 @@ Curve = Sequence[tuple[float, float]]
 VOLUMES: dict[str, tuple[str, float | None]] = {
     "core_ml": ("adc", None),
     **{f"tmax{seconds}_ml": ("tmax", float(seconds)) for seconds in (2, 4, 6, 8, 10)},
+    "delay2_ml": ("delay", 2.0),
     **{f"rcbf{percent}_ml": ("rcbf", percent / 100) for percent in (20, 30, 40)},
     **{f"rmtt{percent}_ml": ("rmtt", percent / 100) for percent in (145, 150)},
 }
 #: Thresholds whose volumes the tables hold, for each map: s, mm²/s, and relative to normal tissue.
 TABULATED: dict[str, tuple[float, ...]] = {
     "tmax": (2.0, 4.0, 6.0, 8.0, 10.0),
+    "delay": (2.0,),
     "adc": (550e-6, 600e-6, 620e-6),
     "rcbf": (0.2, 0.3, 0.4),
     "rmtt": (1.45, 1.5),
@@ -167,7 +169,7 @@ def thresholds(source: str, half_width: float, core_threshold: float | None = No
     Parameters
     ----------
     source : str
-        A map: tmax (s), adc (mm²/s), rcbf or rmtt (1).
+        A map: tmax or delay (s), adc (mm²/s), rcbf or rmtt (1).
     half_width : float
         Of the band, in the map's unit.
     core_threshold : float, optional

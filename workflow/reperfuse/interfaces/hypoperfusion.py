@@ -107,7 +107,8 @@ class SweepPerfusionOutputSpec(TraitedSpec):
 class SweepPerfusion(HypoperfusionStep):
     """Measure the volumes of Tmax, relative CBF and relative MTT at every threshold in use and around it.
 
-    Low CBF counts inside Tmax > 6 s only, since fluid and noise lie below as well. Relative MTT is relative
+    Delay is Tmax less its median outside Tmax > 6 s: deconvolution gives normal tissue a Tmax of its own, near
+    3 s, and the earliest trials counted from normal tissue. Low CBF counts inside Tmax > 6 s only, since fluid and noise lie below as well. Relative MTT is relative
     CBV over relative CBF: MTT over normal tissue's, by the central volume theorem.
     """
 
@@ -125,6 +126,7 @@ class SweepPerfusion(HypoperfusionStep):
         deficit = images.load(self.inputs.deficit).mask
         normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
         curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, lambda limit: find(tmax.data, limit))}
+        curves["delay"] = self._curve("delay", brain, lambda limit: find(tmax.data - normal_s, limit))
         relative = (self.inputs.rcbf, self.inputs.rcbv)
         unknown = [reason for path in relative for reason in images.reasons(path)]
         if not unknown:

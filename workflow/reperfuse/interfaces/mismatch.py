@@ -145,7 +145,7 @@ class MeasureSession(Step):
     def _thresholds(self, curves: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
         """Return the rows of the table of thresholds, for the maps the session should have."""
         expected = ["adc"] if isdefined(self.inputs.core_curves) else []
-        expected += ["tmax", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else []
+        expected += ["tmax", "delay", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else []
         return [
             {"map": name, "threshold": limit, "ml": dict(curves.get(name, ())).get(limit, math.nan)}
             for name in expected
