@@ -347,7 +347,7 @@ def test_the_line_of_a_fault_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"
     ):
-        read_criteria(CATALOGUE_FILE, own, SCHEMA, written_in=[study])
+        read_criteria(CATALOGUE_FILE, own, SCHEMA, written_in=[ROOT / "config" / "config.yaml", study])
 
 
 def test_rules_are_read_whole() -> None:

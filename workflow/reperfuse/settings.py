@@ -115,23 +115,26 @@ def _rule_faults(name: str, criterion: Mapping[str, Any]) -> Iterator[tuple[Keys
 
 
 def _find_line(files: Iterable[Path], keys: Keys) -> str:
-    """Return "file, line n: " for the deepest of the keys that a YAML file holds, or nothing."""
+    """Return "file, line n: " of the deepest key in the first YAML file that holds the entry, or nothing."""
     import yaml
 
     for file in files:
-        node, found = yaml.compose(file.read_text(encoding="utf-8")), None
+        node, marks = yaml.compose(file.read_text(encoding="utf-8")), []
         for key in keys:
             if isinstance(node, yaml.MappingNode):
                 pairs = {name.value: (name, value) for name, value in node.value}
                 if str(key) not in pairs:
                     break
-                found, node = pairs[str(key)]
+                name, node = pairs[str(key)]
+                marks.append(name.start_mark)
             elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-                found = node = node.value[key]
+                node = node.value[key]
+                marks.append(node.start_mark)
             else:
                 break
-        if found is not None:
-            return f"{file.name}, line {found.start_mark.line + 1}: "
+        # the section alone says nothing of the entry, which may come from another file or the command line
+        if len(marks) >= min(2, len(keys)):
+            return f"{file.name}, line {marks[-1].line + 1}: "
     return ""
 
 
