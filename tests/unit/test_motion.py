@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from reperfuse.faults import DataFault
-from reperfuse.motion import align, estimate_motion, prepare_target, resample
+from reperfuse.motion import align, estimate_motion, prepare_target, receive_field, resample
 from reperfuse.simulation.anatomy import Head, brain_points
 from reperfuse.simulation.geometry import Grid, draw_motion, rigid
 from reperfuse.simulation.physiology import Flow
@@ -175,9 +175,13 @@ def test_resampling_is_exact_for_smooth_images_and_nan_outside():
     expected = smooth(x + 3.1, y - 1.7, z + 2.2)
     inner = (slice(4, 18), slice(4, 16), slice(3, 8))
     np.testing.assert_allclose(result[inner], expected[inner], atol=2e-3)
+    # 2.2 mm beyond a slice 5 mm thick is unknown; 0.1 voxel is not
     assert np.isnan(result[-2:]).all()
     assert np.isnan(result[:, 0]).all()
-    assert np.isfinite(result[:-2, 1:]).all()
+    assert np.isnan(result[..., -1]).all()
+    assert np.isfinite(result[:-2, 1:, :-1]).all()
+    nearly = rigid([0, 0, 0], [0, 0, 0.4])
+    assert np.isfinite(resample(smooth(x, y, z)[..., None], affine, nearly[None])).all()
 
 
 def test_identity_returns_the_frames():
@@ -191,3 +195,17 @@ def test_same_input_same_bytes():
     first, second = (estimate_motion(series, GRID.affine, slice(0, 5)) for _ in range(2))
     assert first.matrices.tobytes() == second.matrices.tobytes()
     assert first.reference.tobytes() == second.reference.tobytes()
+
+
+def test_receive_field_is_found_and_motion_through_it_leaves_no_step():
+    """A head that turns in a coil's field keeps its signal once the field is divided out."""
+    x, y, z = np.indices((40, 44, 20)) * np.array([4.0, 4.0, 6.0]).reshape(3, 1, 1, 1)
+    affine = np.diag([4.0, 4.0, 6.0, 1.0])
+    u, v, w = (x - 78) / 80, (y - 86) / 80, (z - 57) / 80
+    brain = u**2 + v**2 + w**2 < 0.8**2
+    tissue = 100 + 30 * (np.sin(x / 9) * np.cos(y / 11) * np.cos(z / 13) > 0)
+    field = np.exp(0.15 * u - 0.1 * v * w + 0.2 * (u**2 + v**2))
+    found = receive_field(np.where(brain, tissue * field, 0), affine, brain)
+    ratio = np.log(found / field)[brain]
+    assert np.std(ratio) < 0.01
+    assert np.mean(np.log(found[brain])) == pytest.approx(0, abs=1e-5)
