@@ -1,11 +1,14 @@
 """Steps of the diffusion stage: ADC and trace, the core, and both in perfusion space."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import diffusion, images, mirror, registration, segmentation
+from reperfuse import criteria, diffusion, images, mirror, registration, segmentation
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, transform_file
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, transform_file
 from reperfuse.interfaces.head import load_mirror
 
 
@@ -17,7 +20,9 @@ class ComputeADCInputSpec(StepInputSpec):
     adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
-    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
+    b_value = traits.Float(
+        1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)"
+    )
 
 
 class ComputeADCOutputSpec(TraitedSpec):
@@ -91,19 +96,52 @@ class SegmentCore(Step):
     output_spec = SegmentCoreOutputSpec
 
     def _compute(self) -> None:
-        adc, trace, brain = (images.load(getattr(self.inputs, name)) for name in ("adc", "trace", "brain"))
-        core = segmentation.core_mask(
-            adc.data,
-            trace.data,
-            brain.mask,
-            adc.voxel_size_mm,
-            mirrored_trace=mirror.reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror)),
-            adc_threshold=self.inputs.adc_threshold,
-            min_volume_ml=self.inputs.min_volume_ml,
-        )
+        adc, brain = images.load(self.inputs.adc), images.load(self.inputs.brain)
+        core = _core_finder(self.inputs, adc)(self.inputs.adc_threshold)
         # fluid left out: how much of it a mask holds says nothing of the b-values
         tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
         self.save_image("core", core, adc, BrainMedianADC=float(np.nanmedian(adc.data[tissue])))
+
+
+def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray]:
+    """Return the function that gives the core below a threshold (mm²/s)."""
+    trace, brain = images.load(inputs.trace), images.load(inputs.brain)
+    mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(inputs.mirror))
+    return lambda threshold: segmentation.core_mask(
+        adc.data,
+        trace.data,
+        brain.mask,
+        adc.voxel_size_mm,
+        mirrored_trace=mirrored,
+        adc_threshold=threshold,
+        min_volume_ml=inputs.min_volume_ml,
+    )
+
+
+class SweepCoreInputSpec(SegmentCoreInputSpec):
+    """Inputs of `SweepCore`."""
+
+    half_width = traits.Float(mandatory=True, desc="how far the threshold is moved either way (mm²/s)")
+
+
+class SweepCoreOutputSpec(TraitedSpec):
+    """Outputs of `SweepCore`."""
+
+    curves = document("volume (mL) of the core against the threshold of the ADC (mm²/s)")
+
+
+class SweepCore(Step):
+    """Measure the core at every threshold in use and around its own."""
+
+    input_spec = SweepCoreInputSpec
+    output_spec = SweepCoreOutputSpec
+
+    def _compute(self) -> None:
+        adc = images.load(self.inputs.adc)
+        find = _core_finder(self.inputs, adc)
+        limits = criteria.thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
+        curve = [[limit, images.volume_ml(find(limit), adc.affine)] for limit in limits]
+        self.save_document("curves", {"Curves": {"adc": curve}})
 
 
 class RegisterImagesInputSpec(StepInputSpec):
@@ -129,12 +167,15 @@ class RegisterImages(Step):
 
     def _compute(self) -> None:
         fixed, fixed_brain, moving, moving_brain = (
-            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
+            images.load(getattr(self.inputs, name))
+            for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
         found = registration.register_rigid(fixed, moving, fixed_brain.mask)
         overlap = registration.resample_mask(moving_brain, fixed, found.matrix)
         dice = registration.dice(overlap, fixed_brain.mask)
-        self.save_transform("transform", found.matrix, MutualInformation=found.mutual_information, BrainDice=dice)
+        self.save_transform(
+            "transform", found.matrix, MutualInformation=found.mutual_information, BrainDice=dice
+        )
 
 
 class ResampleDiffusionInputSpec(StepInputSpec):
@@ -166,7 +207,8 @@ class ResampleDiffusion(Step):
         matrix = registration.read_itk(self.inputs.transform)
         for name in ("adc", "trace"):
             source = images.load(getattr(self.inputs, name))
-            self.save_image(name, registration.resample(source, reference, matrix), reference, Interpolation="linear")
+            self.save_image(
+                name, registration.resample(source, reference, matrix), reference, Interpolation="linear"
+            )
         core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
         self.save_image("core", core, reference, Interpolation="linear, above one half")
-
