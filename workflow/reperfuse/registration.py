@@ -63,7 +63,7 @@ def register_rigid(
     *,
     lesion: Mask | None = None,
     min_brain_dice: float = 0.8,
-    min_edge_agreement: float = 0.3,
+    min_edge_agreement: float = 0.25,
     rim_mm: float = 5.0,
     seed: int = 1,
 ) -> Registration:
@@ -159,7 +159,7 @@ class _Pair:
         """Register from centred brains and a turn, at low resolution."""
         start = np.eye(4)
         start[:3, :3] = turn
-        return self._register(self.moving_centre @ start @ np.linalg.inv(self.fixed_centre), self.scope, 8.0, 1000)
+        return self._register(self.moving_centre @ start @ np.linalg.inv(self.fixed_centre), self.scope, 8.0)
 
     def refine(self, start: Matrix) -> Registration:
         """Register from a start close by, without the lesion."""
@@ -168,7 +168,7 @@ class _Pair:
             # only now it is known where the lesion lies in the fixed image
             outside = ~_dilated(resample_mask(self.lesion, self.fixed, start), self.fixed, self.rim_mm)
             scope = scope & outside
-        return self.judge(self._register(start, scope, 4.0, 500))
+        return self.judge(self._register(start, scope, 4.0))
 
     def judge(self, matrix: Matrix) -> Registration:
         """Tell how well the images fit."""
@@ -181,7 +181,7 @@ class _Pair:
         agreement = _correlation(self.edges[inside], _gradient_magnitude(there, self.fixed)[inside])
         return Registration(matrix, information, agreement, dice(brain, self.fixed_brain & seen))
 
-    def _register(self, start: Matrix, scope: Mask, spacing_mm: float, iterations: int) -> Matrix:
+    def _register(self, start: Matrix, scope: Mask, spacing_mm: float) -> Matrix:
         """Let ANTs register at a resolution; it shrinks thick slices less by itself."""
         back = np.linalg.inv(self.fixed_centre)
         shrink = max(1, round(spacing_mm / min(self.fixed.voxel_size_mm)))
@@ -198,7 +198,7 @@ class _Pair:
                 "dimensionality": 3,
                 "metric": f"MATTES[{target},{source},1,{_BINS},Regular,1]",
                 "transform": "Rigid[0.1]",
-                "convergence": f"[{iterations},1e-6,10]",
+                "convergence": "[1000,1e-6,10]",
                 "smoothing-sigmas": f"{spacing_mm / 2:g}mm",
                 "shrink-factors": shrink,
                 "masks": f"[{mask},NA]",
@@ -370,15 +370,17 @@ class _ItkImage:
     """An image of the library, and the array whose memory it uses."""
 
     pointer: Any
-    array: NDArray[np.float32]
+    array: NDArray[Any]
 
 
 def _to_ants(data: NDArray[Any], affine: Matrix) -> _ItkImage:
     library = _load_ants()
     lps = _FLIP @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    array = np.ascontiguousarray(data.T.astype(np.float32))
-    pointer = library.fromNumpyF3(array, data.shape)
+    # the library is handed bare pointers: an image must be float, a mask must be bytes
+    kind, letters = (np.uint8, "UC") if data.dtype == bool else (np.float32, "F")
+    array = np.ascontiguousarray(data.T, dtype=kind)
+    pointer = getattr(library, f"fromNumpy{letters}3")(array, data.shape)
     library.setOrigin(pointer, lps[:3, 3].tolist())
     library.setSpacing(pointer, spacing.tolist())
     library.setDirection(pointer, (lps[:3, :3] / spacing).tolist())

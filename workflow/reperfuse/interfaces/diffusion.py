@@ -1,5 +1,8 @@
 """Steps of the diffusion stage: ADC and trace, the core, and both in perfusion space."""
 
+import math
+from functools import partial
+
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
@@ -7,6 +10,9 @@ from reperfuse import diffusion, images, mirror, registration, segmentation
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, transform_file
 from reperfuse.interfaces.head import load_mirror
+
+#: ADC thresholds (mm²/s) whose core volumes stand side by side in the sidecar.
+_SWEEP = (550e-6, 600e-6, 620e-6)
 
 
 class ComputeADCInputSpec(StepInputSpec):
@@ -75,6 +81,8 @@ class SegmentCoreInputSpec(StepInputSpec):
     brain = File(exists=True, mandatory=True, desc="brain mask")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc_threshold = traits.Float(mandatory=True, desc="core lies below (mm²/s)")
+    relative_intensity = traits.Float(mandatory=True, desc="least trace of the core, of normal tissue nearby (1)")
+    peak_intensity = traits.Float(mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)")
     min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
 
 
@@ -92,18 +100,25 @@ class SegmentCore(Step):
 
     def _compute(self) -> None:
         adc, trace, brain = (images.load(getattr(self.inputs, name)) for name in ("adc", "trace", "brain"))
-        core = segmentation.core_mask(
+        find_core = partial(
+            segmentation.core_mask,
             adc.data,
             trace.data,
             brain.mask,
             adc.voxel_size_mm,
             mirrored_trace=mirror.reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror)),
-            adc_threshold=self.inputs.adc_threshold,
+            relative_intensity=self.inputs.relative_intensity,
+            peak_intensity=self.inputs.peak_intensity,
             min_volume_ml=self.inputs.min_volume_ml,
         )
+        core = find_core(adc_threshold=self.inputs.adc_threshold)
+        volumes = {
+            f"{limit * 1e6:.0f}e-6": images.volume_ml(find_core(adc_threshold=limit), adc.affine) for limit in _SWEEP
+        }
         # fluid left out: how much of it a mask holds says nothing of the b-values
         tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
-        self.save_image("core", core, adc, BrainMedianADC=float(np.nanmedian(adc.data[tissue])))
+        median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
+        self.save_image("core", core, adc, BrainMedianADC=median, VolumeMl=volumes)
 
 
 class RegisterImagesInputSpec(StepInputSpec):
@@ -113,6 +128,9 @@ class RegisterImagesInputSpec(StepInputSpec):
     fixed_brain = File(exists=True, mandatory=True, desc="its brain mask")
     moving = File(exists=True, mandatory=True, desc="image brought to it (a.u.)")
     moving_brain = File(exists=True, mandatory=True, desc="its brain mask")
+    lesion = File(exists=True, desc="part of the moving image left out of the measure")
+    min_brain_dice = traits.Float(mandatory=True, desc="least overlap of the brain masks of a good fit")
+    min_edge_agreement = traits.Float(mandatory=True, desc="least correlation of the edges of a good fit")
 
 
 class RegisterImagesOutputSpec(TraitedSpec):
@@ -131,10 +149,23 @@ class RegisterImages(Step):
         fixed, fixed_brain, moving, moving_brain = (
             images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
-        found = registration.register_rigid(fixed, moving, fixed_brain.mask)
-        overlap = registration.resample_mask(moving_brain, fixed, found.matrix)
-        dice = registration.dice(overlap, fixed_brain.mask)
-        self.save_transform("transform", found.matrix, MutualInformation=found.mutual_information, BrainDice=dice)
+        lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
+        found = registration.register_rigid(
+            fixed,
+            moving,
+            fixed_brain.mask,
+            moving_brain.mask,
+            lesion=lesion,
+            min_brain_dice=self.inputs.min_brain_dice,
+            min_edge_agreement=self.inputs.min_edge_agreement,
+        )
+        self.save_transform(
+            "transform",
+            found.matrix,
+            MutualInformation=found.mutual_information,
+            EdgeAgreement=found.edge_agreement,
+            BrainDice=found.brain_dice,
+        )
 
 
 class ResampleDiffusionInputSpec(StepInputSpec):
