@@ -50,6 +50,7 @@ def test_itk_file_keeps_the_matrix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flip", [np.eye(4), np.diag([-1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])])
 def test_ants_reads_the_same_transform(tmp_path: Path, head: Image, flip: NDArray[np.float64]) -> None:
     """ANTs is the judge: file and resampling mean what ANTs understands by them."""
+    registration._load_ants()  # pins the threads, which ITK reads once in a process
     import ants
 
     def to_ants(image: Image) -> Any:
