@@ -17,6 +17,7 @@ Array = NDArray[np.floating]
 
 _MAX_ITERATIONS = 40
 _STEP_TOLERANCE_MM = 0.002
+_SETTLED_MM = 0.05
 _LEVER_MM = 50.0  # turns a rotation into a displacement: the radius of a head
 
 
@@ -45,7 +46,7 @@ class Level:
 
     Attributes
     ----------
-    spacing_mm : float
+    block_mm : float
         Block size the normalised image is averaged to; 0 keeps the voxels as they are.
     margin_mm : float
         Rim of every grid that is left out: what is smoothed there leans on what lies outside.
@@ -57,7 +58,7 @@ class Level:
         Its derivative by translation (1/mm) and rotation about the centre (1/rad).
     """
 
-    spacing_mm: float
+    block_mm: float
     margin_mm: float
     points: Array
     values: Array
@@ -105,7 +106,7 @@ class Alignment:
     converged: bool
 
 
-def normalize(image: Array, affine: Array, how: Normalization) -> Array:
+def normalize(image: Array, affine: Array, how: Normalization) -> tuple[Array, Array]:
     """Divide an image by its own local mean, saturate and smooth.
 
     The division takes out a bolus and a coil's shading. Saturation keeps vessels and fluid, whose
@@ -121,16 +122,21 @@ def normalize(image: Array, affine: Array, how: Normalization) -> Array:
 
     Returns
     -------
-    (x, y, z) float32 array
-        Between −1 (air) and 1; 0 at the local mean.
+    normalized : (x, y, z) float32 array
+        Between −1 (air) and 1; 0 at the local mean. Voxels much finer than the smoothing are averaged
+        to blocks of about its width.
+    affine : (4, 4) array
+        Of this grid.
     """
-    size_mm = voxel_sizes(affine)
     filled = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
+    filled, affine = average_blocks(filled, affine, how.smoothing_mm)
+    size_mm = voxel_sizes(affine)
     mean = ndimage.gaussian_filter(filled, how.sigma_mm / size_mm, mode="nearest", truncate=2.5)
     floor = 0.05 * float(np.percentile(mean[::2, ::2], 95))
     ratio = filled / (np.maximum(mean, 0.0) + max(floor, np.finfo(np.float32).tiny))
     saturated = np.tanh((ratio - 1) / np.float32(how.contrast))
-    return ndimage.gaussian_filter(saturated, how.smoothing_mm / size_mm, mode="nearest", truncate=3.0)
+    smooth = ndimage.gaussian_filter(saturated, how.smoothing_mm / size_mm, mode="nearest", truncate=3.0)
+    return smooth, affine
 
 
 def prepare_target(
@@ -139,8 +145,7 @@ def prepare_target(
     mask: NDArray[np.bool_] | None = None,
     normalization: Normalization | None = None,
     coarse_mm: float = 8.0,
-    max_points: int = 8_000,
-    seed: int = 0,
+    spacing_mm: float = 6.0,
 ) -> RigidTarget:
     """Precompute the reference of an alignment.
 
@@ -155,10 +160,8 @@ def prepare_target(
         What is done to both images first.
     coarse_mm : float
         Block size of the coarse level, which catches large jumps.
-    max_points : int
-        Points compared at each level.
-    seed : int
-        Of the choice of these points.
+    spacing_mm : float
+        Distance of the points that are compared.
 
     Raises
     ------
@@ -170,19 +173,19 @@ def prepare_target(
     head = find_head(image, affine) if mask is None else mask
     center = apply_matrix(affine, np.argwhere(head).mean(axis=0))
     how = normalization or Normalization()
-    normalized = normalize(image, affine, how)
+    normalized, normalized_affine = normalize(image, affine, how)
     levels = []
-    for spacing_mm in (coarse_mm, 0.0):
-        level_image, level_affine = _reduce(normalized, affine, spacing_mm)
-        level_head = _reduce(head.astype(np.float32), affine, spacing_mm)[0] > 0.25
-        voxels = np.argwhere(level_head)
-        voxels = voxels[_is_within(voxels, level_image.shape, level_affine, how.smoothing_mm)]
-        if len(voxels) > max_points:
-            chosen = np.random.default_rng(seed).choice(len(voxels), max_points, replace=False)
-            voxels = voxels[np.sort(chosen)]
-        points = apply_matrix(level_affine, voxels)
-        values, jacobian = _linearize(level_image, level_affine, voxels, points - center)
-        levels.append(Level(spacing_mm, how.smoothing_mm, points, values, jacobian))
+    for block_mm in (coarse_mm, 0.0):
+        level_image, level_affine = average_blocks(normalized, normalized_affine, block_mm)
+        voxels = _lattice(head.shape, affine, max(spacing_mm, block_mm))
+        voxels = voxels[head[tuple(np.round(voxels).astype(int).T)]]
+        points = apply_matrix(affine, voxels)
+        voxels = apply_matrix(np.linalg.inv(level_affine), points)
+        inside = _is_within(voxels, level_image.shape, level_affine, how.smoothing_mm)
+        values, gradient = _linearize(level_image, level_affine, voxels[inside])
+        points = points[inside]
+        jacobian = np.hstack([gradient, np.cross(points - center, gradient)])
+        levels.append(Level(block_mm, how.smoothing_mm, points, values, jacobian))
     return RigidTarget(tuple(levels), center, how)
 
 
@@ -210,9 +213,9 @@ def align(target: RigidTarget, image: Array, affine: Array, start: Array | None 
     if not has_contrast(image):
         raise DataFault("The image to align is empty or constant.")
     matrix = np.eye(4) if start is None else np.array(start, dtype=float)
-    normalized = normalize(image, affine, target.normalization)
+    normalized, normalized_affine = normalize(image, affine, target.normalization)
     for level in target.levels:
-        moving, moving_affine = _reduce(normalized, affine, level.spacing_mm)
+        moving, moving_affine = average_blocks(normalized, normalized_affine, level.block_mm)
         matrix, cost, overlap, converged = _fit(level, target.center, moving, moving_affine, matrix)
     return Alignment(matrix, cost, overlap, converged)
 
@@ -225,7 +228,9 @@ def find_head(image: Array, affine: Array, threshold: float = 0.15) -> NDArray[n
     return smooth > threshold * np.percentile(smooth, 98)
 
 
-def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: int) -> Array:
+def sample_grid(
+    image: Array, voxel_matrix: Array, shape: Sequence[int], order: int, reach: float = 0.5
+) -> Array:
     """Sample an image on a grid.
 
     Parameters
@@ -237,11 +242,13 @@ def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: 
         Of the new grid.
     order : int
         Of the spline.
+    reach : float
+        How far beyond the outermost voxel centres a sample may lie, in voxels.
 
     Returns
     -------
     float32 array
-        NaN outside the image's voxels, and at voxels that are not finite.
+        NaN farther out, and at voxels that are not finite.
     """
     finite = np.isfinite(image)
     filled = np.where(finite, image, 0).astype(np.float32)
@@ -262,7 +269,7 @@ def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: 
             + (row[axis, 1] * grid[1] + np.float32(shift[axis]))
             + row[axis, 2] * grid[2]
         )
-        output[(position < -0.501) | (position > size - 0.499)] = np.nan
+        output[(position < -reach - 1e-3) | (position > size - 1 + reach + 1e-3)] = np.nan
     return output
 
 
@@ -293,29 +300,45 @@ def has_contrast(image: Array) -> bool:
     return finite.size > 0.01 * image.size and bool(finite.min() < finite.max())
 
 
-def _reduce(image: Array, affine: Array, spacing_mm: float) -> tuple[Array, Array]:
-    """Average blocks of voxels to about `spacing_mm`; the affine follows."""
-    factor = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
-    factor = np.minimum(factor, np.maximum(1, np.array(image.shape) // 4))
-    if (factor == 1).all():
+def average_blocks(image: Array, affine: Array, block_mm: float) -> tuple[Array, Array]:
+    """Average blocks of voxels up to about `block_mm` wide; the affine follows.
+
+    What is left over is cut evenly from both ends, so that the order of the axes does not matter;
+    where it cannot be halved, blocks are made smaller.
+    """
+    factor = []
+    for size, voxel_mm in zip(image.shape, voxel_sizes(affine), strict=True):
+        wanted = max(1, min(round(block_mm / voxel_mm), size // 4))
+        factor.append(next(n for n in range(wanted, 0, -1) if size % n % 2 == 0))
+    if max(factor) == 1:
         return image, affine
-    size = np.array(image.shape) // factor
-    cropped = image[tuple(slice(n) for n in size * factor)]
-    blocks = cropped.reshape(size[0], factor[0], size[1], factor[1], size[2], factor[2])
+    cut = [size % n // 2 for size, n in zip(image.shape, factor, strict=True)]
+    count = [size // n for size, n in zip(image.shape, factor, strict=True)]
+    kept = image[tuple(slice(c, c + k * n) for c, k, n in zip(cut, count, factor, strict=True))]
+    blocks = kept.reshape(count[0], factor[0], count[1], factor[1], count[2], factor[2])
     to_full = np.diag([*factor, 1.0])
-    to_full[:3, 3] = (factor - 1) / 2
+    to_full[:3, 3] = np.array(cut) + (np.array(factor) - 1) / 2
     return blocks.mean(axis=(1, 3, 5), dtype=np.float32), affine @ to_full
 
 
-def _linearize(image: Array, affine: Array, voxels: NDArray[np.integer], arm: Array) -> tuple[Array, Array]:
-    """Return values (n,) at voxels and their derivatives (n, 6); `arm` leads there from the centre."""
-    where = tuple(voxels.T)
-    steps = [
-        np.gradient(image, axis=axis)[where] if size > 1 else np.zeros(len(voxels))
-        for axis, size in enumerate(image.shape)
-    ]
-    gradient = np.stack(steps, axis=1) @ np.linalg.inv(affine[:3, :3])
-    return image[where].astype(float), np.hstack([gradient, np.cross(arm, gradient)])
+def _lattice(shape: Sequence[int], affine: Array, spacing_mm: float) -> Array:
+    """Points (n, 3), in voxels, of a lattice centred on a grid: the same whatever the order of its axes."""
+    axes = []
+    for size, voxel_mm in zip(shape, voxel_sizes(affine), strict=True):
+        count = int((size - 1) / 2 * voxel_mm / spacing_mm)
+        axes.append((size - 1) / 2 + np.arange(-count, count + 1) * spacing_mm / voxel_mm)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _linearize(image: Array, affine: Array, voxels: Array) -> tuple[Array, Array]:
+    """Return the spline's values (n,) and world gradients (n, 3) at points given in voxels."""
+    coefficients = ndimage.spline_filter(image, 3, float, mode="mirror")
+
+    def sample(at: Array) -> Array:
+        return ndimage.map_coordinates(coefficients, at.T, order=3, mode="mirror", prefilter=False)
+
+    steps = [sample(voxels + half) - sample(voxels - half) for half in 0.5 * np.eye(3)]
+    return sample(voxels), np.stack(steps, axis=1) @ np.linalg.inv(affine[:3, :3])
 
 
 def _is_within(
@@ -332,13 +355,12 @@ def _fit(
 ) -> tuple[Array, float, float, bool]:
     """Gauss–Newton at one level; returns the matrix, the cost, the overlap and whether it settled."""
     to_voxel = np.linalg.inv(affine)
-    order = 1 if level.spacing_mm else 3
+    order = 1 if level.block_mm else 3
     if order > 1:
         moving = ndimage.spline_filter(moving, order, np.float32, mode="mirror")
     units = np.array([1, 1, 1, _LEVER_MM, _LEVER_MM, _LEVER_MM])
-    tolerance = _STEP_TOLERANCE_MM * (10 if level.spacing_mm else 1)
-    converged = False
-    for _ in range(_MAX_ITERATIONS):
+    tolerance = _STEP_TOLERANCE_MM * (10 if level.block_mm else 1)
+    for iteration in range(_MAX_ITERATIONS):
         voxels = apply_matrix(to_voxel @ matrix, level.points)
         inside = _is_within(voxels, moving.shape, affine, level.margin_mm)
         overlap = float(inside.mean())
@@ -348,21 +370,22 @@ def _fit(
             moving, voxels[inside].T, output=float, order=order, mode="mirror", prefilter=False
         )
         residual = sampled - level.values[inside]
-        weight = _bisquare(residual)
+        weight = bisquare(residual)
         jacobian = level.jacobian[inside]
         weighted = jacobian * weight[:, None]
         step = np.linalg.pinv(weighted.T @ jacobian / units / units[:, None], rcond=1e-6, hermitian=True) @ (
             weighted.T @ residual / units
         )
+        if iteration >= _MAX_ITERATIONS // 4:
+            step = step / 2  # points that come and go with their weights can make full steps circle
         matrix = matrix @ np.linalg.inv(rigid_matrix(step[:3], step[3:] / _LEVER_MM, center))
         if np.abs(step).max() < tolerance:
-            converged = True
             break
     cost = 1.0 - float(np.corrcoef(sampled, level.values[inside])[0, 1])
-    return matrix, cost, overlap, converged
+    return matrix, cost, overlap, bool(np.abs(step).max() < _SETTLED_MM)
 
 
-def _bisquare(residual: Array) -> Array:
+def bisquare(residual: Array) -> Array:
     """Tukey's weights at 4.685 robust standard deviations."""
     scale = 4.685 * 1.4826 * np.median(np.abs(residual)) + 1e-12
     return np.clip(1 - (residual / scale) ** 2, 0, None) ** 2

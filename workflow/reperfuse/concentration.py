@@ -78,10 +78,10 @@ def find_baseline(
     loss = -np.log(signal)
     smooth = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
     peak = int(smooth[1:].argmax()) + 1
-    level = np.median(smooth[: peak + 1])  # rest, between a few frames that are too bright and the bolus
+    foot = _foot(smooth[: peak + 1], arrival_share)
+    level = np.median(smooth[foot // 2 : foot + 1])  # the first frames may be too bright
     height = smooth[peak] - level
-    rest = loss[:peak][np.abs(loss[:peak] - level) < 0.25 * height]
-    noise = 1.4826 * np.median(np.abs(np.diff(rest))) / np.sqrt(2) if len(rest) > 2 else np.inf
+    noise = 1.4826 * np.median(np.abs(np.diff(loss, 2))) / np.sqrt(6)
     if height < max(min_drop, 10 * noise):
         raise DataFault("no bolus: the mean signal of the brain does not drop")
     if smooth[peak:].min() - level > decay_share * height:
@@ -101,6 +101,14 @@ def find_baseline(
             f"at least {min_baseline_frames} are needed"
         )
     return Baseline(first, arrival)
+
+
+def _foot(rise: FloatArray, share: float) -> int:
+    """Frame from which a curve rises to its last value: before it, a step is a small share of the rise."""
+    foot = len(rise) - 1
+    while foot > 0 and rise[foot] - rise[foot - 1] > share * (rise[-1] - rise[foot - 1]):
+        foot -= 1
+    return foot
 
 
 def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> FloatArray:
@@ -134,6 +142,29 @@ def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> F
         np.log(ratio, out=ratio)
     ratio *= np.float32(-1 / echo_time_s)
     return ratio
+
+
+def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
+    """Peak of the mean curve over the noise of a voxel.
+
+    Parameters
+    ----------
+    concentration : (n, t) array
+        ΔR2* of the brain's voxels, s⁻¹.
+    baseline : Baseline
+        Frames before the bolus.
+
+    Returns
+    -------
+    float
+        Peak of the mean over the median standard deviation in the baseline; NaN when no voxel is valid.
+    """
+    curves = np.asarray(concentration)
+    curves = curves[np.isfinite(curves).all(axis=1)]
+    if len(curves) == 0:
+        return float("nan")
+    noise = np.median(curves[:, baseline.frames].std(axis=1, ddof=1))
+    return float(curves.mean(axis=0, dtype=float).max() / noise) if noise > 0 else float("inf")
 
 
 def align_slices(

@@ -63,7 +63,7 @@ class Solver:
     Attributes
     ----------
     solve : callable
-        Takes tissue curves (n, n_frames) to k (n_lags, n), s⁻¹.
+        Takes tissue curves (n, n_frames) to k (n, n_lags), s⁻¹.
     is_circular : bool
         Whether lags of the second half are negative and the last lag is a neighbour of the first.
     """
@@ -84,13 +84,14 @@ def deconvolve(
     svd_floor: float = 0.01,
     haematocrit_factor: float = (1 - 0.45) / (1 - 0.25),
     density_g_ml: float = 1.04,
-    block_voxels: int = 512,
+    block_voxels: int = 2048,
     threads: int = 1,
 ) -> PerfusionMaps:
     """Perfusion maps from tissue curves and an arterial input.
 
-    CBF = 6000 · (kH/ρ) · max k, CBV = 100 · (kH/ρ) · ∫Ct/∫Ca, MTT = 60 · CBV/CBF, and Tmax is the time of the
-    peak of k, by a parabola through the largest sample and its neighbours.
+    CBF = 6000 · (kH/ρ) · max k, CBV = 100 · (kH/ρ) · ∫Ct/∫Ca, MTT = 60 · CBV/CBF, and Tmax is the time of
+    max k. Height and time of the peak are those of a parabola through the largest sample and its neighbours:
+    the height of the sample alone would vary with the delay within a frame.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def ssvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     left, singular, right = np.linalg.svd(toeplitz(dt_s * aif, np.zeros_like(aif)))
     kept = singular >= (0.2 if limits.svd_threshold is None else limits.svd_threshold) * singular[0]
     inverse = ((right[kept].T / singular[kept]) @ left[:, kept].T).astype(np.float32)
-    return Solver(lambda tissue: inverse @ tissue.T, is_circular=False)
+    return Solver(lambda tissue: tissue @ inverse.T, is_circular=False)
 
 
 def csvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
@@ -209,7 +210,7 @@ def csvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     """
     spectrum = _Spectrum.of(aif, dt_s, 0.1 if limits.svd_threshold is None else limits.svd_threshold)
     inverse = spectrum.synthesis @ spectrum.analysis
-    return Solver(lambda tissue: inverse @ tissue.T, is_circular=True)
+    return Solver(lambda tissue: tissue @ inverse.T, is_circular=True)
 
 
 def osvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
@@ -233,8 +234,18 @@ def osvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
         With 2 · n_frames lags, those of the second half negative.
     """
     spectrum = _Spectrum.of(aif, dt_s, limits.svd_floor)
+    bounds = _Bounds.of(spectrum)
     limit = limits.oscillation_index * (dt_s / limits.oscillation_spacing_s) ** 2
-    return Solver(lambda tissue: _truncate(spectrum, tissue, limit), is_circular=True)
+
+    def solve(tissue: FloatArray) -> FloatArray:
+        coefficients = spectrum.analysis @ tissue.T
+        may_pass = bounds.least_oscillation(coefficients) < 1.001 * limit  # room for rounding
+        by_voxel = np.ascontiguousarray(coefficients.T)
+        level = _first_smooth(spectrum, by_voxel, may_pass, limit)
+        by_voxel[np.arange(by_voxel.shape[1]) >= 2 * level[:, np.newaxis]] = 0
+        return by_voxel @ spectrum.synthesis.T
+
+    return Solver(solve, is_circular=True)
 
 
 METHODS: dict[str, Callable[[FloatArray, float, Regularisation], Solver]] = {
@@ -264,21 +275,23 @@ def time_to_peak(tissue: ArrayLike, dt_s: float, arrival_frame: int = 0) -> Floa
     curves = np.asarray(tissue, dtype=np.float32)
     valid, _ = _has_signal(curves)
     time = np.full(len(curves), np.nan, dtype=np.float32)
-    time[valid] = (_peak(curves[valid].T, is_circular=False)[1] - arrival_frame) * np.float32(dt_s)
+    time[valid] = (_peak(curves[valid], is_circular=False)[1] - arrival_frame) * np.float32(dt_s)
     return time
 
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """A circulant matrix of 2N lags in its own basis: a cosine and a sine a frequency, strongest first.
+    """A circulant matrix of 2N lags in its own basis: a cosine and a sine for each of f frequencies.
 
     ``analysis`` (2f, N) takes a tissue curve to the coefficients of k, ``synthesis`` (2N, 2f) coefficients to
-    k; the first 2m of them are what m frequencies leave. ``levels`` are the m a threshold can reach, in the
-    order in which it rises.
+    k, cosine and sine in turn, strongest frequency first: the first 2m are what m frequencies leave. ``bend``
+    (f,) is the factor by which the second difference changes a frequency's amplitude. ``levels`` are the
+    numbers of frequencies a threshold can leave, in the order in which it rises.
     """
 
     analysis: FloatArray
     synthesis: FloatArray
+    bend: FloatArray
     levels: NDArray[np.intp]
 
     @classmethod
@@ -289,31 +302,87 @@ class _Spectrum:
         order = np.argsort(-modulus, kind="stable")
         order = order[modulus[order] >= max(floor, _RANK_TOLERANCE) * modulus.max()]
         angle = 2 * np.pi / lags * (np.outer(order, np.arange(lags)) % lags)
-        inverse = np.exp(-1j * angle[:, :frames]) / response[order, None]
-        weight = np.where((order == 0) | (order == frames), 1, 2)[:, None] / lags
-        synthesis = weight * np.stack([np.cos(angle), -np.sin(angle)])
+        weight = np.where((order == 0) | (order == frames), 1, 2)[:, np.newaxis] / lags
+        inverse = weight * np.exp(-1j * angle[:, :frames]) / response[order, np.newaxis]
         is_apart = modulus[order][1:] < (1 - _RANK_TOLERANCE) * modulus[order][:-1]
         return cls(
             np.stack([inverse.real, inverse.imag], axis=1).reshape(-1, frames).astype(np.float32),
-            synthesis.transpose(2, 1, 0).reshape(lags, -1).astype(np.float32),
+            np.stack([np.cos(angle), -np.sin(angle)], axis=1).reshape(-1, lags).T.astype(np.float32),
+            4 * np.sin(np.pi / lags * order) ** 2,
             np.flatnonzero(np.append(is_apart, True))[::-1] + 1,
         )
 
 
-def _truncate(spectrum: _Spectrum, tissue: FloatArray, limit: float) -> FloatArray:
-    """Deconvolved curve (2N, n) of each voxel at its first level that oscillates less than the limit."""
-    coefficients = spectrum.analysis @ tissue.T
-    result = np.empty((len(spectrum.synthesis), len(tissue)), dtype=np.float32)
-    waiting = np.arange(len(tissue))
-    for level in spectrum.levels:
-        k = spectrum.synthesis[:, : 2 * level] @ coefficients[: 2 * level]
-        passed = _oscillation(k) < limit if level > spectrum.levels[-1] else np.ones(len(waiting), dtype=bool)
-        if passed.any():
-            result[:, waiting[passed]] = k[:, passed]
-            waiting, coefficients = waiting[~passed], coefficients[:, ~passed]
-        if len(waiting) == 0:
-            break
-    return result
+@dataclass(frozen=True)
+class _Bounds:
+    """What bounds the oscillation index from below without k: most levels need not be tried.
+
+    The sum of moduli of a periodic sequence is at least half its length times the amplitude of any of its
+    frequencies, and the maximum of k at most the sum of the amplitudes. The index leaves out the two second
+    differences across the ends, which are therefore taken off. ``ends`` (2f, 2f) gives these two at each
+    level, ``bend`` (f, 1) goes from an amplitude to the sum of moduli, ``total`` (f, f) adds up amplitudes.
+    """
+
+    ends: FloatArray
+    bend: FloatArray
+    total: FloatArray
+
+    @classmethod
+    def of(cls, spectrum: _Spectrum) -> "_Bounds":
+        first, second, last, last_but_one = spectrum.synthesis[[0, 1, -1, -2]]
+        frequencies, lags = len(spectrum.bend), len(spectrum.synthesis)
+        kept = np.arange(2 * frequencies) // 2 <= np.arange(frequencies)[:, np.newaxis]
+        ends = [kept * (first - 2 * last + last_but_one), kept * (second - 2 * first + last)]
+        return cls(
+            np.concatenate(ends).astype(np.float32),
+            (lags / 2 * spectrum.bend[:, np.newaxis]).astype(np.float32),
+            lags * np.tri(frequencies, dtype=np.float32),
+        )
+
+    def least_oscillation(self, coefficients: FloatArray) -> FloatArray:
+        """Bound (f, n) at each level, from the coefficients (2f, n) of k."""
+        frequencies = len(self.bend)
+        modulus = coefficients[::2] ** 2
+        modulus += coefficients[1::2] ** 2
+        np.sqrt(modulus, out=modulus)
+        largest = self.bend * modulus
+        for level in range(1, frequencies):
+            np.maximum(largest[level], largest[level - 1], out=largest[level])
+        ends = self.ends @ coefficients
+        np.abs(ends, out=ends)
+        largest -= ends[:frequencies]
+        largest -= ends[frequencies:]
+        largest /= self.total @ modulus
+        return largest
+
+
+def _first_smooth(
+    spectrum: _Spectrum, coefficients: FloatArray, may_pass: NDArray[np.bool_], limit: float
+) -> NDArray[np.intp]:
+    """First level of each voxel (n,) that oscillates less than the limit, from its coefficients (n, 2f)."""
+    lags = len(spectrum.synthesis)
+    work = np.empty((2, lags * len(coefficients)), dtype=np.float32)
+    reached = np.full(len(coefficients), spectrum.levels[-1])
+    waiting = np.ones(len(coefficients), dtype=bool)
+    for level in spectrum.levels[:-1]:
+        tried = np.flatnonzero(may_pass[level - 1] & waiting)
+        if len(tried) == 0:
+            continue
+        k, spare = (part[: lags * len(tried)].reshape(lags, -1) for part in work)
+        np.matmul(spectrum.synthesis[:, : 2 * level], coefficients[tried, : 2 * level].T, out=k)
+        passed = tried[_oscillation(k, spare) < limit]
+        reached[passed] = level
+        waiting[passed] = False
+    return reached
+
+
+def _oscillation(k: FloatArray, spare: FloatArray) -> FloatArray:
+    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
+    slope, bend = spare[:-1], spare[:-2]
+    np.subtract(k[1:], k[:-1], out=slope)
+    np.subtract(slope[1:], slope[:-1], out=bend)
+    np.abs(bend, out=bend)
+    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
 
 
 def _has_signal(curves: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
@@ -322,21 +391,13 @@ def _has_signal(curves: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
     return np.isfinite(total) & (total > 0), total
 
 
-def _oscillation(k: FloatArray) -> FloatArray:
-    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
-    slope = k[1:] - k[:-1]
-    bend = slope[1:] - slope[:-1]
-    np.abs(bend, out=bend)
-    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
-
-
 def _peak(k: FloatArray, is_circular: bool) -> tuple[FloatArray, FloatArray]:
-    """Largest sample of k (lags, n) and, by a parabola through it and its neighbours, the lag of the peak."""
-    lags, voxels = len(k), np.arange(k.shape[1])
-    top = k.argmax(axis=0)
-    height = k[top, voxels]
-    rise = height - k[(top - 1) % lags, voxels]
-    fall = height - k[(top + 1) % lags, voxels]
+    """Height and lag of the peak of k (n, lags), by a parabola through the largest sample and neighbours."""
+    voxels, lags = np.arange(len(k)), k.shape[1]
+    top = k.argmax(axis=1)
+    height = k[voxels, top]
+    rise = height - k[voxels, (top - 1) % lags]
+    fall = height - k[voxels, (top + 1) % lags]
     bend = rise + fall
     inside = bend > 0
     if not is_circular:
@@ -344,4 +405,4 @@ def _peak(k: FloatArray, is_circular: bool) -> tuple[FloatArray, FloatArray]:
     shift = np.divide(rise - fall, 2 * bend, out=np.zeros_like(height), where=inside)
     if is_circular:
         top = np.where(top >= lags // 2, top - lags, top)
-    return height, top + shift
+    return height + 0.5 * bend * shift**2, top + shift

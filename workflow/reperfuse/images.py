@@ -121,20 +121,23 @@ def save(
     frame_spacing_s : float, optional
         Time between frames of a series, in s.
     """
+    slope = 1.0
     if data.dtype == bool:
         data = data.astype(np.uint8)
     elif data.ndim == 4:
-        data = np.nan_to_num(data.astype(np.float32), copy=False)
+        # no intercept, so that 0 stays 0
+        data = np.nan_to_num(data)
+        slope = max(float(np.abs(data).max()) / np.iinfo(np.int16).max, np.finfo(np.float32).tiny)
+        data = np.rint(data / slope).astype(np.int16)
     else:
         data = data.astype(np.float32)
     image = nb.Nifti1Image(data, affine)
+    image.header.set_slope_inter(slope, 0)
     image.header.set_xyzt_units("mm", "sec")
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1, strip_shears=True)
-    if data.ndim == 4:
-        image.set_data_dtype(np.int16)
-        if frame_spacing_s is not None:
-            image.header.set_zooms((*image.header.get_zooms()[:3], frame_spacing_s))
+    if data.ndim == 4 and frame_spacing_s is not None:
+        image.header.set_zooms((*image.header.get_zooms()[:3], frame_spacing_s))
     nb.save(image, path)
     write_json(sidecar_path(path), sidecar)
 

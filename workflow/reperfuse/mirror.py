@@ -169,13 +169,16 @@ class _Comparison:
     """Correlation of a locally normalised head with its reflections, at a grid of its own points."""
 
     def __init__(self, image: Array, affine: Array, how: Normalization, spacing_mm: float) -> None:
-        self._smooth = normalize(image, affine, how)
+        self._smooth, grid = normalize(image, affine, how)
         stride = np.maximum(1, np.round(spacing_mm / voxel_sizes(affine)).astype(int))
         voxels = np.argwhere(find_head(image, affine)[tuple(slice(None, None, n) for n in stride)]) * stride
-        self._values = self._smooth[tuple(voxels.T)]
         self._points = apply_matrix(affine, voxels)
-        self._to_voxel = np.linalg.inv(affine)
-        self._last = np.array(image.shape) - 1
+        self._to_voxel = np.linalg.inv(grid)
+        self._last = np.array(self._smooth.shape) - 1
+        self._values = self._sample(apply_matrix(self._to_voxel, self._points))
+
+    def _sample(self, voxels: Array) -> Array:
+        return ndimage.map_coordinates(self._smooth, voxels.T, order=1, mode="nearest")
 
     def correlation(self, reflection: Array) -> float:
         """Return the correlation, −1 where too little of the head stays in the field of view."""
@@ -183,8 +186,7 @@ class _Comparison:
         inside = ((mirrored >= 0) & (mirrored <= self._last)).all(axis=1)
         if inside.mean() < 0.4:
             return -1.0
-        sampled = ndimage.map_coordinates(self._smooth, mirrored[inside].T, order=1, mode="nearest")
-        return float(np.corrcoef(sampled, self._values[inside])[0, 1])
+        return float(np.corrcoef(self._sample(mirrored[inside]), self._values[inside])[0, 1])
 
 
 def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:
@@ -214,7 +216,7 @@ def _refine(comparison: _Comparison, start: Array, center: Array) -> Array:
 
 
 def _plane(parameters: Array, center: Array) -> Array:
-    """Return the reflection at a plane tilted about y and z (degrees) and shifted (mm) from the head's centre."""
+    """Return the reflection at a plane tilted about y and z (degrees) and shifted (mm) off the centre."""
     turn = Rotation.from_euler("yz", parameters[:2], degrees=True)
     normal = turn.apply([1.0, 0.0, 0.0])
     return reflection_matrix(normal, float(normal @ center) + parameters[2])

@@ -15,6 +15,8 @@ from reperfuse.alignment import (
     Normalization,
     RigidTarget,
     align,
+    apply_matrix,
+    bisquare,
     has_contrast,
     prepare_target,
     sample_grid,
@@ -97,7 +99,10 @@ def estimate_motion(
     if not usable:
         raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
     first = prepare_target(usable[len(usable) // 2], affine, normalization=normalization)
-    poses, _ = _track(first, usable, affine, min_overlap)
+    poses, costs = _track(first, usable, affine, min_overlap)
+    poses[_is_outlier(costs, max_excess_cost)] = np.nan
+    if np.isnan(poses).all():
+        raise DataFault("The pre-bolus frames could not be aligned with each other.")
     poses = poses @ np.linalg.inv(_mean_pose(poses))
     reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
     target = prepare_target(reference, affine, normalization=normalization)
@@ -114,7 +119,9 @@ def estimate_motion(
     )
 
 
-def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> Array:
+def resample(
+    series: Array, affine: Array, matrices: Array, order: int = 3, reach: float = 0.1
+) -> Array:
     """Bring every frame to the reference in one interpolation.
 
     Parameters
@@ -125,6 +132,9 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> A
         Reference world point → where that tissue is in the frame; a NaN matrix gives a NaN frame.
     order : int
         Of the spline; 3 by default.
+    reach : float
+        How far beyond the outermost voxel centres a sample may lie, in voxels. Beyond a thick slice
+        nothing is known of the tissue that moved there, and a guess would last as a false deficit.
 
     Returns
     -------
@@ -136,7 +146,8 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3) -> A
     for frame, matrix in enumerate(matrices):
         if np.isfinite(matrix).all():
             image = np.ascontiguousarray(series[..., frame])
-            output[frame] = sample_grid(image, np.linalg.inv(affine) @ matrix @ affine, shape, order)
+            steps = np.linalg.inv(affine) @ matrix @ affine
+            output[frame] = sample_grid(image, steps, shape, order, reach)
     return np.moveaxis(output, 0, 3)
 
 
@@ -208,3 +219,42 @@ def _framewise_displacement(translations: Array, rotations: Array) -> Array:
     displacement = np.full(len(position), np.nan)
     displacement[known] = np.abs(np.diff(position[known], axis=0, prepend=position[known[:1]])).sum(axis=1)
     return displacement
+
+
+def receive_field(image: Array, affine: Array, brain: NDArray[np.bool_]) -> Array:
+    """Estimate the coil's shading, which stays with the scanner when the head moves.
+
+    A head that moves through the field changes its signal by what the field changes, and a change
+    of 1 % that outlasts the bolus moves CBV by tens of percent. Dividing the frames by the field
+    before they are realigned takes that out. A quadratic is all that is fitted: finer terms begin
+    to follow the anatomy, which moves with the head.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        Mean of the pre-bolus frames, as scanned.
+    affine : (4, 4) array
+        Voxel → world (RAS+, mm).
+    brain : (x, y, z) bool array
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Relative sensitivity, 1 on average over the brain; limited to 0.4–2.5 far from it.
+    """
+    inside = brain & (image > 0)
+    if inside.sum() < 1000:
+        return np.ones(image.shape, np.float32)
+    center = apply_matrix(affine, np.argwhere(inside).mean(axis=0)[None])[0]
+    points = (apply_matrix(affine, np.indices(image.shape).reshape(3, -1).T) - center) / 80.0
+    x, y, z = points.T
+    terms = np.stack([np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+    fitted, logs = terms[inside.ravel()], np.log(image[inside].astype(float))
+    weights = np.ones(len(logs))
+    for _ in range(4):
+        root = np.sqrt(weights)
+        coefficients = np.linalg.lstsq(fitted * root[:, None], logs * root, rcond=None)[0]
+        weights = bisquare(logs - fitted @ coefficients)
+    field = terms @ coefficients
+    field -= np.mean(field[inside.ravel()])
+    return np.exp(np.clip(field, np.log(0.4), np.log(2.5))).reshape(image.shape).astype(np.float32)

@@ -14,7 +14,7 @@ rule correct_motion:
     params:
         interface="CorrectMotion",
         repetition_time_s=setting("dsc", "repetition_time_s"),
-        fingerprint=fingerprint("motion", "concentration"),
+        fingerprint=fingerprint("motion", "concentration", "segmentation"),
     log:
         session_log("correct_motion"),
     conda:

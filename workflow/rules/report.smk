@@ -13,15 +13,15 @@ rule plot_diffusion:
         lesion=own_lesion,
     output:
         figure=session_figure("diffusion"),
-    params:
-        interface="PlotDiffusion",
-        participant="{subject}",
-        session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
     log:
         session_log("plot_diffusion"),
     conda:
         CONDA
+    params:
+        interface="PlotDiffusion",
+        participant="{subject}",
+        session="{session}",
+        fingerprint=fingerprint("reports/figures"),
     script:
         "../scripts/run_interface.py"
 
@@ -40,15 +40,15 @@ rule plot_perfusion:
         penumbra=if_has(session_file("perf", "desc-penumbra_mask.nii.gz"), "dwi|adc"),
     output:
         figure=session_figure("perfusion"),
-    params:
-        interface="PlotPerfusion",
-        participant="{subject}",
-        session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
     log:
         session_log("plot_perfusion"),
     conda:
         CONDA
+    params:
+        interface="PlotPerfusion",
+        participant="{subject}",
+        session="{session}",
+        fingerprint=fingerprint("reports/figures"),
     script:
         "../scripts/run_interface.py"
 
@@ -61,15 +61,15 @@ rule plot_quality:
         curves=session_file("perf", "desc-aif_timeseries.tsv"),
     output:
         figure=session_figure("quality"),
-    params:
-        interface="PlotQuality",
-        participant="{subject}",
-        session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
     log:
         session_log("plot_quality"),
     conda:
         CONDA
+    params:
+        interface="PlotQuality",
+        participant="{subject}",
+        session="{session}",
+        fingerprint=fingerprint("reports/figures", "reports/quality"),
     script:
         "../scripts/run_interface.py"
 
@@ -85,15 +85,15 @@ rule plot_reflow:
         imr=session_file("perf", "desc-imr_mask.nii.gz"),
     output:
         figure=session_figure("reflow"),
-    params:
-        interface="PlotReflow",
-        participant="{subject}",
-        session="{session}",
-        fingerprint=fingerprint("reports/figures", "reports/montage"),
     log:
         session_log("plot_reflow"),
     conda:
         CONDA
+    params:
+        interface="PlotReflow",
+        participant="{subject}",
+        session="{session}",
+        fingerprint=fingerprint("reports/figures"),
     script:
         "../scripts/run_interface.py"
 
@@ -105,6 +105,10 @@ rule report_patient:
         figures=patient_figures,
     output:
         page=f"{OUTPUT_DIR}/sub-{{subject}}.html",
+    log:
+        subject_log("report_patient"),
+    conda:
+        CONDA
     params:
         interface="ReportPatient",
         dictionaries=table_dictionaries(),
@@ -115,10 +119,6 @@ rule report_patient:
             "reports/templates/parts.html",
             "reports/templates/patient.html",
         ),
-    log:
-        subject_log("report_patient"),
-    conda:
-        CONDA
     script:
         "../scripts/run_interface.py"
 
@@ -130,6 +130,10 @@ rule report_study:
         failures=f"{OUTPUT_DIR}/group/failures.tsv",
     output:
         page=f"{OUTPUT_DIR}/group.html",
+    log:
+        f"{OUTPUT_DIR}/logs/report_study.log",
+    conda:
+        CONDA
     params:
         interface="ReportStudy",
         dictionaries=table_dictionaries(),
@@ -139,9 +143,5 @@ rule report_study:
             "reports/templates/parts.html",
             "reports/templates/study.html",
         ),
-    log:
-        f"{OUTPUT_DIR}/logs/report_study.log",
-    conda:
-        CONDA
     script:
         "../scripts/run_interface.py"

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from reperfuse import images
 from reperfuse.interfaces import PlotDiffusion, PlotPerfusion, PlotQuality
-from reperfuse.reports import figures
+from reperfuse.reports.quality import plot_quality
 
 AFFINE = np.array([[-3.0, 0, 0, 24], [0, 3, 0, -24], [0, 0, 5, -20], [0, 0, 0, 1]])
 SHAPE = (16, 16, 8)
@@ -98,7 +98,7 @@ def test_perfusion_without_diffusion(scans, tmp_path) -> None:
 
 def test_the_artery_is_marked_where_it_was_taken() -> None:
     artery = np.array([[12, 4, 2], [12, 5, 2]])
-    figure = figures.plot_quality(
+    figure = plot_quality(
         "", 100.0 * BRAIN, AFFINE, BRAIN, {}, {}, {"artery": artery, "vein": np.empty((0, 3), int)}
     )
     (axes,) = [axes for axes in figure.axes if axes.images]

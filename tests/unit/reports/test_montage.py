@@ -103,6 +103,17 @@ def test_slices_show_the_whole_focus_and_its_peak(where: tuple[int, int]) -> Non
     assert (where[0] + where[1]) // 2 in chosen
 
 
+def test_specks_do_not_spread_the_slices() -> None:
+    brain = np.ones((40, 6, 6), bool)
+    focus = np.zeros_like(brain)
+    focus[18:22] = True
+    focus[[1, 38], 0, 0] = True
+    chosen = choose_slices(brain, focus)
+    assert set(range(18, 22)) <= set(chosen)
+    assert chosen.min() >= 15
+    assert chosen.max() <= 24
+
+
 def test_slices_of_a_thin_slab_and_of_nothing() -> None:
     assert list(choose_slices(np.ones((3, 4, 4), bool), None)) == [0, 1, 2]
     assert list(choose_slices(np.zeros((2, 4, 4), bool), np.zeros((2, 4, 4), bool))) == [0, 1]

@@ -198,6 +198,12 @@ def test_a_missing_value_says_why(tmp_path) -> None:
     assert "✕ something could not be computed" in page.text
 
 
+def test_a_faulty_scan_says_more_than_its_absence(tmp_path) -> None:
+    failures = [["dsc", "EchoTime is missing"], ["perfusion", "the session has no usable dsc scan"]]
+    page = read(patient(tmp_path), [session(tmp_path, "a", failures, role="baseline")])
+    assert "Tmax > 6 s at baseline n/a EchoTime is missing Mismatch" in page.text
+
+
 def test_warnings_are_told_apart_from_failures(tmp_path) -> None:
     page = read(
         patient(tmp_path),

@@ -1,9 +1,11 @@
 """Steps of the perfusion stage: from the raw DSC series to maps and hypoperfusion masks."""
 
+import warnings
+
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import aif, concentration, deconvolution, images, mirror, motion, segmentation
+from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, segmentation
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.head import load_mirror
@@ -38,13 +40,17 @@ class CorrectMotion(Step):
         raw = images.load(self.inputs.dsc)
         if raw.data.ndim != 4:
             raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
-        head = motion.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
+        head = alignment.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
         curve = np.nanmean(raw.data[head], axis=0)
         baseline = concentration.find_baseline(curve, self.inputs.repetition_time_s)
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
-        spacing = self.inputs.repetition_time_s
-        self.save_image("series", motion.resample(raw.data, raw.affine, found.matrices), raw, spacing)
-        self.save_image("reference", found.reference, raw)
+        still = np.nanmean(raw.data[..., baseline.frames], axis=-1)
+        field = motion.receive_field(still, raw.affine, segmentation.brain_mask(still, raw.voxel_size_mm))
+        series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
+        self.save_image("series", series, raw, self.inputs.repetition_time_s)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Mean of empty slice")  # what no frame holds is unknown
+            self.save_image("reference", np.nanmean(series[..., baseline.frames], axis=-1), raw)
         parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
         names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
         self.save_table(
@@ -83,24 +89,30 @@ class SelectArterialInput(Step):
         series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
-        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
+        # before the steady state the signal says nothing of contrast
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        steady = concentration.Baseline(0, baseline.arrival - baseline.first)
         found = aif.select_aif(
             curves,
             brain.mask,
             dt_s,
-            baseline,
+            steady,
             voxel_size_mm=series.voxel_size_mm,
             search=self._search(brain),
             scale_to_vof=self.inputs.scale_to_vof,
         )
         self.save_table(
             "curves",
-            {"time": np.arange(len(found.aif)) * dt_s, "aif": found.aif, "vof": found.vof},
+            {
+                "time": np.arange(series.data.shape[-1]) * dt_s,
+                "aif": np.pad(found.aif, (baseline.first, 0), constant_values=np.nan),
+                "vof": np.pad(found.vof, (baseline.first, 0), constant_values=np.nan),
+            },
             Baseline={"First": baseline.first, "Arrival": baseline.arrival},
             ArterialVoxels=found.aif_voxels,
             VenousVoxels=found.vof_voxels,
             Quality=found.quality,
-            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], baseline),
+            BolusCNR=concentration.contrast_to_noise(curves[brain.mask], steady),
             Score=found.score,
             Warnings=found.warnings,
         )
@@ -126,7 +138,9 @@ class DeconvolvePerfusionInputSpec(StepInputSpec):
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
-    svd_threshold = traits.Float(0.2, usedefault=True, desc="of sSVD and cSVD, share of the largest singular value (1)")
+    svd_threshold = traits.Float(desc="of sSVD and cSVD, share of the largest singular value (1)")
+    oscillation_spacing_s = traits.Float(1.0, usedefault=True, desc="frame spacing the limit of oSVD belongs to (s)")
+    latest_tmax_s = traits.Float(25.0, usedefault=True, desc="a later peak is drift or motion, not flow (s)")
 
 
 class DeconvolvePerfusionOutputSpec(TraitedSpec):
@@ -150,26 +164,26 @@ class DeconvolvePerfusion(Step):
         dt_s = self.inputs.repetition_time_s
         stated = images.read_sidecar(self.inputs.curves)["Baseline"]
         baseline = concentration.Baseline(stated["First"], stated["Arrival"])
-        curves = concentration.smooth(
-            concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline),
-            brain.mask,
-            series.voxel_size_mm,
-            self.inputs.smoothing_fwhm_mm,
-        )
-        tissue = curves[brain.mask]
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        # a voxel that left the field of view for a frame has no whole curve
+        whole = brain.mask & np.isfinite(curves).all(axis=-1)
+        curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
+        tissue = curves[whole]
         maps = deconvolution.deconvolve(
             tissue,
-            read_columns(self.inputs.curves)["aif"],
+            read_columns(self.inputs.curves)["aif"][baseline.first :],
             dt_s,
             method=self.inputs.method,
             oscillation_index=self.inputs.oscillation_index,
-            svd_threshold=self.inputs.svd_threshold,
+            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
+            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
         )
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
-        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival)
+        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival - baseline.first)
+        flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
         for name, value in values.items():
             volume = np.full(brain.data.shape, np.nan, np.float32)
-            volume[brain.mask] = value
+            volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
 
 

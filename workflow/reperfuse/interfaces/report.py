@@ -164,7 +164,7 @@ class PlotQuality(Plot):
     subject_matter = "Quality of the perfusion scan"
 
     def _draw(self) -> "Figure":
-        from reperfuse.reports import figures
+        from reperfuse.reports.quality import plot_quality
 
         reference, brain = self._load("reference"), self._load("brain")
         motion, curves = self._given("motion", "Motion"), self._given("curves", "Arterial input")
@@ -173,7 +173,7 @@ class PlotQuality(Plot):
             name: np.reshape(np.array(taken.get(key, []), int), (-1, 3))
             for name, key in (("artery", "ArterialVoxels"), ("vein", "VenousVoxels"))
         }
-        return figures.plot_quality(
+        return plot_quality(
             self._title,
             reference.data,
             reference.affine,

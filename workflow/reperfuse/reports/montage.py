@@ -21,6 +21,8 @@ WIDTH, _LABEL, _BAR, _HEAD, _FOOT, _LINE, _GAP = 12.8, 1.1, 0.85, 0.62, 0.4, 0.2
 _N_SLICES = 8
 _LINE_LENGTH = 165
 _MARGIN_VOXELS = 3
+#: Share of the focus at either end that may lie outside the slices shown.
+_SPECKS = 0.03
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ def choose_slices(
     first, last = int(inside[0]), int(inside[-1])
     held = np.zeros(len(brain), int) if focus is None else focus.sum(axis=(1, 2))
     if held.any():
-        found = np.flatnonzero(held)
+        # specks far from the rest do not decide what is shown
+        share = np.cumsum(held) / held.sum()
+        found = np.flatnonzero((held > 0) & (share > _SPECKS) & (share - held / held.sum() < 1 - _SPECKS))
         lack = max(0, count - (int(found[-1]) - int(found[0]) + 3))
         low, high = found[0] - 1 - lack // 2, found[-1] + 1 + (lack + 1) // 2
         # what does not fit at one end of the brain is added at the other

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reperfuse import images
+from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 
 ROLES = ("baseline", "post", "followup")
 _ROLE_TITLES = {
@@ -15,7 +16,6 @@ _ROLE_TITLES = {
     "post": "Within hours after treatment",
     "followup": "Follow-up",
 }
-_NO_VALUE = (None, "", "n/a")
 _DECIMALS = {"mL": 1, "s": 1, "mm": 2, "1": 2}
 _SHARES = {
     "salvage_fraction",
@@ -34,58 +34,6 @@ _CAPTIONS = {
     "(squares: artery, circles: vein).",
     "reflow": "Follow-up lesion after treatment; relative CBV, its mirror image, and (rCBV − mirror)/mirror; "
     "voxels with impaired microvascular reperfusion (IMR).",
-}
-_PERFUSION, _DIFFUSION = ("perfusion", "dsc"), ("diffusion", "dwi", "adc", "core")
-#: Entries of a session's failures that leave a column without a value; a criterion's are the ratio's.
-_SESSION_NEEDS = {
-    "core_ml": _DIFFUSION,
-    **{f"tmax{s}_ml": (f"tmax{s}", *_PERFUSION) for s in (4, 6, 8, 10)},
-    "rcbf30_ml": ("rcbf", "tmax6", *_PERFUSION),
-    "mismatch_ml": ("tmax6", *_PERFUSION, *_DIFFUSION),
-    "mismatch_coreg_ml": ("penumbra", "tmax6", *_PERFUSION, *_DIFFUSION),
-    "mismatch_ratio": ("tmax6", *_PERFUSION, *_DIFFUSION),
-    "hir": ("tmax6", "tmax10", *_PERFUSION),
-    "fd_mean_mm": ("motion", *_PERFUSION),
-    "fd_max_mm": ("motion", *_PERFUSION),
-    "bolus_cnr": ("curves", *_PERFUSION),
-    "aif_fwhm_s": ("curves", *_PERFUSION),
-    "registration_dice": ("transform", *_PERFUSION, *_DIFFUSION),
-}
-_REFLOW, _GROWTH = ("reflow",), ("growth", "lesion")
-#: The same for a patient's.
-_PATIENT_NEEDS = {
-    "infarct_followup_ml": ("lesion",),
-    "lesion_source": ("lesion",),
-    **dict.fromkeys(("growth_ml", "growth_voxelwise_ml", "reversal_ml", "salvage_fraction"), _GROWTH),
-    **dict.fromkeys(("reperfusion_fraction", "reperfused_50", "reperfused_90"), ("reperfusion",)),
-    **dict.fromkeys(
-        ("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median", "imr_significant"), _REFLOW
-    ),
-}
-#: The sessions' columns a patient's column is made of.
-_MADE_OF = {
-    "core_baseline_ml": (("baseline", "core_ml"),),
-    "growth_ml": (("baseline", "core_ml"),),
-    "growth_voxelwise_ml": (("baseline", "core_ml"),),
-    "reversal_ml": (("baseline", "core_ml"),),
-    "penumbra_ml": (("baseline", "mismatch_coreg_ml"),),
-    "salvage_fraction": (("baseline", "mismatch_coreg_ml"),),
-    "tmax6_baseline_ml": (("baseline", "tmax6_ml"),),
-    "tmax6_post_ml": (("post", "tmax6_ml"),),
-    "persistent_tmax6_ml": (("post", "tmax6_ml"),),
-    **dict.fromkeys(
-        ("reperfusion_fraction", "reperfused_50", "reperfused_90"),
-        (("baseline", "tmax6_ml"), ("post", "tmax6_ml")),
-    ),
-}
-#: Quotients that have no value although everything was computed.
-_UNDEFINED = {
-    "mismatch_ratio": "there is neither core nor deficit",
-    "hir": "there is no deficit",
-    "salvage_fraction": "there was no penumbra at baseline",
-    "reperfusion_fraction": "there was no deficit at baseline",
-    "reperfused_50": "there was no deficit at baseline",
-    "reperfused_90": "there was no deficit at baseline",
 }
 
 Dictionary = Mapping[str, Mapping[str, Any]]
@@ -152,7 +100,7 @@ class Picture:
 def show(column: str, value: Any, entry: Mapping[str, Any], why: str = "") -> Value:
     """Write a value the way a reader wants it; ``entry`` is the column's in the data dictionary."""
     description, unit, levels = entry.get("Description", ""), entry.get("Units", ""), entry.get("Levels", {})
-    if value in _NO_VALUE:
+    if value in NO_VALUE:
         return Value(column, description, "n/a", why=why)
     if set(levels) == {"0", "1"}:
         return Value(column, description, levels[str(int(value))])
@@ -208,15 +156,13 @@ def render_patient(
     visits = sorted((images.read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
     values = {
-        column: show(
-            column, subject.get("Row", {}).get(column), entry, _why_patient(column, subject, by_role)
-        )
+        column: show(column, subject.get("Row", {}).get(column), entry, why_patient(column, subject, by_role))
         for column, entry in dictionaries["patients"].items()
         if column not in _NOT_IN_TABLE
     }
     first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
     baseline = {
-        column: show(column, first.get("Row", {}).get(column), entry, _why_session(column, first))
+        column: show(column, first.get("Row", {}).get(column), entry, why_session(column, first))
         for column, entry in dictionaries["sessions"].items()
     }
     chapters = [_chapter(visit, figures, dictionaries["sessions"]) for visit in visits]
@@ -278,26 +224,6 @@ def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
     return (ROLES.index(role) if role in ROLES else len(ROLES), str(visit.get("session_id", "")))
 
 
-def _why_session(column: str, visit: Mapping[str, Any]) -> str:
-    needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ratio"])
-    found = [reason for what, reason in visit.get("Failures", []) if what in needs] + visit.get("Reasons", [])
-    return "; ".join(dict.fromkeys(found)) or _UNDEFINED.get(column, "")
-
-
-def _why_patient(column: str, subject: Mapping[str, Any], by_role: Mapping[str, Any]) -> str:
-    needs = _PATIENT_NEEDS.get(column, ())
-    found = [reason for what, reason in subject.get("Failures", []) if what in needs] + subject.get(
-        "Reasons", []
-    )
-    for role, source in _MADE_OF.get(column, ()):
-        visit = by_role.get(role)
-        if visit is None:
-            found = found or [f"there is no {role} session"]
-        elif visit.get("Row", {}).get(source) in _NO_VALUE:
-            found.append(_why_session(source, visit))
-    return "; ".join(dict.fromkeys(filter(None, found))) or _UNDEFINED.get(column, "")
-
-
 def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dictionary) -> dict[str, Any]:
     """Gather what the page says of a session."""
     row, failures = visit.get("Row", {}), visit.get("Failures", [])
@@ -308,14 +234,14 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
     role = row.get("role")
     return {
         "label": label,
-        "role": _ROLE_TITLES.get(role, "Another session") if role not in _NO_VALUE else "Another session",
+        "role": _ROLE_TITLES.get(role, "Another session") if role not in NO_VALUE else "Another session",
         "status": row.get("status", "failed"),
         "warnings": [part for part in warnings.split("; ") if part and part != "n/a"],
         "broken": visit.get("Reasons", []),
         "figures": [_picture(path, label) for path in figures if f"_{label}_" in path.name],
         "numbers": Numbers.of(
             (
-                show(column, row.get(column), entry, _why_session(column, visit))
+                show(column, row.get(column), entry, why_session(column, visit))
                 for column, entry in dictionary.items()
                 if column not in _NOT_IN_TABLE
             ),

@@ -1,0 +1,182 @@
+"""Baseline, ΔR2*, slice timing, smoothing and leakage against physics."""
+
+import numpy as np
+import pytest
+from reperfuse.concentration import (
+    Baseline,
+    align_slices,
+    contrast_to_noise,
+    correct_leakage,
+    delta_r2star,
+    find_baseline,
+    smooth,
+)
+from reperfuse.faults import DataFault
+from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves
+
+ECHO_S = 0.03
+
+
+def brain_signal(
+    dt_s: float = 1.5, frames: int = 60, arrival_s: float = 16.0, snr: float = 5000, seed: int = 0
+) -> np.ndarray:
+    """Mean signal of a brain: two tissues and a few arteries, approach to steady state, drift and noise."""
+    time = np.arange(frames) * dt_s
+    bolus = Bolus(arrival_s=arrival_s)
+    tissue = tissue_curves(time, [60.0, 22.0], [4.0, 5.0], [0.5, 0.8], bolus=bolus)
+    signal = np.exp(-ECHO_S * tissue).mean(axis=0)
+    signal = 0.98 * signal + 0.02 * np.exp(-ECHO_S * arterial_curve(time, bolus))
+    signal = signal * (1 + 0.3 * 0.25 ** np.arange(frames)) * (1 + 0.01 * time / time[-1])
+    return 700 * (signal + np.random.default_rng(seed).standard_normal(frames) / snr)
+
+
+@pytest.mark.parametrize("dt_s", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("arrival_s", [13.0, 16.4, 27.0])
+@pytest.mark.parametrize("snr", [500, 20000])
+def test_baseline_is_steady_and_free_of_contrast(dt_s: float, arrival_s: float, snr: float) -> None:
+    found = find_baseline(brain_signal(dt_s, round(90 / dt_s), arrival_s, snr), dt_s)
+    assert 2 <= found.first <= 5
+    last_s = (found.arrival - 1) * dt_s
+    assert last_s <= arrival_s + 1.0  # a gamma variate has risen by a fiftieth of its peak by then
+    assert last_s >= arrival_s - 1.0 - 2 * dt_s
+    assert found.frames == slice(found.first, found.arrival)
+
+
+def test_a_bad_frame_is_neither_bolus_nor_arrival() -> None:
+    signal = brain_signal()
+    clean = find_baseline(signal, 1.5)
+    signal[40] *= 0.4
+    assert find_baseline(signal, 1.5) == clean
+
+
+def test_units_of_signal_do_not_matter() -> None:
+    assert find_baseline(brain_signal() * 1e-4, 1.5) == find_baseline(brain_signal(), 1.5)
+
+
+def test_faults_are_named() -> None:
+    signal = brain_signal()
+    with pytest.raises(DataFault, match="15 frames"):
+        find_baseline(signal[:15], 1.5)
+    quiet = 700 + np.random.default_rng(0).standard_normal(60)
+    quiet[:3] += (200, 50, 12)
+    with pytest.raises(DataFault, match="no bolus"):
+        find_baseline(quiet, 1.5)
+    with pytest.raises(DataFault, match="no bolus"):
+        find_baseline(np.linspace(700, 690, 60), 1.5)
+    peak = int(signal.argmin())
+    with pytest.raises(DataFault, match="ends before"):
+        find_baseline(brain_signal(0.5, 200)[: int(brain_signal(0.5, 200).argmin()) + 2], 0.5)
+    with pytest.raises(DataFault, match="ends before"):
+        find_baseline(np.concatenate([np.full(14, signal[8]), signal[5 : peak + 1]]), 1.5)
+    with pytest.raises(DataFault, match="frames at steady state"):
+        find_baseline(signal[9:], 1.5)
+    with pytest.raises(DataFault, match="not positive"):
+        find_baseline(np.where(np.arange(60) == 30, 0, signal), 1.5)
+
+
+def test_delta_r2star_inverts_the_signal_equation() -> None:
+    rates = np.zeros((2, 3, 20))
+    rates[..., 8:] = np.linspace(-5, 60, 12)
+    signal = np.array([300.0, 900.0])[:, None, None] * np.exp(-rates * 0.04)
+    found = delta_r2star(signal, 0.04, Baseline(2, 8))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, rates, atol=1e-4)
+
+
+def test_the_baseline_mean_is_of_its_frames_only() -> None:
+    signal = np.full(20, 100.0)
+    signal[:2], signal[2:4], signal[10:] = 150, (90, 110), 50
+    assert delta_r2star(signal, 0.03, Baseline(2, 8))[15] == pytest.approx(np.log(2) / 0.03, rel=1e-5)
+
+
+def test_signal_that_is_not_positive_is_nan() -> None:
+    signal = np.full((3, 20), 100.0)
+    signal[0, 12], signal[1, 13], signal[2] = 0, -5, 0
+    found = delta_r2star(signal, 0.03, Baseline(0, 8))
+    assert np.isnan(found[0, 12])
+    assert np.isnan(found[1, 13])
+    assert np.isnan(found[2]).all()
+    assert np.isnan(found[:2]).sum() == 2
+    with pytest.raises(ValueError, match="echo time"):
+        delta_r2star(signal, 0, Baseline(0, 8))
+
+
+def test_contrast_to_noise_of_known_curves() -> None:
+    rng = np.random.default_rng(0)
+    curve = np.where(np.arange(200) < 150, 0, 20.0)
+    noisy = curve + rng.standard_normal((500, 200)) * 2
+    noisy[0, 3] = np.nan
+    assert contrast_to_noise(noisy, Baseline(0, 150)) == pytest.approx(10, rel=0.05)
+
+
+def test_slices_are_brought_to_one_time() -> None:
+    dt_s, time = 2.0, np.arange(50) * 2.0
+    offsets = np.array([0.0, 0.5, 1.0, 1.5])
+    smooth_bolus = Bolus(beta_s=2.5)
+    sampled = np.stack([arterial_curve(time + offset, smooth_bolus) for offset in offsets])
+    series = np.broadcast_to(sampled, (2, 3, 4, 50))
+    aligned = align_slices(series, offsets, dt_s)
+    np.testing.assert_allclose(aligned, np.broadcast_to(sampled[0], series.shape), atol=0.02 * sampled.max())
+    across = align_slices(np.moveaxis(series, 2, 0), offsets, dt_s, slice_axis=0)
+    np.testing.assert_array_equal(across, np.moveaxis(aligned, 2, 0))
+    np.testing.assert_allclose(align_slices(series, np.zeros(4), dt_s), series, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="slice times"):
+        align_slices(series, offsets[:3], dt_s)
+    with pytest.raises(ValueError, match="slice times"):
+        align_slices(series, offsets * 2, dt_s)
+
+
+def test_smoothing_is_in_millimetres() -> None:
+    """A point spreads to a Gaussian whose full width at half maximum is that asked for, along every axis."""
+    volume = np.zeros((41, 41, 41))
+    volume[20, 20, 20] = 1
+    size = (1.0, 2.0, 1.5)
+    spread = smooth(volume, np.ones(volume.shape, bool), size, 8.0)
+    for axis in range(3):
+        profile = spread.sum(axis=tuple(other for other in range(3) if other != axis))
+        position = (np.arange(41) - 20) * size[axis]
+        width = np.sqrt((profile * position**2).sum() / profile.sum()) * np.sqrt(8 * np.log(2))
+        assert width == pytest.approx(8.0, rel=0.02)
+
+
+def test_smoothing_keeps_to_the_mask() -> None:
+    mask = np.zeros((12, 12, 8), bool)
+    mask[2:9, 3:10, 1:7] = True
+    series = np.full((12, 12, 8, 3), 1e6)
+    series[mask] = (1.0, 2.0, 3.0)
+    series[4, 4, 4, 1] = np.nan
+    found = smooth(series, mask, (2, 2, 4), 6.0)
+    assert np.isnan(found[~mask]).all()
+    assert np.isnan(found[4, 4, 4]).all()
+    rest = mask.copy()
+    rest[4, 4, 4] = False
+    np.testing.assert_allclose(found[rest], np.broadcast_to([1, 2, 3], (rest.sum(), 3)), rtol=1e-5)
+    np.testing.assert_array_equal(smooth(series, mask, (2, 2, 4), 0)[rest], series[rest].astype(np.float32))
+    assert smooth(series[..., 0], mask, (2, 2, 4), 6.0).shape == mask.shape
+    with pytest.raises(ValueError, match="negative"):
+        smooth(series, mask, (2, 2, 4), -1)
+
+
+def test_smoothing_knows_no_orientation() -> None:
+    rng = np.random.default_rng(0)
+    volume, mask = rng.standard_normal((10, 12, 8)), rng.random((10, 12, 8)) > 0.3
+    found = smooth(volume, mask, (2, 3, 5), 7.0)
+    turned = smooth(volume.transpose(2, 0, 1)[::-1], mask.transpose(2, 0, 1)[::-1], (5, 2, 3), 7.0)
+    np.testing.assert_allclose(turned, found.transpose(2, 0, 1)[::-1], rtol=1e-4, atol=1e-6)
+
+
+def test_leakage_is_taken_out_of_the_blood_volume() -> None:
+    time = np.arange(60) * 1.5
+    reference = tissue_curves(time, 50.0, 4.0)[0].astype(float)
+    integral = 1.5 * (np.cumsum(reference) - 0.5 * (reference + reference[0]))
+    k1, k2 = np.array([0.5, 1.0, 2.0]), np.array([0.0, 0.02, -0.01])
+    blood = k1[:, None] * reference
+    corrected, found1, found2 = correct_leakage(blood - k2[:, None] * integral, reference, 1.5)
+    np.testing.assert_allclose(found1, k1, rtol=1e-3)
+    np.testing.assert_allclose(found2, k2, atol=1e-5)
+    np.testing.assert_allclose(corrected, blood, atol=0.01)
+    bad = blood.copy()
+    bad[1, 10] = np.nan
+    corrected, found1, _ = correct_leakage(bad, reference, 1.5)
+    assert np.isnan(found1[1])
+    assert np.isfinite(corrected[[0, 2]]).all()

@@ -1,0 +1,64 @@
+"""What every step does with a fault of the data, and with its outputs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reperfuse import images, interfaces
+from reperfuse.interfaces.base import format_cell, read_columns
+
+
+@pytest.mark.parametrize("name", interfaces.__all__)
+def test_every_step_can_be_imported_and_says_what_it_takes(name: str) -> None:
+    step = getattr(interfaces, name)
+    for spec in (step.input_spec(), step.output_spec()):
+        for trait in spec.copyable_trait_names():
+            assert spec.trait(trait).desc, f"{name}.{trait} has no description"
+
+
+def test_an_unreadable_series_becomes_maps_without_values_and_a_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "x_dsc.nii.gz"
+    broken.write_bytes(b"not an image")
+    done = interfaces.CorrectMotion(dsc=str(broken), repetition_time_s=1.5).run(cwd=str(tmp_path)).outputs
+    assert np.isnan(images.load(done.reference).data).all()
+    (reason,) = images.reasons(done.reference)
+    assert "x_dsc.nii.gz" in reason
+    assert images.reasons(done.timeseries) == [reason]
+
+
+def test_a_reason_is_handed_down_the_chain(tmp_path: Path) -> None:
+    failed = tmp_path / "dscref.nii.gz"
+    images.save(failed, np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no bolus"]})
+    brain = interfaces.ExtractBrain(reference=str(failed)).run(cwd=str(tmp_path)).outputs.brain
+    assert images.reasons(brain) == ["no bolus"]
+
+
+def test_a_sidecar_says_unit_and_parameters(tmp_path: Path) -> None:
+    deficit, core = tmp_path / "tmax6.nii.gz", tmp_path / "core.nii.gz"
+    mask = np.zeros((4, 4, 4), bool)
+    mask[:2] = True
+    images.save(deficit, mask, np.eye(4), sidecar={})
+    images.save(core, mask[::-1], np.eye(4), sidecar={})
+    step = interfaces.SegmentPenumbra(deficit=str(deficit), core=str(core))
+    penumbra = step.run(cwd=str(tmp_path)).outputs.penumbra
+    np.testing.assert_array_equal(images.load(penumbra).mask, mask)
+    sidecar = json.loads(images.sidecar_path(penumbra).read_text())
+    assert sidecar["GeneratedBy"][0]["Step"] == "SegmentPenumbra"
+    assert sidecar["Parameters"] == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [(None, "n/a"), (float("nan"), "n/a"), (float("inf"), "inf"), (True, "1"), (np.False_, "0"), (1 / 3, "0.333333")],
+)
+def test_cells(value: object, cell: str) -> None:
+    assert format_cell(value) == cell
+
+
+def test_a_table_is_read_with_its_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    path.write_text("a\tb\n1\tn/a\n2\t0.5\n")
+    columns = read_columns(path)
+    np.testing.assert_array_equal(columns["a"], [1, 2])
+    np.testing.assert_array_equal(columns["b"], [np.nan, 0.5])

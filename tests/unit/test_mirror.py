@@ -1,0 +1,150 @@
+"""The mirror plane against heads whose plane is known."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from reperfuse.faults import DataFault
+from reperfuse.mirror import find_mirror, reflect
+from reperfuse.simulation.anatomy import Head, Region, brain_points, midplane
+from reperfuse.simulation.geometry import Grid, rigid, sample_points, world_points
+from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
+
+SHAPE = (50, 56, 20)
+
+
+def make_grid(shape=SHAPE, voxel_mm=(4.0, 4.0, 6.0), turn_deg=(0, 0, 0), center=(0, -18, 8)) -> Grid:
+    affine = rigid(turn_deg, [0, 0, 0])
+    affine[:3, :3] = affine[:3, :3] * np.array(voxel_mm)
+    affine[:3, 3] = np.array(center) - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    return Grid(shape, affine)
+
+
+GRID = make_grid()
+
+
+@lru_cache
+def image_of(tilt_deg, shift_mm=(0, 0, 0), coil_bias=0.0, asymmetry_mm=0.0):
+    """A noisy image of a head in a known pose."""
+    pose = rigid(tilt_deg, shift_mm, GRID.centre)
+    protocol = FlairProtocol(te_s=0.03, coil_bias=coil_bias)
+    return acquire_flair(Head(asymmetry_mm), (), GRID, pose, protocol, seed=3), pose
+
+
+def move(matrix, points):
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def assert_plane(mirror, pose, degrees=0.2, mm=0.3):
+    normal, offset = midplane(pose)
+    assert np.degrees(np.arccos(min(1.0, abs(float(normal @ mirror.normal))))) < degrees
+    inside = move(pose, np.array([0.0, -18.0, 10.0]))  # a point of the true plane in the middle of the brain
+    assert abs(normal @ inside - offset) < 1e-6
+    assert abs(mirror.normal @ inside - mirror.offset_mm) < mm
+
+
+@pytest.mark.parametrize(
+    ("tilt", "shift"),
+    [
+        ((0, 0, 0), (0, 0, 0)),
+        ((5, 12, -10), (6, -3, 4)),
+        ((-8, -10, 12), (-7, 2, 0)),
+        ((3, 0, 15), (0, 0, 0)),
+    ],
+)
+def test_plane_of_a_tilted_head(tilt, shift):
+    image, pose = image_of(tilt, shift)
+    assert_plane(find_mirror(image, GRID.affine), pose)
+
+
+def test_plane_under_coil_bias():
+    image, pose = image_of((4, 6, -8), (3, 0, 0), coil_bias=0.5)
+    assert_plane(find_mirror(image, GRID.affine), pose)
+
+
+@pytest.mark.parametrize("factor", [0.3, 2.5])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_plane_with_a_lesion_on_one_side(factor, side):
+    image, pose = image_of((4, 6, -8), (3, 0, 0))
+    region = Region(side, (36, -10, 20), (1, 1.5, 1.2), 100.0)
+    points = sample_points(GRID, pose, Head(), (1, 1, 1))
+    lesion = (region.radius(points) < 1).reshape(SHAPE)
+    assert 500 < lesion.sum() < 2500
+    assert_plane(find_mirror(np.where(lesion, factor * image, image), GRID.affine), pose)
+
+
+@pytest.mark.parametrize("axes", [(2, 1, 0), (1, 2, 0)])
+def test_voxel_order_does_not_matter(axes):
+    image, _ = image_of((5, 12, -10), (6, -3, 4))
+    expected = find_mirror(image, GRID.affine)
+    to_old = np.zeros((4, 4))
+    to_old[3, 3] = 1
+    for new, old in enumerate(axes):
+        to_old[old, new] = -1
+        to_old[old, 3] = SHAPE[old] - 1
+    found = find_mirror(np.flip(image).transpose(axes), GRID.affine @ to_old)
+    np.testing.assert_allclose(found.matrix, expected.matrix, atol=2e-3, rtol=1e-3)
+
+
+def test_oblique_grid():
+    grid = make_grid(turn_deg=(14, -9, 6))
+    pose = rigid((0, 5, -4), (2, 0, 1), grid.centre)
+    image = acquire_flair(Head(), (), grid, pose, FlairProtocol(te_s=0.03), seed=1)
+    assert_plane(find_mirror(image, grid.affine), pose)
+
+
+def test_mirror_is_an_exact_reflection():
+    image, _ = image_of((5, 12, -10), (6, -3, 4))
+    mirror = find_mirror(image, GRID.affine)
+    np.testing.assert_allclose(mirror.matrix @ mirror.matrix, np.eye(4), atol=1e-10)
+    assert np.linalg.det(mirror.matrix[:3, :3]) == pytest.approx(-1)
+    on_plane = mirror.offset_mm * mirror.normal
+    np.testing.assert_allclose(move(mirror.matrix, on_plane), on_plane, atol=1e-9)
+    assert mirror.normal[0] > 0
+
+
+def test_homologous_points_of_unequal_halves():
+    """A rigid mirror cannot undo an asymmetry of 3 mm, but must not add to it."""
+    image, pose = image_of((4, 6, -8), (3, 0, 0), asymmetry_mm=3.0)
+    points = brain_points(8.0)[0]
+    found = move(find_mirror(image, GRID.affine).matrix, move(pose, points))
+    truth = move(pose, Head(asymmetry_mm=3.0).homologue(points))
+    assert np.linalg.norm(found - truth, axis=1).mean() < 2.5
+
+
+def test_quality_tells_a_head_from_noise():
+    image, _ = image_of((4, 6, -8), (3, 0, 0))
+    quality = find_mirror(image, GRID.affine).quality
+    assert quality > 0.9
+    noisy = image * np.random.default_rng(0).uniform(0.3, 1.7, image.shape)
+    assert find_mirror(noisy, GRID.affine).quality < quality
+
+
+def test_reflect_moves_a_function_to_its_mirror_place():
+    image, _ = image_of((5, 12, -10), (6, -3, 4))
+    mirror = find_mirror(image, GRID.affine)
+    world = world_points(GRID).reshape(-1, 3)
+    ramp = (world @ [0.5, 0.2, -0.3]).reshape(SHAPE)
+    expected = (move(mirror.matrix, world) @ [0.5, 0.2, -0.3]).reshape(SHAPE)
+    result = reflect(ramp, GRID.affine, mirror)
+    inner = np.isfinite(result[5:-5, 5:-5, 3:-3])
+    inside = move(np.linalg.inv(GRID.affine), move(mirror.matrix, world)).reshape(*SHAPE, 3)
+    interior = ((inside > 0) & (inside < np.array(SHAPE) - 1)).all(axis=-1)
+    np.testing.assert_allclose(result[interior], expected[interior], atol=1e-2)
+    outside = ((inside < -0.6) | (inside > np.array(SHAPE) - 0.4)).any(axis=-1)
+    assert np.isnan(result[outside]).all()
+    assert outside.any()
+    assert inner.mean() > 0.9
+
+
+def test_nearest_reflection_keeps_labels():
+    image, _ = image_of((5, 12, -10), (6, -3, 4))
+    labels = (image > np.median(image)).astype(float)
+    result = reflect(labels, GRID.affine, find_mirror(image, GRID.affine), order=0)
+    assert set(np.unique(result[np.isfinite(result)])) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("image", [np.zeros((20, 20, 8)), np.full((20, 20, 8), np.nan)])
+def test_empty_image_has_a_reason(image):
+    with pytest.raises(DataFault, match="empty or constant"):
+        find_mirror(image, np.diag([8.0, 8, 16, 1]))

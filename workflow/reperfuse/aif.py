@@ -1,0 +1,411 @@
+"""Arterial input and venous output of the brain.
+
+Arteries are high, narrow and early. Height and width of a curve are compared with the mean curve of the
+brain, and time is the moment at which a curve rises through half its peak: where half a voxel is brain and
+half is artery, the height is lost, the rise is not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import convolve1d
+
+from reperfuse.concentration import Baseline
+from reperfuse.faults import DataFault
+
+FloatArray = NDArray[np.floating]
+BoolArray = NDArray[np.bool_]
+IndexArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class ArterialInput:
+    """Arterial input and venous output.
+
+    Attributes
+    ----------
+    aif : (t,) array
+        Arterial input, ΔR2*, s⁻¹; scaled to the venous area if that was asked for.
+    vof : (t,) array
+        Venous output, s⁻¹; NaN where no vein was found.
+    aif_voxels, vof_voxels : (k, 3) array of int
+        Voxels whose mean they are; none for a given curve.
+    quality : dict of str to float
+        See :func:`measure_curve`, for the arterial curve before it is scaled; ``n_voxels``, ``lead_s`` (rise
+        before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area.
+    warnings : tuple of str
+        What a reader should know, a sentence each.
+    score : float
+        0 (not arterial) to 1: the worst of contrast to noise, lead, narrowness and smoothness.
+    """
+
+    aif: FloatArray
+    vof: FloatArray
+    aif_voxels: IndexArray
+    vof_voxels: IndexArray
+    quality: dict[str, float]
+    warnings: tuple[str, ...]
+    score: float
+
+
+def select_aif(
+    concentration: ArrayLike,
+    mask: ArrayLike,
+    dt_s: float,
+    baseline: Baseline,
+    *,
+    voxel_size_mm: ArrayLike,
+    search: ArrayLike | None = None,
+    scale_to_vof: bool = True,
+    volume_ml: float = 0.25,
+    min_voxels: int = 4,
+    max_voxels: int = 6,
+    min_height: float = 2.5,
+    min_lead_s: float = 0.5,
+    max_width: float = 1.0,
+    min_excess: float = 3.0,
+) -> ArterialInput:
+    """Take the arterial input from the voxels whose curves are highest, narrowest and earliest.
+
+    Voxels that are ``min_height`` times as high as the mean curve of the brain, narrower, earlier, and not
+    among the roughest are ranked by height / width × lead, and the first of them averaged. Mouridsen et al.
+    2006 (doi:10.1002/mrm.20759) seek the same curves by clustering.
+
+    Parameters
+    ----------
+    concentration : (x, y, z, t) array
+        ΔR2*, s⁻¹, not smoothed in space.
+    mask : (x, y, z) array
+        The brain.
+    dt_s : float
+        Frame spacing, s.
+    baseline : Baseline
+        Frames before the bolus.
+    voxel_size_mm : (3,) array
+        Voxel size, mm.
+    search : (x, y, z) array, optional
+        Where arteries may be taken, such as the hemisphere away from the lesion. Default: the whole brain.
+    scale_to_vof : bool
+        Give the arterial input the area of the venous output if that is larger (partial volume).
+    volume_ml : float
+        Volume of the voxels averaged, mL, within ``min_voxels`` and ``max_voxels``.
+    min_voxels, max_voxels : int
+        Fewest and most voxels averaged; fewer if there are no more.
+    min_height : float
+        Least peak over that of the brain's mean curve, by which it must be exceeded beyond doubt.
+    min_lead_s : float
+        Least time by which an artery rises before the brain's mean, s.
+    max_width : float
+        Largest FWHM over that of the brain's mean curve.
+    min_excess : float
+        Least excess of the peak over ``min_height``, in standard deviations of the voxel's baseline: of tens
+        of thousands of voxels, some look arterial by chance.
+
+    Returns
+    -------
+    ArterialInput
+        Curves, voxels and quality.
+
+    Raises
+    ------
+    DataFault
+        When no curve looks arterial.
+    """
+    brain = _Curves.within(concentration, mask, dt_s, baseline)
+    places = np.ones(len(brain.values), dtype=bool)
+    if search is not None:
+        places = np.asarray(search, dtype=bool)[tuple(brain.voxels.T)]
+    shape, mean = brain.shape, brain.mean_shape
+    lead = mean.rise_s - shape.rise_s
+    arterial = (
+        places
+        & (shape.peak > min_height * mean.peak + min_excess * brain.noise)
+        & (lead > min_lead_s)
+        & (shape.fwhm_s < max_width * mean.fwhm_s)
+        & (shape.rise_s >= (baseline.arrival - 1) * dt_s)
+        & shape.has_passed
+    )
+    if arterial.sum() < 2:  # one voxel among thousands is chance
+        raise DataFault("no artery in the field of view: no curve is high, narrow and early enough")
+    candidates = np.flatnonzero(arterial)
+    if len(candidates) > 2 * max_voxels:  # leave out the roughest quarter where there are enough
+        rough = shape.roughness[candidates]
+        candidates = candidates[rough <= np.quantile(rough, 0.75)]
+    merit = shape.peak[candidates] / shape.fwhm_s[candidates] * lead[candidates]
+    voxel_ml = float(np.prod(np.asarray(voxel_size_mm, dtype=float))) / 1000
+    count = int(np.clip(round(volume_ml / voxel_ml), min_voxels, max_voxels))
+    order = np.argsort(-merit, kind="stable")[:count]
+    taken = candidates[order]
+    return _describe(brain, brain.values[taken].mean(axis=0), taken, scale_to_vof, max_voxels)
+
+
+def aif_from_voxels(
+    concentration: ArrayLike,
+    voxels: ArrayLike,
+    mask: ArrayLike,
+    dt_s: float,
+    baseline: Baseline,
+    *,
+    scale_to_vof: bool = True,
+    vof_voxels: int = 6,
+) -> ArterialInput:
+    """Take the arterial input from given voxels.
+
+    Parameters
+    ----------
+    concentration : (x, y, z, t) array
+        ΔR2*, s⁻¹.
+    voxels : (x, y, z) array
+        The arterial voxels.
+    mask : (x, y, z) array
+        The brain, of which the venous output is taken and with which the curve is compared.
+    dt_s : float
+        Frame spacing, s.
+    baseline : Baseline
+        Frames before the bolus.
+    scale_to_vof : bool
+        Give the arterial input the area of the venous output if that is larger.
+    vof_voxels : int
+        Voxels averaged for the venous output.
+
+    Returns
+    -------
+    ArterialInput
+        Curves, voxels and quality.
+
+    Raises
+    ------
+    DataFault
+        When no given voxel has a curve.
+    """
+    chosen = np.asarray(voxels, dtype=bool)
+    brain = _Curves.within(concentration, np.asarray(mask, dtype=bool) | chosen, dt_s, baseline)
+    taken = np.flatnonzero(chosen[tuple(brain.voxels.T)])
+    if len(taken) == 0:
+        raise DataFault("the given arterial voxels hold no valid curve")
+    return _describe(brain, brain.values[taken].mean(axis=0), taken, scale_to_vof, vof_voxels)
+
+
+def aif_from_curve(
+    curve: ArrayLike,
+    concentration: ArrayLike,
+    mask: ArrayLike,
+    dt_s: float,
+    baseline: Baseline,
+    *,
+    scale_to_vof: bool = False,
+    vof_voxels: int = 6,
+) -> ArterialInput:
+    """Use a given curve as the arterial input.
+
+    Parameters
+    ----------
+    curve : (t,) array
+        ΔR2* on the frames of the series, s⁻¹.
+    concentration, mask, dt_s, baseline, scale_to_vof, vof_voxels
+        As for :func:`aif_from_voxels`.
+
+    Returns
+    -------
+    ArterialInput
+        Curves and quality; no arterial voxels.
+
+    Raises
+    ------
+    DataFault
+        When the curve does not have a finite value for each frame.
+    """
+    given = np.asarray(curve, dtype=float)
+    brain = _Curves.within(concentration, mask, dt_s, baseline)
+    if given.shape != brain.values.shape[1:] or not np.isfinite(given).all():
+        raise DataFault(
+            f"the given arterial curve has {given.size} values, or some that are not finite; "
+            f"the series has {brain.values.shape[1]} frames"
+        )
+    return _describe(brain, given, np.empty(0, dtype=np.intp), scale_to_vof, vof_voxels)
+
+
+def measure_curve(curve: ArrayLike, dt_s: float, baseline: Baseline) -> dict[str, float]:
+    """Quality of an arterial curve.
+
+    Parameters
+    ----------
+    curve : (t,) array
+        ΔR2*, s⁻¹.
+    dt_s : float
+        Frame spacing, s.
+    baseline : Baseline
+        Frames before the bolus.
+
+    Returns
+    -------
+    dict of str to float
+        ``peak`` (s⁻¹), ``fwhm_s``, ``rise_s`` (through half the peak) and ``arrival_s`` (where the slope at
+        that moment, continued down, meets the baseline) after the first frame, ``area`` of the whole curve,
+        ``roughness`` (residual of smoothing over the peak) and ``contrast`` (peak over baseline noise).
+    """
+    values = np.asarray(curve, dtype=float)
+    shape = _Shape.of(values[np.newaxis], dt_s, baseline, len(values))
+    rest = float(values[baseline.frames].std())
+    return {
+        "peak": float(shape.peak[0]),
+        "fwhm_s": float(shape.fwhm_s[0]),
+        "rise_s": float(shape.rise_s[0]),
+        "arrival_s": float(shape.arrival_s[0]),
+        "area": float(values.sum() * dt_s),
+        "roughness": float(shape.roughness[0]),
+        "contrast": float(shape.peak[0]) / rest if rest > 0 else float("inf"),
+    }
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Height and times of the first passage of n curves, each (n,); widths that do not end are infinite."""
+
+    peak: FloatArray
+    rise_s: FloatArray
+    fwhm_s: FloatArray
+    arrival_s: FloatArray
+    roughness: FloatArray
+    area: FloatArray
+    has_passed: BoolArray
+
+    @classmethod
+    def of(cls, values: FloatArray, dt_s: float, baseline: Baseline, end: int) -> "_Shape":
+        """Measure curves (n, t) whose first passage lies before frame ``end``."""
+        start = max(baseline.arrival - 1, 1)
+        rows, frames = np.arange(len(values)), np.arange(values.shape[1])
+        calm = convolve1d(values, [0.25, 0.5, 0.25], axis=1, mode="nearest")
+        top = calm[:, start:end].argmax(axis=1) + start
+        peak = calm[rows, top]
+        below = calm < 0.5 * peak[:, np.newaxis]
+        left = np.where(below & (frames < top[:, np.newaxis]), frames, 0).max(axis=1)
+        right = np.where(below & (frames > top[:, np.newaxis]), frames, len(frames)).min(axis=1)
+        last = np.minimum(right, len(frames) - 1)
+
+        def crossing(low: IndexArray, high: IndexArray) -> FloatArray:
+            step = calm[rows, high] - calm[rows, low]
+            share = (0.5 * peak - calm[rows, low]) / np.where(step > 0, step, np.inf)
+            return low + np.clip(share, 0, 1) * (high - low)
+
+        rise = crossing(left, left + 1)
+        fall = np.where(right < len(frames), crossing(last, last - 1), np.inf)
+        slope = calm[rows, left + 1] - calm[rows, left]
+        arrival = rise - 0.5 * peak / np.where(slope > 0, slope, np.inf)
+        residual = np.sqrt(np.mean((values - calm)[:, start:end] ** 2, axis=1))
+        return cls(
+            peak,
+            rise * dt_s,
+            (fall - rise) * dt_s,
+            arrival * dt_s,
+            residual / np.where(peak > 0, peak, np.nan),
+            values[:, start:end].sum(axis=1) * dt_s,
+            np.abs(values[:, -max(len(frames) // 8, 1) :].mean(axis=1)) < 0.5 * peak,
+        )
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Curves (n, t) of the brain, where they were taken (n, 3), and their shapes and that of their mean."""
+
+    values: FloatArray
+    voxels: IndexArray
+    dt_s: float
+    baseline: Baseline
+    shape: _Shape
+    mean_shape: _Shape
+    noise: FloatArray
+
+    @classmethod
+    def within(cls, concentration: ArrayLike, mask: ArrayLike, dt_s: float, baseline: Baseline) -> "_Curves":
+        series = np.asarray(concentration)
+        voxels = np.argwhere(np.asarray(mask, dtype=bool))
+        values = series[tuple(voxels.T)]
+        valid = np.isfinite(values).all(axis=1)
+        if not valid.any():
+            raise DataFault("no voxel of the brain has a valid curve")
+        values, voxels = values[valid], voxels[valid]
+        noise = values[:, baseline.frames].std(axis=1)
+        mean = values.mean(axis=0)
+        end = _first_passage_end(mean, baseline)
+        return cls(
+            values,
+            voxels,
+            dt_s,
+            baseline,
+            _Shape.of(values, dt_s, baseline, end),
+            _Shape.of(mean[np.newaxis], dt_s, baseline, end),
+            np.maximum(noise, np.median(noise)),  # few frames: a voxel may look quiet by chance
+        )
+
+
+def _first_passage_end(mean: FloatArray, baseline: Baseline) -> int:
+    """Frame after which the brain's mean curve has fallen to 40 % of its peak, or the end of the series."""
+    peak = baseline.arrival + int(mean[baseline.arrival :].argmax())
+    low = np.flatnonzero(mean[peak:] < 0.4 * mean[peak])
+    return peak + int(low[0]) + 1 if len(low) else len(mean)
+
+
+def _find_vein(brain: _Curves, after_s: float, count: int) -> IndexArray:
+    """Curves of the largest first-passage area that rise after the arterial input and pass again."""
+    shape, mean = brain.shape, brain.mean_shape
+    venous = (
+        (shape.peak > 2 * mean.peak)
+        & (shape.peak > 6 * brain.noise)
+        & (shape.rise_s > after_s)
+        & shape.has_passed
+        & (shape.fwhm_s < 1.6 * mean.fwhm_s)
+    )
+    candidates = np.flatnonzero(venous)
+    return candidates[np.argsort(-shape.area[candidates], kind="stable")[:count]]
+
+
+def _area_ratio(vof: FloatArray, curve: FloatArray, brain: _Curves) -> float:
+    """Venous over arterial area of the same part of the passage: veins see the end of a series later."""
+    if np.isnan(vof).any():
+        return float("nan")
+    rises = [measure_curve(c, brain.dt_s, brain.baseline)["rise_s"] for c in (curve, vof)]
+    late = int(np.clip(round((rises[1] - rises[0]) / brain.dt_s), 0, len(curve) - 1))
+    return float(vof.sum() / curve[: len(curve) - late].sum())
+
+
+def _describe(
+    brain: _Curves, curve: FloatArray, taken: IndexArray, scale_to_vof: bool, vof_count: int
+) -> ArterialInput:
+    """Venous output, quality, warnings and score for an arterial curve."""
+    curve = np.asarray(curve, dtype=float)
+    quality = measure_curve(curve, brain.dt_s, brain.baseline)
+    veins = _find_vein(brain, quality["rise_s"] + 1.0, vof_count)
+    vof = brain.values[veins].mean(axis=0, dtype=float) if len(veins) else np.full(len(curve), np.nan)
+    quality |= {
+        "n_voxels": float(len(taken)),
+        "lead_s": float(brain.mean_shape.rise_s[0]) - quality["rise_s"],
+        "vof_area": float(vof.sum() * brain.dt_s),
+        "area_ratio": _area_ratio(vof, curve, brain),
+    }
+    parts = {
+        "contrast": quality["contrast"] / 20,
+        "lead": quality["lead_s"] / 1.0,
+        "width": 2 * (1 - quality["fwhm_s"] / float(brain.mean_shape.fwhm_s[0])) + 0.5,
+        "smoothness": 1.5 - 5 * quality["roughness"],
+    }
+    score = float(np.clip(min(parts.values()), 0, 1))
+    warnings = []
+    if len(veins) == 0:
+        warnings.append("no vein was found, so the area of the arterial input could not be checked")
+    elif scale_to_vof and quality["area_ratio"] < 1:
+        warnings.append(
+            "the venous area is smaller than the arterial area, so the arterial input is not scaled"
+        )
+    if quality["area_ratio"] > 5:
+        warnings.append("the venous area is more than five times the arterial area: absolute CBF is doubtful")
+    if 0 < len(taken) < 4:
+        warnings.append(f"the arterial input is the mean of {len(taken)} voxels only")
+    if score < 0.5:
+        warnings.append(f"the arterial input is doubtful in its {min(parts, key=lambda name: parts[name])}")
+    if scale_to_vof and quality["area_ratio"] > 1:
+        curve = curve * quality["area_ratio"]
+    return ArterialInput(
+        curve, vof, brain.voxels[taken], brain.voxels[veins], quality, tuple(warnings), score
+    )
