@@ -1,9 +1,13 @@
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reperfuse import registration
+from reperfuse.faults import DataFault
 from reperfuse.images import Image
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
@@ -16,9 +20,15 @@ def pose(angles_deg: tuple[float, float, float], shift_mm: tuple[float, float, f
     return matrix
 
 
-def textured(affine: NDArray[np.float64], shape: tuple[int, int, int]) -> Image:
+def mean_error(found: NDArray[np.float64], truth: NDArray[np.float64], head: Image) -> float:
+    """Mean distance (mm) over the head between where two matrices send it."""
+    points = np.c_[np.argwhere(head.data > 0), np.ones((head.data > 0).sum())] @ head.affine.T
+    return float(np.linalg.norm((points @ (found - truth).T)[:, :3], axis=1).mean())
+
+
+def textured(affine: NDArray[np.float64], shape: tuple[int, ...], seed: int = 3) -> Image:
     """Smooth noise inside an ellipsoid."""
-    noise = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=shape), 2.5)
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 2.5)
     grid = np.indices(shape).T / (np.array(shape) - 1) - 0.5
     inside = np.linalg.norm(grid, axis=-1).T < 0.42
     return Image((inside * (1 + 4 * noise / np.abs(noise).max())).astype(np.float32), affine)
@@ -40,13 +50,20 @@ def test_itk_file_keeps_the_matrix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flip", [np.eye(4), np.diag([-1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])])
 def test_ants_reads_the_same_transform(tmp_path: Path, head: Image, flip: NDArray[np.float64]) -> None:
     """ANTs is the judge: file and resampling mean what ANTs understands by them."""
-    ants = registration._import_ants()
+    registration._load_ants()  # pins the threads, which ITK reads once in a process
+    import ants
+
+    def to_ants(image: Image) -> Any:
+        lps = np.diag([-1.0, -1, 1, 1]) @ image.affine
+        spacing = np.linalg.norm(lps[:3, :3], axis=0)
+        return ants.from_numpy(image.data, list(lps[:3, 3]), list(spacing), lps[:3, :3] / spacing)
+
     moving = Image(head.data, flip @ head.affine)
     matrix = flip @ pose((8, -5, 12), (6, -4, 3)) @ np.linalg.inv(flip)
     fixed = Image(np.zeros((50, 40, 30), np.float32), flip @ pose((3, 2, 1), (-60, -65, -50)) @ np.diag([2.5, 3, 4, 1]))
     registration.write_itk(tmp_path / "x.txt", matrix)
     judge = ants.apply_transforms(
-        registration._to_ants(fixed), registration._to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=-99
+        to_ants(fixed), to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=-99
     ).numpy()
     ours = registration.resample(moving, fixed, matrix)
     both = (judge != -99) & np.isfinite(ours)
@@ -60,12 +77,62 @@ def test_registration_finds_the_pose_and_is_reproducible(head: Image) -> None:
     moving = Image(
         np.nan_to_num(registration.resample(other_contrast, head, np.linalg.inv(truth))), head.affine
     )
+    mask, moved = head.data > 0, moving.data > 0.5
+    found = registration.register_rigid(head, moving, mask, moved)
+    assert mean_error(found.matrix, truth, head) < 0.3
+    assert found.brain_dice > 0.95
+    again = registration.register_rigid(head, moving, mask, moved)
+    np.testing.assert_array_equal(found.matrix, again.matrix)
+
+
+def test_a_head_far_away_and_turned_is_found_from_another_start(head: Image) -> None:
+    """Beyond the reach of the first start, and with the world's origin outside the head."""
+    truth = pose((4, 3, 50), (90, -40, 60))
+    moving = Image(head.data, truth @ head.affine)
     mask = head.data > 0
-    found = registration.register_rigid(head, moving, mask)
-    points = np.c_[np.argwhere(mask), np.ones(mask.sum())] @ head.affine.T
-    error = np.linalg.norm((points @ (found.matrix - truth).T)[:, :3], axis=1)
-    assert error.mean() < 0.3
-    np.testing.assert_array_equal(found.matrix, registration.register_rigid(head, moving, mask).matrix)
+    found = registration.register_rigid(head, moving, mask, mask)
+    assert mean_error(found.matrix, truth, head) < 0.3
+
+
+def test_heads_that_do_not_fit_are_a_reason(head: Image) -> None:
+    other = textured(head.affine, head.data.shape, seed=4)
+    with pytest.raises(DataFault, match="do not fit"):
+        registration.register_rigid(head, other, head.data > 0, other.data > 0, min_edge_agreement=0.9)
+    with pytest.raises(DataFault, match="empty"):
+        registration.register_rigid(head, head, head.data > 0, np.zeros(head.data.shape, bool))
+
+
+def test_a_lesion_is_left_out_of_the_measure(head: Image) -> None:
+    """Texture that moved within a quarter of the head pulls the fit, unless it is left out."""
+    truth = pose((2, -3, 2), (3, -2, 2))
+    within = np.zeros(head.data.shape, bool)
+    within[8:24, 16:40, 10:28] = True
+    changed = np.where(within, np.roll(head.data, 1, axis=1), head.data)
+    moving, mask = Image(changed, truth @ head.affine), head.data > 0
+    without, with_it = (
+        mean_error(registration.register_rigid(head, moving, mask, mask, lesion=lesion).matrix, truth, head)
+        for lesion in (within, None)
+    )
+    assert without < 0.05
+    assert without < with_it / 2
+
+
+def test_the_library_alone_is_loaded_and_the_package_is_the_fallback() -> None:
+    """A registration job must not pay for ANTsPy's plotting and learning parts."""
+    check = """
+import importlib.machinery, sys
+from reperfuse import registration
+library = registration._load_ants()
+assert hasattr(library, "antsRegistration")
+assert not {"ants", "pandas", "matplotlib", "sklearn", "statsmodels"} & sys.modules.keys()
+assert registration._load_ants() is library
+del sys.modules["ants.lib"]
+importlib.machinery.PathFinder = None  # as if the library lay elsewhere
+assert hasattr(registration._load_ants(), "antsRegistration")
+assert "ants" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_mask_keeps_its_volume_on_another_grid() -> None:

@@ -5,8 +5,12 @@ is a 4×4 matrix in the world (RAS+, mm) that takes a point of the fixed image t
 the direction in which images are resampled, and the one an ITK transform file stores.
 """
 
+import importlib.machinery
+import importlib.util
 import os
+import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,41 +18,75 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from reperfuse.faults import DataFault
 from reperfuse.images import Image
 
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
 #: ITK's world is LPS+, ours RAS+.
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+_EDGE_SIGMA_MM = 2.0
+_BINS = 48
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A rigid registration.
+    """A rigid registration and how well the two images fit.
 
     Attributes
     ----------
     matrix : ndarray, (4, 4)
         Point of the fixed image to point of the moving image (world, RAS+, mm).
     mutual_information : float
-        Mattes mutual information of the two images after registration, in nats; higher is better.
+        Normalised mutual information over the fixed brain (Studholme 1999,
+        doi:10.1016/S0031-3203(98)00091-0): 1 for images that have nothing in common, 2 for the same.
+    edge_agreement : float
+        Correlation of the two images' gradient magnitudes over the brain and its rim.
+    brain_dice : float
+        Overlap of the brain masks where both images see.
     """
 
-    matrix: NDArray[np.float64]
+    matrix: Matrix
     mutual_information: float
+    edge_agreement: float
+    brain_dice: float
 
 
-def register_rigid(fixed: Image, moving: Image, fixed_mask: NDArray[np.bool_], *, seed: int = 1) -> Registration:
+def register_rigid(
+    fixed: Image,
+    moving: Image,
+    fixed_brain: Mask,
+    moving_brain: Mask,
+    *,
+    lesion: Mask | None = None,
+    min_brain_dice: float = 0.8,
+    min_edge_agreement: float = 0.25,
+    rim_mm: float = 5.0,
+    seed: int = 1,
+) -> Registration:
     """Register ``moving`` to ``fixed`` by a rotation and a translation (ANTs, Mattes mutual information).
+
+    The start is the shift that brings the brains' centres together. Where the fit found from there
+    is poor, the search starts again from heads turned to either side about each axis.
 
     Parameters
     ----------
     fixed, moving : Image, (x, y, z)
-        Two scans of one head, of any contrast, on any grids.
-    fixed_mask : ndarray of bool, (x, y, z)
-        Where in the fixed image the measure is taken.
+        Two scans of one head, of any contrast, on any grids. Where left and right are is believed
+        as the headers say.
+    fixed_brain, moving_brain : ndarray of bool, (x, y, z)
+        The brains.
+    lesion : ndarray of bool, (x, y, z), optional
+        Part of the moving image that is left out of the measure, for instance a swollen infarct.
+    min_brain_dice, min_edge_agreement : float
+        A fit below either is poor.
+    rim_mm : float
+        How far beyond the brain, and around the lesion, the measure still looks: edges count.
     seed : int
-        Seed of the sampling; on one thread the same seed gives the same bits.
+        Of ANTs; on one thread the same seed gives the same bits.
 
     Returns
     -------
@@ -57,38 +95,185 @@ def register_rigid(fixed: Image, moving: Image, fixed_mask: NDArray[np.bool_], *
     Raises
     ------
     DataFault
-        If ANTs finds no transform.
+        If a brain is empty, ANTs finds no transform, or the best fit is poor.
 
     References
     ----------
     Avants et al. 2011, doi:10.1016/j.neuroimage.2010.09.025
     """
-    os.environ["ANTS_RANDOM_SEED"] = str(seed)
-    ants = _import_ants()
-    target, source = _to_ants(fixed), _to_ants(moving)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            found = ants.registration(
-                target,
-                source,
-                type_of_transform="DenseRigid",
-                mask=_to_ants(Image(fixed_mask.astype(np.float32), fixed.affine)),
-                mask_all_stages=True,
-                outprefix=f"{folder}/",
-                aff_iterations=(1000, 500, 250, 50),
-                aff_smoothing_sigmas=(3, 2, 1, 0),
-                aff_shrink_factors=(4, 3, 2, 1),
-            )
-        except RuntimeError as error:
-            raise DataFault(f"registration: ANTs found no transform ({error})") from error
-        transform = ants.read_transform(found["fwdtransforms"][0])
-        # the transform's own parameters depend on its kind; where it sends four points does not
-        corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
-        images = np.array([transform.apply_to_point(tuple(corner)) for corner in corners])
-        lps = np.eye(4)
-        lps[:3, :3], lps[:3, 3] = (images[1:] - images[0]).T, images[0]
-        matrix = _FLIP @ lps @ _FLIP
-    return Registration(matrix, -float(ants.image_mutual_information(target, found["warpedmovout"])))
+    if not (fixed_brain.any() and moving_brain.any()):
+        raise DataFault("registration: a brain mask is empty")
+    pair = _Pair(fixed, moving, fixed_brain, moving_brain, lesion, rim_mm, seed)
+    limits = (min_brain_dice, min_edge_agreement)
+    found = pair.refine(pair.coarse(np.eye(3)))
+    if _is_poor(found, *limits):
+        starts = [pair.coarse(turn) for turn in _turns((-40.0, -20.0, 20.0, 40.0))]
+        best = max(starts, key=lambda start: pair.judge(start).mutual_information)
+        found = max(found, pair.refine(best), key=lambda fit: fit.mutual_information)
+    if _is_poor(found, *limits):
+        raise DataFault(
+            f"registration: the images do not fit (overlap of the brains {found.brain_dice:.2f}, "
+            f"edge agreement {found.edge_agreement:.2f})"
+        )
+    return found
+
+
+def _is_poor(found: Registration, min_brain_dice: float, min_edge_agreement: float) -> bool:
+    return not (found.brain_dice >= min_brain_dice and found.edge_agreement >= min_edge_agreement)
+
+
+def _turns(angles_deg: Iterable[float]) -> list[Matrix]:
+    return [Rotation.from_euler(axis, angle, degrees=True).as_matrix() for axis in "xyz" for angle in angles_deg]
+
+
+class _Pair:
+    """Two images whose brains' centres are the origin while ANTs works on them.
+
+    ANTs is given the moving image under a header that already holds the start, so that it always
+    begins at the identity, turns about the brain, and sees the same numbers wherever the head was.
+    """
+
+    def __init__(
+        self,
+        fixed: Image,
+        moving: Image,
+        fixed_brain: Mask,
+        moving_brain: Mask,
+        lesion: Mask | None,
+        rim_mm: float,
+        seed: int,
+    ) -> None:
+        self.fixed, self.moving = (Image(np.nan_to_num(image.data), image.affine) for image in (fixed, moving))
+        self.fixed_brain = fixed_brain
+        self.moving_brain = Image(moving_brain, moving.affine)
+        self.lesion = None if lesion is None else Image(lesion, moving.affine)
+        self.rim_mm, self.seed = rim_mm, seed
+        self.scope = _dilated(fixed_brain, fixed, rim_mm)
+        self.edges = _gradient_magnitude(self.fixed.data, fixed)
+        self.fixed_centre, self.moving_centre = (
+            _shift(image.affine[:3, :3] @ np.argwhere(brain).mean(axis=0) + image.affine[:3, 3])
+            for image, brain in ((fixed, fixed_brain), (moving, moving_brain))
+        )
+
+    def coarse(self, turn: Matrix) -> Matrix:
+        """Register from centred brains and a turn, at low resolution."""
+        start = np.eye(4)
+        start[:3, :3] = turn
+        return self._register(self.moving_centre @ start @ np.linalg.inv(self.fixed_centre), self.scope, 8.0)
+
+    def refine(self, start: Matrix) -> Registration:
+        """Register from a start close by, without the lesion."""
+        scope = self.scope
+        if self.lesion is not None and self.lesion.data.any():
+            # only now it is known where the lesion lies in the fixed image
+            outside = ~_dilated(resample_mask(self.lesion, self.fixed, start), self.fixed, self.rim_mm)
+            scope = scope & outside
+        return self.judge(self._register(start, scope, 4.0))
+
+    def judge(self, matrix: Matrix) -> Registration:
+        """Tell how well the images fit."""
+        there = resample(self.moving, self.fixed, matrix)
+        seen = np.isfinite(there)
+        there[~seen] = 0
+        brain = resample_mask(self.moving_brain, self.fixed, matrix)
+        information = _mutual_information(self.fixed.data, there, seen & self.fixed_brain)
+        inside = self.scope & (ndimage.minimum_filter(seen, 3, mode="nearest") if not seen.all() else seen)
+        agreement = _correlation(self.edges[inside], _gradient_magnitude(there, self.fixed)[inside])
+        return Registration(matrix, information, agreement, dice(brain, self.fixed_brain & seen))
+
+    def _register(self, start: Matrix, scope: Mask, spacing_mm: float) -> Matrix:
+        """Let ANTs register at a resolution; it shrinks thick slices less by itself."""
+        back = np.linalg.inv(self.fixed_centre)
+        shrink = max(1, round(spacing_mm / min(self.fixed.voxel_size_mm)))
+        library = _load_ants()
+        arrays = [
+            (self.fixed.data, back @ self.fixed.affine),
+            (self.moving.data, back @ np.linalg.inv(start) @ self.moving.affine),
+            (scope, back @ self.fixed.affine),
+        ]
+        itk = [_to_ants(*array) for array in arrays]
+        target, source, mask = (library.ptrstr(image.pointer) for image in itk)
+        with tempfile.TemporaryDirectory() as folder:
+            options = {
+                "dimensionality": 3,
+                "metric": f"MATTES[{target},{source},1,{_BINS},Regular,1]",
+                "transform": "Rigid[0.1]",
+                "convergence": "[1000,1e-6,10]",
+                "smoothing-sigmas": f"{spacing_mm / 2:g}mm",
+                "shrink-factors": shrink,
+                "masks": f"[{mask},NA]",
+                "use-histogram-matching": 0,
+                "float": 1,
+                "random-seed": self.seed,
+                "output": f"{folder}/",
+            }
+            words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+            failed = library.antsRegistration(words)
+            result = Path(folder) / "0GenericAffine.mat"
+            if failed or not result.is_file():
+                raise DataFault("registration: ANTs found no transform")
+            found = _read_ants_affine(result)
+        return start @ self.fixed_centre @ found @ back
+
+
+def _read_ants_affine(path: Path) -> Matrix:
+    """Read the rigid transform ANTs wrote (MATLAB format, single precision)."""
+    from scipy.io import loadmat
+
+    content = loadmat(path)
+    kind = next(name for name in content if name.startswith("AffineTransform"))
+    values, centre = content[kind].ravel().astype(float), content["fixed"].ravel().astype(float)
+    matrix = _from_itk(values, centre)
+    left, _, right = np.linalg.svd(matrix[:3, :3])
+    matrix[:3, :3] = left @ right  # a rotation to double precision
+    return matrix
+
+
+def _from_itk(parameters: Matrix, centre: Matrix) -> Matrix:
+    lps = np.eye(4)
+    lps[:3, :3] = parameters[:9].reshape(3, 3)
+    lps[:3, 3] = parameters[9:] + centre - lps[:3, :3] @ centre
+    return _FLIP @ lps @ _FLIP
+
+
+def _shift(vector: Matrix) -> Matrix:
+    matrix = np.eye(4)
+    matrix[:3, 3] = vector
+    return matrix
+
+
+def _dilated(mask: Mask, image: Image, radius_mm: float) -> Mask:
+    if not mask.any():
+        return mask
+    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=image.voxel_size_mm) <= radius_mm)
+
+
+def _gradient_magnitude(data: NDArray[np.floating], image: Image) -> NDArray[np.float32]:
+    """Gradient magnitude at a fixed scale in mm, whatever the voxels are."""
+    sizes = np.array(image.voxel_size_mm)
+    smooth = ndimage.gaussian_filter(data.astype(np.float32), _EDGE_SIGMA_MM / sizes, mode="nearest", truncate=3)
+    slopes = (np.gradient(smooth, size, axis=axis) for axis, size in enumerate(sizes) if smooth.shape[axis] > 1)
+    return np.sqrt(sum(slope**2 for slope in slopes))
+
+
+def _correlation(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    if first.size < 2 or first.std() == 0 or second.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _mutual_information(first: NDArray[np.floating], second: NDArray[np.floating], where: Mask) -> float:
+    """Return the normalised mutual information; NaN where there is nothing to compare."""
+    if not where.any():
+        return float("nan")
+    values = [np.clip(image[where], *np.percentile(image[where], (1, 99))) for image in (first, second)]
+    joint = np.histogram2d(*values, bins=_BINS)[0] / where.sum()
+
+    def entropy(share: NDArray[np.float64]) -> float:
+        return -float((share[share > 0] * np.log(share[share > 0])).sum())
+
+    together = entropy(joint)
+    return (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
 
 
 def resample(
@@ -154,25 +339,49 @@ def write_itk(path: str | Path, matrix: NDArray[np.float64]) -> None:
 def read_itk(path: str | Path) -> NDArray[np.float64]:
     """Read the matrix `write_itk` wrote."""
     fields = dict(line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line)
-    parameters, centre = (np.array(fields[key].split(), float) for key in ("Parameters", "FixedParameters"))
-    lps = np.eye(4)
-    lps[:3, :3] = parameters[:9].reshape(3, 3)
-    lps[:3, 3] = parameters[9:] + centre - lps[:3, :3] @ centre
-    return _FLIP @ lps @ _FLIP
+    return _from_itk(*(np.array(fields[key].split(), float) for key in ("Parameters", "FixedParameters")))
 
 
-def _import_ants() -> Any:
+def _load_ants() -> Any:
+    """Return ANTsPy's compiled library.
+
+    ``import ants`` also runs its plotting and learning parts, which cost seconds (statsmodels,
+    scikit-learn, matplotlib, pandas); the library alone costs hundredths of one. Where it is not
+    found on its own, the whole package is imported.
+    """
     # ITK reads this once; sums over threads are added in no fixed order, so one thread by default
     os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
-    import ants
+    if "ants.lib" not in sys.modules:
+        try:
+            package = importlib.util.find_spec("ants")
+            spec = importlib.machinery.PathFinder.find_spec("ants.lib", package.submodule_search_locations)
+            sys.modules["ants.lib"] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules["ants.lib"])
+        except (ImportError, AttributeError):
+            sys.modules.pop("ants.lib", None)
+            from ants import lib
 
-    return ants
+            return lib
+    return sys.modules["ants.lib"]
 
 
-def _to_ants(image: Image) -> Any:
-    lps = _FLIP @ image.affine
+@dataclass(frozen=True)
+class _ItkImage:
+    """An image of the library, and the array whose memory it uses."""
+
+    pointer: Any
+    array: NDArray[Any]
+
+
+def _to_ants(data: NDArray[Any], affine: Matrix) -> _ItkImage:
+    library = _load_ants()
+    lps = _FLIP @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    direction = lps[:3, :3] / spacing
-    return _import_ants().from_numpy(
-        np.nan_to_num(image.data).astype(np.float32), list(lps[:3, 3]), list(spacing), direction
-    )
+    # the library is handed bare pointers: an image must be float, a mask must be bytes
+    kind, letters = (np.uint8, "UC") if data.dtype == bool else (np.float32, "F")
+    array = np.ascontiguousarray(data.T, dtype=kind)
+    pointer = getattr(library, f"fromNumpy{letters}3")(array, data.shape)
+    library.setOrigin(pointer, lps[:3, 3].tolist())
+    library.setSpacing(pointer, spacing.tolist())
+    library.setDirection(pointer, (lps[:3, :3] / spacing).tolist())
+    return _ItkImage(pointer, array)

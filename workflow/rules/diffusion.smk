@@ -75,6 +75,7 @@ rule register_diffusion:
         transform=session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"),
     params:
         interface="RegisterImages",
+        **config["registration"],
         fingerprint=fingerprint("registration"),
     log:
         session_log("register_diffusion"),

@@ -13,6 +13,7 @@ rule register_flair:
         transform=session_file("anat", "from-flair_to-dwi_mode-image_xfm.txt"),
     params:
         interface="RegisterImages",
+        **config["registration"],
         fingerprint=fingerprint("registration"),
     log:
         session_log("register_flair"),
@@ -50,10 +51,12 @@ rule register_followup:
         fixed_brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
         moving=followup_reference,
         moving_brain=followup_file("desc-brain_mask.nii.gz"),
+        lesion=followup_file("desc-lesion_mask.nii.gz", "dwi"),
     output:
         transform=session_file("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt"),
     params:
         interface="RegisterImages",
+        **config["registration"],
         fingerprint=fingerprint("registration"),
     log:
         session_log("register_followup_{datatype}"),

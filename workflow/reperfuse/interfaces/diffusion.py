@@ -1,5 +1,6 @@
 """Steps of the diffusion stage: ADC and trace, the core, and both in perfusion space."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,8 @@ class SegmentCoreInputSpec(StepInputSpec):
     brain = File(exists=True, mandatory=True, desc="brain mask")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc_threshold = traits.Float(mandatory=True, desc="core lies below (mm²/s)")
+    relative_intensity = traits.Float(mandatory=True, desc="least trace of the core, of normal tissue nearby (1)")
+    peak_intensity = traits.Float(mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)")
     min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
 
 
@@ -100,7 +103,8 @@ class SegmentCore(Step):
         core = _core_finder(self.inputs, adc)(self.inputs.adc_threshold)
         # fluid left out: how much of it a mask holds says nothing of the b-values
         tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
-        self.save_image("core", core, adc, BrainMedianADC=float(np.nanmedian(adc.data[tissue])))
+        median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
+        self.save_image("core", core, adc, BrainMedianADC=median)
 
 
 def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray]:
@@ -114,6 +118,8 @@ def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray
         adc.voxel_size_mm,
         mirrored_trace=mirrored,
         adc_threshold=threshold,
+        relative_intensity=inputs.relative_intensity,
+        peak_intensity=inputs.peak_intensity,
         min_volume_ml=inputs.min_volume_ml,
     )
 
@@ -151,6 +157,9 @@ class RegisterImagesInputSpec(StepInputSpec):
     fixed_brain = File(exists=True, mandatory=True, desc="its brain mask")
     moving = File(exists=True, mandatory=True, desc="image brought to it (a.u.)")
     moving_brain = File(exists=True, mandatory=True, desc="its brain mask")
+    lesion = File(exists=True, desc="part of the moving image left out of the measure")
+    min_brain_dice = traits.Float(mandatory=True, desc="least overlap of the brain masks of a good fit")
+    min_edge_agreement = traits.Float(mandatory=True, desc="least correlation of the edges of a good fit")
 
 
 class RegisterImagesOutputSpec(TraitedSpec):
@@ -170,11 +179,22 @@ class RegisterImages(Step):
             images.load(getattr(self.inputs, name))
             for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
-        found = registration.register_rigid(fixed, moving, fixed_brain.mask)
-        overlap = registration.resample_mask(moving_brain, fixed, found.matrix)
-        dice = registration.dice(overlap, fixed_brain.mask)
+        lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
+        found = registration.register_rigid(
+            fixed,
+            moving,
+            fixed_brain.mask,
+            moving_brain.mask,
+            lesion=lesion,
+            min_brain_dice=self.inputs.min_brain_dice,
+            min_edge_agreement=self.inputs.min_edge_agreement,
+        )
         self.save_transform(
-            "transform", found.matrix, MutualInformation=found.mutual_information, BrainDice=dice
+            "transform",
+            found.matrix,
+            MutualInformation=found.mutual_information,
+            EdgeAgreement=found.edge_agreement,
+            BrainDice=found.brain_dice,
         )
 
 
