@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, isdefined
+from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, isdefined
 from numpy.typing import NDArray
 
 from reperfuse import __version__, images, registration
@@ -85,12 +85,7 @@ class Step(SimpleInterface):
         return files
 
     def _inherited_reasons(self) -> list[str]:
-        found = [
-            reason
-            for paths in self._input_files().values()
-            for path in paths
-            for reason in images.reasons(path)
-        ]
+        found = [reason for paths in self._input_files().values() for path in paths for reason in images.reasons(path)]
         return list(dict.fromkeys(found))
 
     def _parameters(self) -> dict[str, Any]:

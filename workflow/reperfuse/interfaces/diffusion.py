@@ -21,9 +21,7 @@ class ComputeADCInputSpec(StepInputSpec):
     adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
-    b_value = traits.Float(
-        1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)"
-    )
+    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
 
 
 class ComputeADCOutputSpec(TraitedSpec):
@@ -176,8 +174,7 @@ class RegisterImages(Step):
 
     def _compute(self) -> None:
         fixed, fixed_brain, moving, moving_brain = (
-            images.load(getattr(self.inputs, name))
-            for name in ("fixed", "fixed_brain", "moving", "moving_brain")
+            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
         lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
         found = registration.register_rigid(
@@ -227,8 +224,6 @@ class ResampleDiffusion(Step):
         matrix = registration.read_itk(self.inputs.transform)
         for name in ("adc", "trace"):
             source = images.load(getattr(self.inputs, name))
-            self.save_image(
-                name, registration.resample(source, reference, matrix), reference, Interpolation="linear"
-            )
+            self.save_image(name, registration.resample(source, reference, matrix), reference, Interpolation="linear")
         core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
         self.save_image("core", core, reference, Interpolation="linear, above one half")
