@@ -95,4 +95,4 @@ def main(job: "Snakemake") -> None:
         run(job)
 
 
-main(snakemake)
+main(snakemake)  # noqa: F821 (Snakemake defines it)

@@ -1,5 +1,6 @@
 """What every step shares: load, one call, save; and what a fault of the data becomes."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ class Step(SimpleInterface):
         sidecar = self._sidecar(name, extra)
         images.save(self._path(name), data, like.affine, sidecar=sidecar, frame_spacing_s=frame_spacing_s)
 
-    def save_table(self, name: str, columns: dict[str, NDArray[Any]], **extra: Any) -> None:
+    def save_table(self, name: str, columns: Mapping[str, Iterable[Any]], **extra: Any) -> None:
         """Save an output table, a column an entry; a missing value is ``n/a``."""
         path = self._path(name)
         rows = zip(*(map(format_cell, values) for values in columns.values()), strict=True)
