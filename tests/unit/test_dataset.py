@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from reperfuse import images
 from reperfuse.dataset import ClinicalData, Manifest, StudyError, index_study
+from reperfuse.faults import DataFault
 
 INPUTS = {
     "dsc": {"datatype": "perf", "suffix": "dsc"},
@@ -197,3 +198,55 @@ def test_clinical_values_prefer_the_session(study: Study) -> None:
     assert clinical.is_set("01", "post", "reocclusion")
     assert not clinical.is_set("01", "x", "reocclusion")
     assert clinical.value("02", None, "side") == ""
+
+
+@pytest.mark.parametrize(
+    ("onset", "scanned", "hours"),
+    [
+        ("2025-03-04T08:10:00", "2025-03-04T11:40:00", 3.5),
+        ("2025-03-03T23:40:00", "2025-03-04T00:10:00.000", 0.5),
+        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00+00:00", 4.5),
+        ("08:10", "2025-03-04T11:40:00", 3.5),
+        ("8:10:30", "2025-03-04T11:40:30", 3.5),
+        ("22:40", "2025-03-04T01:40:00", 3.0),  # the evening before
+        ("7.25", "n/a", 7.25),
+    ],
+)
+def test_hours_from_onset(study: Study, onset: str, scanned: str, hours: float) -> None:
+    clinical = _timed(study, onset, scanned)
+    assert clinical.hours_from_onset("01", "baseline", "onset_time") == pytest.approx(hours)
+
+
+@pytest.mark.parametrize(
+    ("onset", "scanned", "reason"),
+    [
+        ("n/a", "2025-03-04T11:40:00", "have no onset_time"),
+        ("2025-03-04T08:10:00", "n/a", "no acq_time"),
+        ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "lies after the session"),
+        ("in the morning", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("25:10", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+    ],
+)
+def test_unknown_hours_have_a_reason(study: Study, onset: str, scanned: str, reason: str) -> None:
+    with pytest.raises(DataFault, match=reason):
+        _timed(study, onset, scanned).hours_from_onset("01", "baseline", "onset_time")
+
+
+def _timed(study: Study, onset: str, scanned: str) -> ClinicalData:
+    (study.root / "participants.tsv").write_text(f"participant_id\tonset_time\nsub-01\t{onset}\n")
+    (study.root / "sub-01").mkdir()
+    (study.root / "sub-01" / "sub-01_sessions.tsv").write_text(
+        f"session_id\tacq_time\nses-baseline\t{scanned}\n"
+    )
+    return ClinicalData(study.root)
+
+
+def test_a_number_that_is_none_has_a_reason(study: Study) -> None:
+    ages = "participant_id\tage\nsub-01\t89+\nsub-02\t71\nsub-03\tn/a\n"
+    (study.root / "participants.tsv").write_text(ages)
+    clinical = ClinicalData(study.root)
+    assert clinical.number("02", None, "age") == 71
+    for subject, reason in (("01", "'89\\+', which is no number"), ("03", "have no age")):
+        with pytest.raises(DataFault, match=reason):
+            clinical.number(subject, None, "age")

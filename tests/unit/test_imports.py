@@ -10,6 +10,7 @@ SCIENCE = {
     "aif",
     "alignment",
     "concentration",
+    "criteria",
     "deconvolution",
     "diffusion",
     "mirror",
@@ -18,13 +19,23 @@ SCIENCE = {
     "segmentation",
     "serial",
 }
-FORBIDDEN_IN_SCIENCE = {"nibabel", "bids", "ants", "nipype", "matplotlib", "pathlib", "json", "logging", "pandas"}
+FORBIDDEN_IN_SCIENCE = {
+    "nibabel",
+    "bids",
+    "ants",
+    "nipype",
+    "matplotlib",
+    "pathlib",
+    "json",
+    "logging",
+    "pandas",
+}
 ONLY_IMPORTER = {"bids": "dataset", "ants": "registration"}
 #: Which parts of the package a part may import.
 ALLOWED = {
     "science": {"science", "faults"},
     "faults": set(),
-    "settings": set(),
+    "settings": {"science"},
     "images": {"faults"},
     "dataset": {"images", "faults"},
     "registration": {"images", "faults"},

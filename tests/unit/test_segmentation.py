@@ -221,3 +221,12 @@ def test_csf_by_adc_or_by_the_perfusion_reference():
     adc = fit_adc(series, [0, 1000]).adc
     assert dice(seg.csf_mask(brain, adc=adc), fluid) > 0.97
     assert dice(seg.csf_mask(brain, reference=series[..., 0]), fluid) > 0.97
+
+
+def test_vessels_stand_out_by_their_blood_volume():
+    brain = ellipsoid((0, 0, 0), (70, 88, 60))
+    sinus = ellipsoid((0, -70, 10), (4, 8, 20))
+    cbv = np.where(sinus, 40.0, 3.0).astype(np.float32)
+    cbv[50, 60, 15] = np.nan
+    np.testing.assert_array_equal(seg.vessel_mask(brain, cbv, 4.0), brain & sinus)
+    assert not seg.vessel_mask(brain, np.full(SHAPE, np.nan), 4.0).any()

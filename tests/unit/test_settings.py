@@ -33,6 +33,10 @@ def test_shipped_config_is_valid() -> None:
         ("imr.significant_ml", "five", "imr.significant_ml: 'five' should be of type number"),
         ("deconvolution.method", "svd", "should be one of osvd or csvd or ssvd"),
         ("sessions.post", "../x", "should be a BIDS label"),
+        ("hypoperfusion.vessel_ratio", 0.5, "hypoperfusion.vessel_ratio: 0.5 should have"),
+        ("hypoperfusion.symptomatic_side_only", "no", "should be of type boolean"),
+        ("stability.tmax", 3, "stability.tmax: 3 should have"),
+        ("criteria", None, "criteria: None should be of type object"),
         ("core.adc_threshold", 620, "core.adc_threshold: 620 should have"),
     ],
 )

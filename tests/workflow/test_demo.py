@@ -20,7 +20,7 @@ def test_it_ends_well_and_says_where_the_results_are(demo: Demo) -> None:
 
 
 def test_every_table_has_a_dictionary_of_its_columns(demo: Demo) -> None:
-    for name in ("sessions", "patients", "failures"):
+    for name in ("sessions", "patients", "thresholds", "stability", "failures"):
         columns = (demo.results / "group" / f"{name}.tsv").read_text().splitlines()[0].split("\t")
         dictionary = json.loads((demo.results / "group" / f"{name}.json").read_text())
         assert [column for column in columns if "Description" not in dictionary[column]] == []
@@ -58,6 +58,21 @@ def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo) -> None:
     jobs = snakemake(demo.folder, *WHY, config=("core={adc_threshold: 600.0e-6}",)).jobs
     assert {"segment_core", "resample_diffusion", "segment_penumbra", "measure_session"} <= jobs
     assert not jobs & {"deconvolve_perfusion", "compute_adc", "register_diffusion", "correct_motion", "find_mirror"}
+
+
+OWN = "{mine: {title: Mine, doi: none, classes: [{name: severe, all: [%s]}], otherwise: mild}}"
+
+
+def test_a_criterion_of_ones_own_reruns_the_measures_only(demo: Demo) -> None:
+    jobs = snakemake(demo.folder, *WHY, config=("criteria=" + OWN % "hir >= 0.4",)).jobs
+    assert {"measure_session", "tabulate_study", "report_patient", "report_study"} <= jobs
+    assert not jobs & {"segment_core", "segment_hypoperfusion", "sweep_core", "sweep_perfusion"}
+
+
+def test_a_bad_criterion_is_refused_with_its_key_and_reason(demo: Demo) -> None:
+    done = snakemake(demo.folder, *WHY, config=("criteria=" + OWN % "hirr >= 0.4",))
+    assert done.status != 0
+    assert "criteria.mine.classes.0.all.0: 'hirr >= 0.4' names hirr, which is not known" in done.output
 
 
 @pytest.mark.parametrize("dataset", ["study", "results"])

@@ -6,11 +6,13 @@ gives is a TSV that every other process reads.
 
 import csv
 import json
+import math
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from reperfuse.faults import DataFault
 
 #: Largest plausible values, in s; what lies above was written in milliseconds.
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
-_LESION = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_.*label-L_mask\.nii(\.gz)?$")
+_LESION = re.compile(
+    r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_.*label-L_mask\.nii(\.gz)?$"
+)
 
 
 class StudyError(ValueError):
@@ -90,7 +94,9 @@ class Manifest:
 
     def session_of(self, participant: str, role: str) -> str | None:
         """Return the participant's session with this role."""
-        return next((ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None)
+        return next(
+            (ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None
+        )
 
     def reasons(self, participant: str, session: str) -> list[tuple[str, str]]:
         """Return (kind, reason) for each scan of the session that cannot be used."""
@@ -173,7 +179,9 @@ def index_study(
     if lesion_masks is not None:
         scans += _find_lesion_masks(lesion_masks, labels)
     if not any(scan.kind in inputs for scan in scans):
-        raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
+        raise StudyError(
+            f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for"
+        )
     return Manifest(_keep_participants(scans, participants))
 
 
@@ -204,7 +212,11 @@ class _Sidecars:
             applicable = [
                 file
                 for file in self._by_folder.get(folder, ())
-                if all(entities.get(key) == value for key, value in file.get_entities().items() if key != "extension")
+                if all(
+                    entities.get(key) == value
+                    for key, value in file.get_entities().items()
+                    if key != "extension"
+                )
             ]
             for file in sorted(applicable, key=lambda file: len(file.get_entities())):
                 merged |= _read_json(Path(file.path))
@@ -251,7 +263,13 @@ def _scan(
     except DataFault as fault:
         reason = " ".join(str(fault).split())
     return Scan(
-        subject, session, labels.get(session, ""), kind, str(path), json.dumps(settings, sort_keys=True), reason
+        subject,
+        session,
+        labels.get(session, ""),
+        kind,
+        str(path),
+        json.dumps(settings, sort_keys=True),
+        reason,
     )
 
 
@@ -262,7 +280,9 @@ def _settings(
     header = images.read_header(path)
     if kind == "dsc":
         if len(header.shape) != 4:
-            raise DataFault(f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}")
+            raise DataFault(
+                f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}"
+            )
         repetition = _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
         spacing = header.frame_spacing_s
         stated_once = acquisition.get("repetition_time_s") is not None
@@ -298,7 +318,9 @@ def _seconds(
     value = sidecar.get(key) if value is None else value
     where = images.sidecar_path(path).name
     if value is None:
-        raise DataFault(f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config")
+        raise DataFault(
+            f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config"
+        )
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST[key]:
         raise DataFault(f"{where}: {key} is {value!r}, which is no plausible number of seconds")
     return float(value)
@@ -313,7 +335,9 @@ def _find_lesion_masks(folder: Path, labels: Mapping[str, str]) -> list[Scan]:
         if found and path.parent.name in ("dwi", "anat", "perf"):
             subject, session = found["subject"], found["session"]
             settings = json.dumps({"datatype": path.parent.name})
-            scans.append(Scan(subject, session, labels.get(session, ""), "lesion", str(path.resolve()), settings))
+            scans.append(
+                Scan(subject, session, labels.get(session, ""), "lesion", str(path.resolve()), settings)
+            )
     return scans
 
 
@@ -327,7 +351,11 @@ def _keep_participants(scans: list[Scan], wanted: Sequence[str | int]) -> list[S
         matching = [
             name
             for name in known
-            if (name.isdigit() and int(name) == label if isinstance(label, int) else name == label.removeprefix("sub-"))
+            if (
+                name.isdigit() and int(name) == label
+                if isinstance(label, int)
+                else name == label.removeprefix("sub-")
+            )
         ]
         if len(matching) != 1:
             problem = "is ambiguous, write sub-<label>" if matching else "is not in the study"
@@ -361,15 +389,82 @@ class ClinicalData:
         """Tell whether a 0/1 column says 1."""
         return self.value(participant, session, column).lower() in ("1", "1.0", "true", "yes")
 
+    def number(self, participant: str, session: str | None, column: str) -> float:
+        """Return a value as a number.
+
+        Raises
+        ------
+        DataFault
+            If it is not known, or no number.
+        """
+        text = self.value(participant, session, column)
+        if not text:
+            raise DataFault(f"the study's tables have no {column}")
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise DataFault(f"{column} is {text!r}, which is no number")
+        return number
+
+    def hours_from_onset(self, participant: str, session: str, column: str) -> float:
+        """Return the hours from the onset of symptoms to a session.
+
+        The column holds a date and time, or a time of day (the last one before the session); either is
+        taken from the session's ``acq_time``. A plain number is the hours themselves.
+
+        Raises
+        ------
+        DataFault
+            If a time is not known, not readable, or the onset lies after the session.
+        """
+        text = self.value(participant, session, column)
+        try:
+            return self.number(participant, session, column)
+        except DataFault:
+            if not text:
+                raise
+        scanned = self.value(participant, session, "acq_time")
+        if not scanned:
+            raise DataFault(f"sessions.tsv has no acq_time to take {column} from")
+        try:
+            end = datetime.fromisoformat(scanned)
+            if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", text):
+                clock = time.fromisoformat(text if text[2] == ":" else f"0{text}")
+                start = datetime.combine(end.date(), clock, end.tzinfo)
+                start -= timedelta(days=1) if start > end else timedelta(0)
+            else:
+                start = datetime.fromisoformat(text)
+            hours = (end - start).total_seconds() / 3600
+        except (TypeError, ValueError) as error:
+            raise DataFault(f"{column} ({text}) cannot be taken from acq_time ({scanned})") from error
+        if hours < 0:
+            raise DataFault(f"{column} ({text}) lies after the session ({scanned})")
+        return hours
+
     def _read(self, path: Path) -> list[dict[str, str]]:
         if path not in self._tables:
             text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-            self._tables[path] = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+            self._tables[path] = list(
+                csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+            )
         return self._tables[path]
 
 
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
-_IGNORED = ("perf/", "figures/", "logs/", "group/", "*.html", "*_xfm.*", "*_timeseries.*", "*_measures.json", "*_growth.json", "*_dwiref.*")
+_IGNORED = (
+    "perf/",
+    "figures/",
+    "logs/",
+    "group/",
+    "*.html",
+    "*_xfm.*",
+    "*_timeseries.*",
+    "*_measures.json",
+    "*_growth.json",
+    "*_dwiref.*",
+)
 
 
 def describe_results(output_dir: Path, bids_dir: Path) -> None:

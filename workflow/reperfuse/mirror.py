@@ -90,6 +90,7 @@ def find_mirror(
     center = target.center
     comparison = _Comparison(image, affine, how, 4.0)
     coarse = _search(image, affine, center, max_tilt_deg, max_shift_mm)
+    comparison.keep_inside(_plane(coarse, center), margin_mm=8.0)
     start = _plane(_refine(comparison, coarse, center), center)
     for _ in range(2):
         # A flipped image is the same voxels under a reflected affine: nothing is interpolated.
@@ -187,6 +188,18 @@ class _Comparison:
         if inside.mean() < 0.4:
             return -1.0
         return float(np.corrcoef(self._sample(mirrored[inside]), self._values[inside])[0, 1])
+
+    def keep_inside(self, reflection: Array, margin_mm: float) -> None:
+        """Keep the points whose reflection lies well inside the field of view.
+
+        Planes near this one are then compared at the same points: a plane that merely moves what
+        does not match out of the field of view gains nothing.
+        """
+        margin = margin_mm / np.linalg.norm(np.linalg.inv(self._to_voxel)[:3, :3], axis=0)
+        mirrored = apply_matrix(self._to_voxel @ reflection, self._points)
+        inside = ((mirrored >= margin) & (mirrored <= self._last - margin)).all(axis=1)
+        if inside.sum() > 500:
+            self._points, self._values = self._points[inside], self._values[inside]
 
 
 def _search(image: Array, affine: Array, center: Array, max_tilt_deg: float, max_shift_mm: float) -> Array:

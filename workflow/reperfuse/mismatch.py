@@ -1,17 +1,10 @@
-"""Perfusion–diffusion mismatch, and the profile each trial's criterion gives it."""
+"""Perfusion–diffusion mismatch: volumes, overlap and side."""
 
 import math
-import operator
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-_COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_RULE = re.compile(r"\s*(?P<name>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\d+(\.\d+)?)\s*")
 
 
 @dataclass(frozen=True)
@@ -56,52 +49,45 @@ def penumbra_mask(deficit: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArra
     return deficit & ~core
 
 
-def classify(criterion: Mapping[str, Any], quantities: Mapping[str, float]) -> tuple[str | None, str]:
-    """Give a session its class under a trial's criterion.
+def covered_share(core: NDArray[np.bool_], deficit: NDArray[np.bool_]) -> float:
+    """Return the share of the core (x, y, z) that the deficit covers; NaN without a core."""
+    return float((core & deficit).sum() / core.sum()) if core.any() else math.nan
+
+
+def laterality(lesion: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
+    """Tell how one-sided a lesion is.
 
     Parameters
     ----------
-    criterion : mapping
-        An entry of the catalogue: ``classes``, in the order they are tried, each with ``name`` and
-        ``all`` or ``any`` of its rules ("core_ml < 70"), and the class ``otherwise``.
-    quantities : mapping
-        What the rules may name; NaN for a value that is not known.
+    lesion : (x, y, z) bool array
+    right : (x, y, z) bool array
+        The patient's right of the mirror plane.
 
     Returns
     -------
-    name : str or None
-        The class, None when what a rule needs is not known.
-    reason : str
-        Why there is no class; empty when there is one.
+    float
+        (right - left)/(right + left), from -1 (all left) to 1 (all right); NaN without a lesion.
     """
-    missing = sorted(name for name in _needs(criterion) if math.isnan(quantities.get(name, math.nan)))
-    # without core and without deficit the ratio has no value, but a mismatch there is not
-    if "mismatch_ratio" in missing and quantities.get("core_ml") == 0:
-        missing.remove("mismatch_ratio")
-    if missing:
-        return None, f"{', '.join(missing)} not known"
-    for candidate in criterion["classes"]:
-        combine = all if "all" in candidate else any
-        if combine(_holds(rule, quantities) for rule in candidate.get("all") or candidate["any"]):
-            return str(candidate["name"]), ""
-    return str(criterion["otherwise"]), ""
+    return float(2 * (lesion & right).sum() / lesion.sum() - 1) if lesion.any() else math.nan
 
 
-def _rules(criterion: Mapping[str, Any]) -> list[str]:
-    return [rule for candidate in criterion["classes"] for key in ("all", "any") for rule in candidate.get(key, ())]
+def side(one_sidedness: float, unilateral_share: float = 0.8) -> str | None:
+    """Name the side of a lesion from its laterality.
 
+    Parameters
+    ----------
+    one_sidedness : float
+        As :func:`laterality` gives it.
+    unilateral_share : float
+        Least share of a lesion on one side for it to be that side's.
 
-def _parse(rule: str) -> tuple[str, str, float]:
-    found = _RULE.fullmatch(rule)
-    if not found:
-        raise ValueError(f"{rule!r} is no rule; write a quantity, one of < <= > >=, and a number")
-    return found["name"], found["sign"], float(found["limit"])
-
-
-def _needs(criterion: Mapping[str, Any]) -> set[str]:
-    return {_parse(rule)[0] for rule in _rules(criterion)}
-
-
-def _holds(rule: str, quantities: Mapping[str, float]) -> bool:
-    name, sign, limit = _parse(rule)
-    return bool(_COMPARISONS[sign](quantities[name], limit))
+    Returns
+    -------
+    str or None
+        left, right or bilateral; None without a lesion.
+    """
+    if math.isnan(one_sidedness):
+        return None
+    if (1 + abs(one_sidedness)) / 2 < unilateral_share:
+        return "bilateral"
+    return "right" if one_sidedness > 0 else "left"

@@ -112,6 +112,25 @@ def csf_mask(
     return csf & brain
 
 
+def vessel_mask(brain: Mask, cbv: Array, relative_volume: float) -> Mask:
+    """Find large vessels and sinuses: CBV above a multiple of the brain's median.
+
+    Parameters
+    ----------
+    brain : (x, y, z) bool array
+    cbv : (x, y, z) array
+        In any unit.
+    relative_volume : float
+        Least CBV of a vessel, relative to the brain's median.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    known = brain & np.isfinite(cbv)
+    return known & (np.nan_to_num(cbv) > relative_volume * np.median(cbv[known])) if known.any() else known
+
+
 def core_mask(
     adc: Array,
     trace: Array,

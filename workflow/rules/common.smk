@@ -9,9 +9,10 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import dataset, settings
+from reperfuse.faults import DataFault
 
 BASE = Path(workflow.basedir)
-CATALOGUE = yaml.safe_load((BASE / "config" / "criteria.yaml").read_text(encoding="utf-8"))
+TABLES_OF_RESULTS = BASE / "workflow" / "schemas" / "tables.yaml"
 CONDA = str(BASE / "envs" / "reperfuse.yaml")
 
 
@@ -31,6 +32,17 @@ def prepare_study():
             simulate_demo(Path("demo"))
     if config["output_dir"] is None:
         config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
+
+
+def read_catalogue():
+    """Read the catalogue of criteria, with the study's own."""
+    return settings.read_criteria(
+        BASE / "config" / "criteria.yaml",
+        config["criteria"],
+        BASE / "workflow" / "schemas" / "criteria.schema.yaml",
+        taken=yaml.safe_load(TABLES_OF_RESULTS.read_text(encoding="utf-8"))["sessions"],
+        written_in=[Path(file) for file in workflow.configfiles],
+    )
 
 
 def simulate_demo(folder):
@@ -69,6 +81,7 @@ def read_manifest():
 
 try:
     prepare_study()
+    CATALOGUE = read_catalogue()
     MANIFEST = read_manifest()
     CLINICAL = dataset.ClinicalData(Path(config["bids_dir"]))
 except (settings.ConfigError, dataset.StudyError) as fault:
@@ -283,6 +296,12 @@ def measures(role):
     return find
 
 
+def post_measures(wildcards):
+    """Return the measures of the session after treatment if this is the baseline session."""
+    is_baseline = MANIFEST.role(wildcards.subject, wildcards.session) == "baseline"
+    return measures("post")(wildcards) if is_baseline else []
+
+
 def own_lesion(wildcards):
     """Return the follow-up lesion if this is the follow-up session."""
     subject, session = wildcards.subject, wildcards.session
@@ -327,20 +346,30 @@ def all_measures(wildcards):
     ]
 
 
+def criterion_column(criterion):
+    """Return a criterion's entry in the data dictionary: where it is from, and each class with its rules."""
+    levels = {}
+    for candidate in criterion["classes"]:
+        rules = " and ".join(candidate["all"]) if "all" in candidate else " or ".join(candidate["any"])
+        levels.setdefault(candidate["name"], []).append(rules)
+    compared = f"deficit {criterion.get('deficit', 'tmax6_ml')}, core {criterion.get('core', 'core_ml')}"
+    source = "" if criterion["doi"] == "none" else f", doi:{criterion['doi']}"
+    return {
+        "Description": f"Class of a baseline session by {criterion['title']}{source}; {compared}",
+        "Levels": {name: "; or ".join(rules) for name, rules in levels.items()}
+        | {criterion["otherwise"]: "none of the others"},
+    }
+
+
 def table_dictionaries():
     """Return the data dictionary of each table, with a column for every criterion of the catalogue."""
-    path = BASE / "workflow" / "schemas" / "tables.yaml"
-    tables = yaml.safe_load(path.read_text(encoding="utf-8"))
+    tables = yaml.safe_load(TABLES_OF_RESULTS.read_text(encoding="utf-8"))
     columns = {}
     for name, entry in tables.pop("sessions").items():
         columns[name] = entry
         if name == "hir":
             for criterion, rule in CATALOGUE.items():
-                levels = [candidate["name"] for candidate in rule["classes"]] + [rule["otherwise"]]
-                columns[criterion] = {
-                    "Description": f"Profile by {rule['title']}, doi:{rule['doi']}",
-                    "Levels": {level: f"class {level}" for level in levels},
-                }
+                columns[criterion] = criterion_column(rule)
     return {"sessions": columns, **tables}
 
 
@@ -396,3 +425,26 @@ def lesion_side(wildcards):
     """Return left, right or unknown: the symptomatic hemisphere."""
     side = CLINICAL.value(wildcards.subject, wildcards.session, config["columns"]["side"]).lower()
     return {"left": "left", "l": "left", "right": "right", "r": "right"}.get(side, "unknown")
+
+
+def mirror_of_known_side(wildcards):
+    """Return the mirror plane in perfusion space if only the symptomatic side is to count and is known."""
+    wanted = config["hypoperfusion"]["symptomatic_side_only"] and lesion_side(wildcards) != "unknown"
+    return session_file("perf", "desc-mirror_xfm.json").format(**wildcards) if wanted else []
+
+
+def clinical_values(wildcards):
+    """Return [value, why it is not known] of what criteria may ask of a patient."""
+    subject, session, columns = wildcards.subject, wildcards.session, config["columns"]
+    questions = {
+        "age": lambda: CLINICAL.number(subject, session, columns["age"]),
+        "nihss_baseline": lambda: CLINICAL.number(subject, session, columns["nihss_baseline"]),
+        "hours_from_onset": lambda: CLINICAL.hours_from_onset(subject, session, columns["onset_time"]),
+    }
+    values = {}
+    for name, ask in questions.items():
+        try:
+            values[name] = [ask(), ""]
+        except DataFault as fault:
+            values[name] = [None, str(fault)]
+    return values

@@ -45,6 +45,27 @@ rule segment_core:
         "../scripts/run_interface.py"
 
 
+rule sweep_core:
+    input:
+        adc=session_file("dwi", "ADC.nii.gz"),
+        trace=session_file("dwi", "trace.nii.gz"),
+        brain=session_file("dwi", "desc-brain_mask.nii.gz"),
+        mirror=session_file("dwi", "desc-mirror_xfm.json"),
+    output:
+        curves=session_file("dwi", "desc-thresholds_measures.json"),
+    params:
+        interface="SweepCore",
+        **config["core"],
+        half_width=config["stability"]["adc"],
+        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
+    log:
+        session_log("sweep_core"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
 rule register_diffusion:
     input:
         fixed=session_file("perf", "dscref.nii.gz"),

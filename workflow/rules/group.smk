@@ -1,7 +1,7 @@
 # Needs: the rows of every session and patient.
-# Gives: group/sessions.tsv, group/patients.tsv and group/failures.tsv with their data dictionaries.
+# Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv and failures.tsv with their data dictionaries.
 
-TABLES = expand(f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "failures"])
+TABLES = expand(f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"])
 
 
 rule tabulate_study:
@@ -11,6 +11,8 @@ rule tabulate_study:
     output:
         sessions=f"{OUTPUT_DIR}/group/sessions.tsv",
         patients=f"{OUTPUT_DIR}/group/patients.tsv",
+        thresholds=f"{OUTPUT_DIR}/group/thresholds.tsv",
+        stability=f"{OUTPUT_DIR}/group/stability.tsv",
         failures=f"{OUTPUT_DIR}/group/failures.tsv",
     params:
         interface="TabulateStudy",

@@ -22,15 +22,20 @@ rule segment_penumbra:
 rule measure_session:
     input:
         core=if_has(session_file("dwi", "desc-core_mask.nii.gz"), "dwi|adc"),
+        core_mirror=if_has(session_file("dwi", "desc-mirror_xfm.json"), "dwi|adc"),
+        core_curves=if_has(session_file("dwi", "desc-thresholds_measures.json"), "dwi|adc"),
+        core_dscref=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dsc", "dwi|adc"),
         tmax4=if_has(session_file("perf", "desc-tmax4_mask.nii.gz"), "dsc"),
         tmax6=if_has(session_file("perf", "desc-tmax6_mask.nii.gz"), "dsc"),
         tmax8=if_has(session_file("perf", "desc-tmax8_mask.nii.gz"), "dsc"),
         tmax10=if_has(session_file("perf", "desc-tmax10_mask.nii.gz"), "dsc"),
         penumbra=if_has(session_file("perf", "desc-penumbra_mask.nii.gz"), "dsc", "dwi|adc"),
-        rcbf=if_has(session_file("perf", "desc-rel_cbf.nii.gz"), "dsc"),
+        deficit_mirror=if_has(session_file("perf", "desc-mirror_xfm.json"), "dsc"),
+        deficit_curves=if_has(session_file("perf", "desc-thresholds_measures.json"), "dsc"),
         motion=if_has(session_file("perf", "desc-motion_timeseries.tsv"), "dsc"),
         curves=if_has(session_file("perf", "desc-aif_timeseries.tsv"), "dsc"),
         transform=if_has(session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"), "dsc", "dwi|adc"),
+        post=post_measures,
     output:
         measures=SESSION_MEASURES,
     params:
@@ -38,10 +43,14 @@ rule measure_session:
         participant="{subject}",
         session="{session}",
         role=lambda wildcards: MANIFEST.role(wildcards.subject, wildcards.session),
+        side=lesion_side,
+        clinical=clinical_values,
         absences=absent_scans,
         criteria=CATALOGUE,
+        half_widths=config["stability"],
+        core_threshold=config["core"]["adc_threshold"],
         limits=config["quality"],
-        fingerprint=fingerprint("mismatch"),
+        fingerprint=fingerprint("criteria", "mirror"),
     log:
         session_log("measure_session"),
     conda:

@@ -108,6 +108,8 @@ rule segment_hypoperfusion:
         tmax=session_file("perf", "tmax.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         reference=session_file("perf", "dscref.nii.gz"),
+        cbv=session_file("perf", "cbv.nii.gz"),
+        mirror=mirror_of_known_side,
     output:
         tmax4=session_file("perf", "desc-tmax4_mask.nii.gz"),
         tmax6=session_file("perf", "desc-tmax6_mask.nii.gz"),
@@ -115,8 +117,9 @@ rule segment_hypoperfusion:
         tmax10=session_file("perf", "desc-tmax10_mask.nii.gz"),
     params:
         interface="SegmentHypoperfusion",
+        side=lesion_side,
         **config["hypoperfusion"],
-        fingerprint=fingerprint("segmentation"),
+        fingerprint=fingerprint("segmentation", "mirror"),
     log:
         session_log("segment_hypoperfusion"),
     conda:
@@ -142,6 +145,32 @@ rule normalize_perfusion:
         fingerprint=fingerprint("segmentation", "mirror"),
     log:
         session_log("normalize_perfusion"),
+    conda:
+        CONDA
+    script:
+        "../scripts/run_interface.py"
+
+
+rule sweep_perfusion:
+    input:
+        tmax=session_file("perf", "tmax.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        reference=session_file("perf", "dscref.nii.gz"),
+        cbv=session_file("perf", "cbv.nii.gz"),
+        mirror=mirror_of_known_side,
+        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
+        rcbf=session_file("perf", "desc-rel_cbf.nii.gz"),
+        rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
+    output:
+        curves=session_file("perf", "desc-thresholds_measures.json"),
+    params:
+        interface="SweepPerfusion",
+        side=lesion_side,
+        **config["hypoperfusion"],
+        half_widths=config["stability"],
+        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
+    log:
+        session_log("sweep_perfusion"),
     conda:
         CONDA
     script:

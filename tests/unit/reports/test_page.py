@@ -275,3 +275,15 @@ def test_a_study_of_nothing_has_a_page(tmp_path) -> None:
     text = study(tmp_path).text
     assert "Patients 0" in text
     assert "Significant IMR n/a" in text
+
+
+def test_criteria_judge_the_baseline_and_say_what_they_lack(tmp_path: Path) -> None:
+    lacks = "age not known: the study's tables have no age"
+    visits = [
+        session(tmp_path, "baseline", [["defuse2", lacks]], role="baseline"),
+        session(tmp_path, "post", role="post"),
+    ]
+    text = read(patient(tmp_path), visits).text
+    assert f"DEFUSE 2: n/a , {lacks}" in text
+    assert text.count("Profile by DEFUSE 2") + text.count("defuse2") <= 2
+    assert "defuse2" not in text.split("Within hours after treatment")[-1]

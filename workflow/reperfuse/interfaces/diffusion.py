@@ -1,20 +1,18 @@
 """Steps of the diffusion stage: ADC and trace, the core, and both in perfusion space."""
 
 import math
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 from numpy.typing import NDArray
 
-from reperfuse import diffusion, images, mirror, registration, segmentation
+from reperfuse import criteria, diffusion, images, mirror, registration, segmentation
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, transform_file
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, transform_file
 from reperfuse.interfaces.head import load_mirror
-
-#: ADC thresholds (mm²/s) whose core volumes stand side by side in the sidecar.
-_SWEEP = (550e-6, 600e-6, 620e-6)
 
 
 class ComputeADCInputSpec(StepInputSpec):
@@ -26,7 +24,9 @@ class ComputeADCInputSpec(StepInputSpec):
     adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
-    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
+    b_value = traits.Float(
+        1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)"
+    )
 
 
 class ComputeADCOutputSpec(TraitedSpec):
@@ -109,26 +109,55 @@ class SegmentCore(Step):
     output_spec = SegmentCoreOutputSpec
 
     def _compute(self) -> None:
-        adc, trace, brain = (images.load(getattr(self.inputs, name)) for name in ("adc", "trace", "brain"))
-        find_core = partial(
-            segmentation.core_mask,
-            adc.data,
-            trace.data,
-            brain.mask,
-            adc.voxel_size_mm,
-            mirrored_trace=mirror.reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror)),
-            relative_intensity=self.inputs.relative_intensity,
-            peak_intensity=self.inputs.peak_intensity,
-            min_volume_ml=self.inputs.min_volume_ml,
-        )
-        core = find_core(adc_threshold=self.inputs.adc_threshold)
-        volumes = {
-            f"{limit * 1e6:.0f}e-6": images.volume_ml(find_core(adc_threshold=limit), adc.affine) for limit in _SWEEP
-        }
+        adc, brain = images.load(self.inputs.adc), images.load(self.inputs.brain)
+        core = _core_finder(self.inputs, adc)(self.inputs.adc_threshold)
         # fluid left out: how much of it a mask holds says nothing of the b-values
         tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
         median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
-        self.save_image("core", core, adc, BrainMedianADC=median, VolumeMl=volumes)
+        self.save_image("core", core, adc, BrainMedianADC=median)
+
+
+def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray]:
+    """Return the function that gives the core below a threshold (mm²/s)."""
+    trace, brain = images.load(inputs.trace), images.load(inputs.brain)
+    mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(inputs.mirror))
+    return lambda threshold: segmentation.core_mask(
+        adc.data,
+        trace.data,
+        brain.mask,
+        adc.voxel_size_mm,
+        mirrored_trace=mirrored,
+        adc_threshold=threshold,
+        relative_intensity=inputs.relative_intensity,
+        peak_intensity=inputs.peak_intensity,
+        min_volume_ml=inputs.min_volume_ml,
+    )
+
+
+class SweepCoreInputSpec(SegmentCoreInputSpec):
+    """Inputs of `SweepCore`."""
+
+    half_width = traits.Float(mandatory=True, desc="how far the threshold is moved either way (mm²/s)")
+
+
+class SweepCoreOutputSpec(TraitedSpec):
+    """Outputs of `SweepCore`."""
+
+    curves = document("volume (mL) of the core against the threshold of the ADC (mm²/s)")
+
+
+class SweepCore(Step):
+    """Measure the core at every threshold in use and around its own."""
+
+    input_spec = SweepCoreInputSpec
+    output_spec = SweepCoreOutputSpec
+
+    def _compute(self) -> None:
+        adc = images.load(self.inputs.adc)
+        find = _core_finder(self.inputs, adc)
+        limits = criteria.thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
+        curve = [[limit, images.volume_ml(find(limit), adc.affine)] for limit in limits]
+        self.save_document("curves", {"Curves": {"adc": curve}})
 
 
 class RegisterImagesInputSpec(StepInputSpec):
@@ -157,7 +186,8 @@ class RegisterImages(Step):
 
     def _compute(self) -> None:
         fixed, fixed_brain, moving, moving_brain = (
-            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
+            images.load(getattr(self.inputs, name))
+            for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
         lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
         found = registration.register_rigid(
@@ -207,7 +237,8 @@ class ResampleDiffusion(Step):
         matrix = registration.read_itk(self.inputs.transform)
         for name in ("adc", "trace"):
             source = images.load(getattr(self.inputs, name))
-            self.save_image(name, registration.resample(source, reference, matrix), reference, Interpolation="linear")
+            self.save_image(
+                name, registration.resample(source, reference, matrix), reference, Interpolation="linear"
+            )
         core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
         self.save_image("core", core, reference, Interpolation="linear, above one half")
-

@@ -21,6 +21,8 @@ class TabulateStudyOutputSpec(TraitedSpec):
 
     sessions = table("a row a session")
     patients = table("a row a patient")
+    thresholds = table("volume of each lesion at each threshold in use")
+    stability = table("how far each threshold can move before a criterion's class changes")
     failures = table("what was not computed, for whom, and why")
 
 
@@ -36,6 +38,10 @@ class TabulateStudy(Step):
         patients = [images.read_sidecar(path) for path in self.inputs.patients]
         self._save("sessions", [_identity(item) | item["Row"] for item in sessions])
         self._save("patients", [_identity(item) | item["Row"] for item in patients])
+        for name in ("thresholds", "stability"):
+            self._save(
+                name, [_identity(item) | row for item in sessions for row in item.get(name.title(), [])]
+            )
         failures = [
             _identity(item) | {"what": what, "reason": reason}
             for item in (*sessions, *patients)

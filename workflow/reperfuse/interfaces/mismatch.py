@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import images, mismatch
+from reperfuse import criteria, images, mirror, mismatch
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, read_columns
+from reperfuse.interfaces.head import load_mirror
 
 
 class SegmentPenumbraInputSpec(StepInputSpec):
@@ -38,20 +39,31 @@ class MeasureSessionInputSpec(StepInputSpec):
     """Inputs of `MeasureSession`; every file is optional."""
 
     core = File(exists=True, desc="diffusion core, diffusion grid")
+    core_mirror = File(exists=True, desc="the head's mirror plane in diffusion space")
+    core_curves = File(exists=True, desc="volume of the core against its threshold")
+    core_dscref = File(exists=True, desc="diffusion core in perfusion space")
     tmax4 = File(exists=True, desc="tissue with Tmax above 4 s")
     tmax6 = File(exists=True, desc="tissue with Tmax above 6 s")
     tmax8 = File(exists=True, desc="tissue with Tmax above 8 s")
     tmax10 = File(exists=True, desc="tissue with Tmax above 10 s")
+    deficit_mirror = File(exists=True, desc="the head's mirror plane in perfusion space")
+    deficit_curves = File(exists=True, desc="volumes of the perfusion maps against their thresholds")
     penumbra = File(exists=True, desc="Tmax above 6 s outside the core")
-    rcbf = File(exists=True, desc="relative CBF (1)")
     motion = File(exists=True, desc="motion of each frame (mm, rad)")
     curves = File(exists=True, desc="arterial input")
     transform = File(exists=True, desc="diffusion to perfusion transform")
+    post = File(exists=True, desc="measures of the session after treatment, for the baseline session")
     participant = traits.Str(mandatory=True, desc="label")
     session = traits.Str(mandatory=True, desc="label")
     role = traits.Str(desc="baseline, post, followup or empty")
+    side = traits.Enum(
+        "unknown", "left", "right", usedefault=True, desc="side of the stroke, as the study says"
+    )
+    clinical = traits.Dict(desc="[value, why it is not known] of age, nihss_baseline and hours_from_onset")
     absences = traits.List(desc="[what, reason] of each scan that is missing or cannot be used")
     criteria = traits.Dict(mandatory=True, desc="catalogue of criteria")
+    half_widths = traits.Dict(desc="how far the thresholds of each map are moved either way")
+    core_threshold = traits.Float(desc="the core lies below (mm²/s)")
     limits = traits.Dict(mandatory=True, desc="limits of the quality figures")
 
 
@@ -69,26 +81,22 @@ class MeasureSession(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
+        own = {name: paths[0] for name, paths in self._input_files().items() if name != "post"}
         failures = [list(absence) for absence in self.inputs.absences]
-        for name, paths in self._input_files().items():
-            failures += [[name, reason] for reason in images.reasons(paths[0])]
-        row: dict[str, Any] = {"role": self.inputs.role or None} | self._volumes()
-        found = mismatch.volumetric_mismatch(row["tmax6_ml"], row["core_ml"])
-        row |= {
-            "mismatch_ml": found.difference_ml,
-            "mismatch_coreg_ml": self._volume("penumbra"),
-            "mismatch_ratio": found.ratio,
-            "hir": mismatch.hypoperfusion_intensity_ratio(row["tmax10_ml"], row["tmax6_ml"]),
-        }
-        quantities = {name: value for name, value in row.items() if isinstance(value, float)}
-        for name, criterion in self.inputs.criteria.items():
-            row[name], _ = mismatch.classify(criterion, quantities)
+        failures += [[name, reason] for name, path in own.items() for reason in images.reasons(path)]
+        curves = self._curves()
+        row: dict[str, Any] = {"role": self.inputs.role or None} | self._volumes(curves) | self._sides()
+        row["hours_from_onset"] = self._clinical("hours_from_onset")
+        stability: list[dict[str, Any]] = []
+        if self.inputs.role == "baseline":
+            stability = self._judge(row, curves, failures)
         row |= self._quality()
-        reasons = [f"{what}: {reason}" for what, reason in failures] + self._warnings(row)
-        computed = [name for name, paths in self._input_files().items() if not images.reasons(paths[0])]
-        failed = len(computed) < len(self._input_files()) or not computed
-        row["status"] = "failed" if failed else ("warn" if self._warnings(row) else "ok")
-        row["reasons"] = "; ".join(dict.fromkeys(reasons))
+        warnings = self._warnings(row)
+        failed = not own or any(images.reasons(path) for path in own.values())
+        row["status"] = "failed" if failed else ("warn" if warnings else "ok")
+        row["reasons"] = "; ".join(
+            dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings])
+        )
         self.save_document(
             "measures",
             {
@@ -96,6 +104,8 @@ class MeasureSession(Step):
                 "session_id": f"ses-{self.inputs.session}",
                 "Row": row,
                 "Failures": failures,
+                "Thresholds": self._thresholds(curves),
+                "Stability": stability,
             },
         )
 
@@ -110,16 +120,101 @@ class MeasureSession(Step):
         mask = images.load(path)
         return images.volume_ml(mask.mask, mask.affine)
 
-    def _volumes(self) -> dict[str, float]:
-        volumes = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10")}
-        volumes["rcbf30_ml"] = math.nan
-        flow, deficit = self._good("rcbf"), self._good("tmax6")
-        if flow and deficit:
-            # inside the deficit only: CSF and noise lie below 30 % as well
-            rcbf = images.load(flow)
-            low = (rcbf.data < 0.3) & images.load(deficit).mask
-            volumes["rcbf30_ml"] = images.volume_ml(low, rcbf.affine)
-        return volumes
+    def _curves(self) -> dict[str, list[tuple[float, float]]]:
+        """Return volume against threshold for each map that has it."""
+        paths = filter(None, (self._good("core_curves"), self._good("deficit_curves")))
+        found = [images.read_sidecar(path)["Curves"] for path in paths]
+        return {
+            name: [(limit, ml) for limit, ml in curve] for curves in found for name, curve in curves.items()
+        }
+
+    def _volumes(self, curves: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
+        masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10")}
+        volumes = {
+            name: math.nan if threshold is None else dict(curves.get(source, ())).get(threshold, math.nan)
+            for name, (source, threshold) in criteria.VOLUMES.items()
+        } | masks
+        found = mismatch.volumetric_mismatch(volumes["tmax6_ml"], volumes["core_ml"])
+        return volumes | {
+            "mismatch_ml": found.difference_ml,
+            "mismatch_coreg_ml": self._volume("penumbra"),
+            "mismatch_ratio": found.ratio,
+            "hir": mismatch.hypoperfusion_intensity_ratio(volumes["tmax10_ml"], volumes["tmax6_ml"]),
+        }
+
+    def _thresholds(self, curves: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
+        """Return the rows of the table of thresholds, for the maps the session should have."""
+        expected = ["adc"] if isdefined(self.inputs.core_curves) else []
+        expected += ["tmax", "delay", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else []
+        return [
+            {"map": name, "threshold": limit, "ml": dict(curves.get(name, ())).get(limit, math.nan)}
+            for name in expected
+            for limit in criteria.TABULATED[name]
+        ]
+
+    def _sides(self) -> dict[str, Any]:
+        row: dict[str, Any] = {}
+        for name, mask, plane in (("core", "core", "core_mirror"), ("deficit", "tmax6", "deficit_mirror")):
+            lesion, mirror_path = self._good(mask), self._good(plane)
+            one_sidedness = math.nan
+            if lesion and mirror_path:
+                found = images.load(lesion)
+                right = mirror.half(found.data.shape, found.affine, load_mirror(mirror_path))
+                one_sidedness = mismatch.laterality(found.mask, right)
+            row |= {f"{name}_laterality": one_sidedness, f"{name}_side": mismatch.side(one_sidedness)}
+        core, deficit = self._good("core_dscref"), self._good("tmax6")
+        row["core_covered"] = math.nan
+        if core and deficit:
+            row["core_covered"] = mismatch.covered_share(images.load(core).mask, images.load(deficit).mask)
+        return row
+
+    def _clinical(self, name: str) -> float:
+        value = self.inputs.clinical.get(name, [None])[0]
+        return math.nan if value is None else float(value)
+
+    def _judge(
+        self, row: dict[str, Any], curves: dict[str, list[tuple[float, float]]], failures: list[list[str]]
+    ) -> list[dict[str, Any]]:
+        """Add the class by every criterion to the row, and return how stable each is."""
+        post = images.read_sidecar(self.inputs.post).get("Row", {}) if isdefined(self.inputs.post) else {}
+        quantities = {name: row[name] for name in (*criteria.VOLUMES, "mismatch_coreg_ml")}
+        quantities |= {name: self._clinical(name) for name in criteria.CLINICAL}
+        for name in criteria.POST:
+            value = post.get(name.removeprefix("post_"))
+            quantities[name] = math.nan if value in (None, "n/a") else float(value)
+        reasons = self._why_unknown() | self._unspecific()
+        quantities |= dict.fromkeys(self._unspecific(), math.nan)
+        rows = []
+        for name, criterion in self.inputs.criteria.items():
+            row[name], missing = criteria.classify(criterion, quantities)
+            # why another volume of this session is not known has been said already
+            unknown = [f"{what} not known: {reasons[what]}" for what in missing if what in reasons]
+            if unknown:
+                failures.append([name, "; ".join(unknown)])
+            for found in criteria.stability(
+                criterion, quantities, curves, self.inputs.half_widths, self.inputs.core_threshold
+            ):
+                stable = None if found.stable is None else ("stable" if found.stable else "unstable")
+                limits = {"parameter": found.parameter, "low": found.low, "high": found.high}
+                rows.append({"criterion": name, "class": row[name], "stability": stable} | limits)
+        return rows
+
+    def _why_unknown(self) -> dict[str, str]:
+        given = self.inputs.clinical
+        clinical = {name: given.get(name, [None, "not given"])[1] for name in criteria.CLINICAL}
+        return clinical | dict.fromkeys(criteria.POST, "it takes a session after treatment with that scan")
+
+    def _unspecific(self) -> dict[str, str]:
+        """Return why a volume says nothing of the deficit: Tmax thresholds that normal tissue exceeds."""
+        path = self._good("deficit_curves")
+        if path is None:
+            return {}
+        normal_s = float(images.read_sidecar(path)["NormalTmax"])
+        return {
+            name: f"normal tissue's own Tmax is {normal_s:.1f} s, so Tmax above {threshold:g} s is no deficit"
+            for name, (source, threshold) in criteria.VOLUMES.items()
+            if source == "tmax" and threshold is not None and normal_s >= threshold
+        }
 
     def _quality(self) -> dict[str, float]:
         quality = dict.fromkeys(
@@ -127,7 +222,10 @@ class MeasureSession(Step):
         )
         if path := self._good("motion"):
             displacement = read_columns(path)["framewise_displacement"]
-            quality |= {"fd_mean_mm": float(np.nanmean(displacement)), "fd_max_mm": float(np.nanmax(displacement))}
+            quality |= {
+                "fd_mean_mm": float(np.nanmean(displacement)),
+                "fd_max_mm": float(np.nanmax(displacement)),
+            }
         if path := self._good("curves"):
             curves = images.read_sidecar(path)
             quality |= {"bolus_cnr": curves["BolusCNR"], "aif_fwhm_s": curves["Quality"]["fwhm_s"]}
@@ -140,7 +238,23 @@ class MeasureSession(Step):
         if row["fd_max_mm"] > limits["max_framewise_displacement_mm"]:
             warnings.append(f"motion: framewise displacement reaches {row['fd_max_mm']:.1f} mm")
         if row["registration_dice"] < limits["min_registration_dice"]:
-            warnings.append(f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only")
+            warnings.append(
+                f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only"
+            )
+        if self.inputs.role == "baseline" and row["hours_from_onset"] > limits["max_hours_from_onset"]:
+            warnings.append(
+                f"time: scanned {row['hours_from_onset']:.1f} h after onset; "
+                "the thresholds were set on earlier scans"
+            )
+        if self.inputs.side != "unknown" and row["core_side"] not in (None, "bilateral", self.inputs.side):
+            warnings.append(
+                f"side: the core lies on the {row['core_side']}, the study says {self.inputs.side}"
+            )
+        if {row["core_side"], row["deficit_side"]} == {"left", "right"}:
+            warnings.append(
+                f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
+                "(is left right in one of the headers?)"
+            )
         if path := self._good("curves"):
             warnings += [f"aif: {warning}" for warning in images.read_sidecar(path)["Warnings"]]
         if path := self._good("core"):

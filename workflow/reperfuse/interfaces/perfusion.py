@@ -1,4 +1,4 @@
-"""Steps of the perfusion stage: from the raw DSC series to maps and hypoperfusion masks."""
+"""Steps of the perfusion stage: from the raw DSC series to maps."""
 
 import warnings
 
@@ -185,45 +185,6 @@ class DeconvolvePerfusion(Step):
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
-
-
-class SegmentHypoperfusionInputSpec(StepInputSpec):
-    """Inputs of `SegmentHypoperfusion`."""
-
-    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
-
-
-class SegmentHypoperfusionOutputSpec(TraitedSpec):
-    """Outputs of `SegmentHypoperfusion`."""
-
-    tmax4 = image("tissue with Tmax above 4 s")
-    tmax6 = image("tissue with Tmax above 6 s")
-    tmax8 = image("tissue with Tmax above 8 s")
-    tmax10 = image("tissue with Tmax above 10 s")
-
-
-class SegmentHypoperfusion(Step):
-    """Find hypoperfused tissue at the four thresholds in use."""
-
-    input_spec = SegmentHypoperfusionInputSpec
-    output_spec = SegmentHypoperfusionOutputSpec
-
-    def _compute(self) -> None:
-        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
-        csf = segmentation.csf_mask(brain.mask, reference=images.load(self.inputs.reference).data)
-        for threshold_s in (4, 6, 8, 10):
-            mask = segmentation.hypoperfusion_mask(
-                tmax.data,
-                brain.mask,
-                tmax.voxel_size_mm,
-                float(threshold_s),
-                csf=csf,
-                min_volume_ml=self.inputs.min_volume_ml,
-            )
-            self.save_image(f"tmax{threshold_s}", mask, tmax)
 
 
 class NormalizePerfusionInputSpec(StepInputSpec):

@@ -165,7 +165,11 @@ def render_patient(
         column: show(column, first.get("Row", {}).get(column), entry, why_session(column, first))
         for column, entry in dictionaries["sessions"].items()
     }
-    chapters = [_chapter(visit, figures, dictionaries["sessions"]) for visit in visits]
+    # criteria judge the baseline session only
+    unjudged = {name: entry for name, entry in dictionaries["sessions"].items() if name not in criteria}
+    chapters = [
+        _chapter(visit, figures, dictionaries["sessions"] if visit is first else unjudged) for visit in visits
+    ]
     return _render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),

@@ -10,11 +10,16 @@ _PERFUSION, _DIFFUSION = ("perfusion", "dsc"), ("diffusion", "dwi", "adc", "core
 _SESSION_NEEDS = {
     "core_ml": _DIFFUSION,
     **{f"tmax{s}_ml": (f"tmax{s}", *_PERFUSION) for s in (4, 6, 8, 10)},
-    "rcbf30_ml": ("rcbf", "tmax6", *_PERFUSION),
+    "rcbf30_ml": ("deficit_curves", *_PERFUSION),
     "mismatch_ml": ("tmax6", *_PERFUSION, *_DIFFUSION),
     "mismatch_coreg_ml": ("penumbra", "tmax6", *_PERFUSION, *_DIFFUSION),
     "mismatch_ratio": ("tmax6", *_PERFUSION, *_DIFFUSION),
     "hir": ("tmax6", "tmax10", *_PERFUSION),
+    "core_side": ("core_mirror", *_DIFFUSION),
+    "core_laterality": ("core_mirror", *_DIFFUSION),
+    "deficit_side": ("deficit_mirror", "tmax6", *_PERFUSION),
+    "deficit_laterality": ("deficit_mirror", "tmax6", *_PERFUSION),
+    "hours_from_onset": (),
     "fd_mean_mm": ("motion", *_PERFUSION),
     "fd_max_mm": ("motion", *_PERFUSION),
     "bolus_cnr": ("curves", *_PERFUSION),
@@ -52,6 +57,9 @@ _MADE_OF = {
 _UNDEFINED = {
     "mismatch_ratio": "there is neither core nor deficit",
     "hir": "there is no deficit",
+    **dict.fromkeys(("core_covered", "core_side", "core_laterality"), "there is no core"),
+    **dict.fromkeys(("deficit_side", "deficit_laterality"), "there is no deficit"),
+    "hours_from_onset": "the time of onset or of the scan is not known",
     "salvage_fraction": "there was no penumbra at baseline",
     "reperfusion_fraction": "there was no deficit at baseline",
     "reperfused_50": "there was no deficit at baseline",
@@ -62,6 +70,7 @@ _UNDEFINED = {
 def why_session(column: str, visit: Mapping[str, Any]) -> str:
     """Return why a column of a session's measures has no value; empty if nothing says so."""
     needs = _SESSION_NEEDS.get(column, _SESSION_NEEDS["mismatch_ratio"])
+    needs = (*needs, column)
     failures = dict.fromkeys((what, reason) for what, reason in visit.get("Failures", []) if what in needs)
     faulty = {what for what, _ in failures}
     # what is wrong with the scan says more than that there is none

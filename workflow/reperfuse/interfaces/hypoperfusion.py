@@ -1,0 +1,148 @@
+"""Steps that find hypoperfused tissue, and measure how its volume hangs on the threshold."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import File, TraitedSpec, traits
+
+from reperfuse import criteria, images, mirror, segmentation
+from reperfuse.faults import DataFault
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
+from reperfuse.interfaces.head import load_mirror
+
+
+class HypoperfusionInputSpec(StepInputSpec):
+    """How hypoperfused tissue is found; each step of the cleaning can be switched off."""
+
+    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    cbv = File(exists=True, desc="CBV in any unit, to leave vessels out")
+    mirror = File(exists=True, desc="the head's mirror plane, to leave the other side out")
+    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke")
+    smoothing_mm = traits.Float(
+        3.0, usedefault=True, desc="full width of a Gaussian within tissue, 0 for none (mm)"
+    )
+    opening_mm = traits.Float(2.0, usedefault=True, desc="radius of the opening, 0 for none (mm)")
+    min_volume_ml = traits.Float(3.0, usedefault=True, desc="smallest component kept, 0 for all (mL)")
+    csf_ratio = traits.Either(None, traits.Float(), desc="fluid: reference over the brain's median (1)")
+    vessel_ratio = traits.Either(None, traits.Float(), desc="vessels: CBV over the brain's median (1)")
+    symptomatic_side_only = traits.Bool(
+        False, usedefault=True, desc="leave the other side out where the side is known"
+    )
+
+
+class HypoperfusionStep(Step):
+    """A step that cleans hypoperfused tissue the way its inputs say."""
+
+    def _finder(self, brain: images.Image) -> Callable[[np.ndarray, float], np.ndarray]:
+        """Return the function that gives the cleaned mask of a map above a threshold."""
+        inputs, csf, vessels, half = self.inputs, None, None, None
+        if inputs.csf_ratio is not None:
+            reference = images.load(inputs.reference).data
+            csf = segmentation.csf_mask(brain.mask, reference=reference, relative_intensity=inputs.csf_ratio)
+        if inputs.vessel_ratio is not None:
+            if not isdefined(inputs.cbv):
+                raise DataFault("no CBV to find vessels by")
+            vessels = segmentation.vessel_mask(brain.mask, images.load(inputs.cbv).data, inputs.vessel_ratio)
+        if inputs.symptomatic_side_only and inputs.side != "unknown":
+            right = mirror.half(brain.data.shape, brain.affine, load_mirror(inputs.mirror))
+            half = right if inputs.side == "right" else ~right
+
+        def find(values: np.ndarray, threshold: float) -> np.ndarray:
+            return segmentation.hypoperfusion_mask(
+                values,
+                brain.mask,
+                brain.voxel_size_mm,
+                threshold,
+                csf=csf,
+                vessels=vessels,
+                half=half,
+                smoothing_mm=inputs.smoothing_mm,
+                opening_mm=inputs.opening_mm,
+                min_volume_ml=inputs.min_volume_ml,
+            )
+
+        return find
+
+
+class SegmentHypoperfusionOutputSpec(TraitedSpec):
+    """Outputs of `SegmentHypoperfusion`."""
+
+    tmax4 = image("tissue with Tmax above 4 s")
+    tmax6 = image("tissue with Tmax above 6 s")
+    tmax8 = image("tissue with Tmax above 8 s")
+    tmax10 = image("tissue with Tmax above 10 s")
+
+
+class SegmentHypoperfusion(HypoperfusionStep):
+    """Find hypoperfused tissue at the four thresholds in use."""
+
+    input_spec = HypoperfusionInputSpec
+    output_spec = SegmentHypoperfusionOutputSpec
+
+    def _compute(self) -> None:
+        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
+        find = self._finder(brain)
+        for threshold_s in (4, 6, 8, 10):
+            self.save_image(f"tmax{threshold_s}", find(tmax.data, float(threshold_s)), tmax)
+
+
+class SweepPerfusionInputSpec(HypoperfusionInputSpec):
+    """Inputs of `SweepPerfusion`."""
+
+    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
+    rcbf = File(exists=True, mandatory=True, desc="relative CBF (1)")
+    rcbv = File(exists=True, mandatory=True, desc="relative CBV (1)")
+    half_widths = traits.Dict(mandatory=True, desc="how far the thresholds of each map are moved either way")
+
+
+class SweepPerfusionOutputSpec(TraitedSpec):
+    """Outputs of `SweepPerfusion`."""
+
+    curves = document("volume (mL) against the threshold of Tmax (s), relative CBF and relative MTT (1)")
+
+
+class SweepPerfusion(HypoperfusionStep):
+    """Measure the volumes of Tmax, relative CBF and relative MTT at every threshold in use and around it.
+
+    Delay is Tmax less its median outside Tmax > 6 s: deconvolution gives normal tissue a Tmax of its own, near
+    3 s, and the earliest trials counted from normal tissue. Low CBF counts inside Tmax > 6 s only, since fluid and noise lie below as well. Relative MTT is relative
+    CBV over relative CBF: MTT over normal tissue's, by the central volume theorem.
+    """
+
+    input_spec = SweepPerfusionInputSpec
+    output_spec = SweepPerfusionOutputSpec
+    tolerates_faults = True
+
+    def _compute(self) -> None:
+        if reasons := [
+            reason for name in ("tmax", "deficit") for reason in images.reasons(getattr(self.inputs, name))
+        ]:
+            raise DataFault("; ".join(dict.fromkeys(reasons)))
+        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
+        find = self._finder(brain)
+        deficit = images.load(self.inputs.deficit).mask
+        normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
+        curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, lambda limit: find(tmax.data, limit))}
+        curves["delay"] = self._curve("delay", brain, lambda limit: find(tmax.data - normal_s, limit))
+        relative = (self.inputs.rcbf, self.inputs.rcbv)
+        unknown = [reason for path in relative for reason in images.reasons(path)]
+        if not unknown:
+            flow, volume = (images.load(path).data for path in relative)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                transit = np.where(flow > 0, volume / flow, np.nan)
+                curves["rcbf"] = self._curve("rcbf", brain, lambda limit: (flow < limit) & deficit)
+            curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find(transit, limit))
+        content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
+        self.save_document("curves", content)
+
+    def _curve(
+        self, name: str, brain: images.Image, find: Callable[[float], np.ndarray]
+    ) -> list[list[float]]:
+        thresholds = criteria.thresholds(name, self.inputs.half_widths[name])
+        return [[threshold, images.volume_ml(find(threshold), brain.affine)] for threshold in thresholds]
+
+
+__all__ = ["SegmentHypoperfusion", "SweepPerfusion"]
