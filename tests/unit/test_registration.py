@@ -60,7 +60,9 @@ def test_ants_reads_the_same_transform(tmp_path: Path, head: Image, flip: NDArra
 
     moving = Image(head.data, flip @ head.affine)
     matrix = flip @ pose((8, -5, 12), (6, -4, 3)) @ np.linalg.inv(flip)
-    fixed = Image(np.zeros((50, 40, 30), np.float32), flip @ pose((3, 2, 1), (-60, -65, -50)) @ np.diag([2.5, 3, 4, 1]))
+    fixed = Image(
+        np.zeros((50, 40, 30), np.float32), flip @ pose((3, 2, 1), (-60, -65, -50)) @ np.diag([2.5, 3, 4, 1])
+    )
     registration.write_itk(tmp_path / "x.txt", matrix)
     judge = ants.apply_transforms(
         to_ants(fixed), to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=-99
@@ -120,14 +122,17 @@ def test_a_lesion_is_left_out_of_the_measure(head: Image) -> None:
 def test_the_library_alone_is_loaded_and_the_package_is_the_fallback() -> None:
     """A registration job must not pay for ANTsPy's plotting and learning parts."""
     check = """
-import importlib.machinery, sys
+import importlib.util, sys
+from types import SimpleNamespace
 from reperfuse import registration
 library = registration._load_ants()
 assert hasattr(library, "antsRegistration")
 assert not {"ants", "pandas", "matplotlib", "sklearn", "statsmodels"} & sys.modules.keys()
 assert registration._load_ants() is library
 del sys.modules["ants.lib"]
-importlib.machinery.PathFinder = None  # as if the library lay elsewhere
+# as if the library lay elsewhere
+nowhere = SimpleNamespace(PathFinder=SimpleNamespace(find_spec=lambda *_: None))
+registration.importlib = SimpleNamespace(util=importlib.util, machinery=nowhere)
 assert hasattr(registration._load_ants(), "antsRegistration")
 assert "ants" in sys.modules
 """

@@ -71,3 +71,30 @@ def test_a_healthy_head_has_no_core(snr: float, seed: int) -> None:
     core, truth = find_core(Patient("h", core_ml=0.0, deficit_ml=0.0), snr, seed)
     assert truth is None
     assert core.sum() * GRID.voxel_ml < 0.5
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 0, 2)])
+def test_the_grid_changes_no_volume(order: tuple[int, int, int]) -> None:
+    """Axes permuted and flipped, the world turned obliquely: the same tissue is brain and core."""
+    patient = Patient("x", core_ml=25.0, deficit_ml=90.0)
+    series, bvals, _ = acquire_dwi(
+        patient.head("baseline"), patient.injuries("baseline"), GRID, np.eye(4), DEMO.dwi, 1
+    )
+    maps = fit_adc(series, bvals)
+    step = np.zeros((4, 4))
+    step[[*order, 3], [0, 1, 2, 3]] = 1
+    step[order[0], 0], step[order[0], 3] = -1, GRID.shape[order[0]] - 1
+    oblique = rigid((8.0, -6.0, 7.0), (30.0, -45.0, 60.0))
+
+    def volumes(*arrays: NDArray[np.floating]) -> list[float]:
+        image, adc, trace, affine = arrays
+        voxel = np.linalg.norm(affine[:3, :3], axis=0)
+        brain = segmentation.brain_mask(image, voxel)
+        mirrored = mirror.reflect(trace, affine, mirror.find_mirror(image, affine, brain))
+        core = segmentation.core_mask(adc, trace, brain, voxel, mirrored_trace=mirrored)
+        return [mask.sum() * voxel.prod() / 1000 for mask in (brain, core)]
+
+    plain = volumes(maps.b0, maps.adc, maps.trace, GRID.affine)
+    turned = [np.ascontiguousarray(np.transpose(one, order)[::-1]) for one in (maps.b0, maps.adc, maps.trace)]
+    assert plain[1] > 20
+    np.testing.assert_allclose(volumes(*turned, oblique @ GRID.affine @ step), plain, rtol=0.01)

@@ -123,7 +123,9 @@ def _is_poor(found: Registration, min_brain_dice: float, min_edge_agreement: flo
 
 
 def _turns(angles_deg: Iterable[float]) -> list[Matrix]:
-    return [Rotation.from_euler(axis, angle, degrees=True).as_matrix() for axis in "xyz" for angle in angles_deg]
+    return [
+        Rotation.from_euler(axis, angle, degrees=True).as_matrix() for axis in "xyz" for angle in angles_deg
+    ]
 
 
 class _Pair:
@@ -143,7 +145,9 @@ class _Pair:
         rim_mm: float,
         seed: int,
     ) -> None:
-        self.fixed, self.moving = (Image(np.nan_to_num(image.data), image.affine) for image in (fixed, moving))
+        self.fixed, self.moving = (
+            Image(np.nan_to_num(image.data), image.affine) for image in (fixed, moving)
+        )
         self.fixed_brain = fixed_brain
         self.moving_brain = Image(moving_brain, moving.affine)
         self.lesion = None if lesion is None else Image(lesion, moving.affine)
@@ -251,8 +255,12 @@ def _dilated(mask: Mask, image: Image, radius_mm: float) -> Mask:
 def _gradient_magnitude(data: NDArray[np.floating], image: Image) -> NDArray[np.float32]:
     """Gradient magnitude at a fixed scale in mm, whatever the voxels are."""
     sizes = np.array(image.voxel_size_mm)
-    smooth = ndimage.gaussian_filter(data.astype(np.float32), _EDGE_SIGMA_MM / sizes, mode="nearest", truncate=3)
-    slopes = (np.gradient(smooth, size, axis=axis) for axis, size in enumerate(sizes) if smooth.shape[axis] > 1)
+    smooth = ndimage.gaussian_filter(
+        data.astype(np.float32), _EDGE_SIGMA_MM / sizes, mode="nearest", truncate=3
+    )
+    slopes = (
+        np.gradient(smooth, size, axis=axis) for axis, size in enumerate(sizes) if smooth.shape[axis] > 1
+    )
     return np.sqrt(sum(slope**2 for slope in slopes))
 
 
@@ -266,14 +274,16 @@ def _mutual_information(first: NDArray[np.floating], second: NDArray[np.floating
     """Return the normalised mutual information; NaN where there is nothing to compare."""
     if not where.any():
         return float("nan")
-    values = [np.clip(image[where], *np.percentile(image[where], (1, 99))) for image in (first, second)]
-    joint = np.histogram2d(*values, bins=_BINS)[0] / where.sum()
+    one, other = (np.clip(image[where], *np.percentile(image[where], (1, 99))) for image in (first, second))
+    joint = np.histogram2d(one, other, bins=_BINS)[0] / where.sum()
 
     def entropy(share: NDArray[np.float64]) -> float:
         return -float((share[share > 0] * np.log(share[share > 0])).sum())
 
     together = entropy(joint)
-    return (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
+    return (
+        (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
+    )
 
 
 def resample(
@@ -338,7 +348,9 @@ def write_itk(path: str | Path, matrix: NDArray[np.float64]) -> None:
 
 def read_itk(path: str | Path) -> NDArray[np.float64]:
     """Read the matrix `write_itk` wrote."""
-    fields = dict(line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line)
+    fields = dict(
+        line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line
+    )
     return _from_itk(*(np.array(fields[key].split(), float) for key in ("Parameters", "FixedParameters")))
 
 
@@ -351,18 +363,19 @@ def _load_ants() -> Any:
     """
     # ITK reads this once; sums over threads are added in no fixed order, so one thread by default
     os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
-    if "ants.lib" not in sys.modules:
-        try:
-            package = importlib.util.find_spec("ants")
-            spec = importlib.machinery.PathFinder.find_spec("ants.lib", package.submodule_search_locations)
-            sys.modules["ants.lib"] = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(sys.modules["ants.lib"])
-        except (ImportError, AttributeError):
-            sys.modules.pop("ants.lib", None)
-            from ants import lib
+    if "ants.lib" in sys.modules:
+        return sys.modules["ants.lib"]
+    package = importlib.util.find_spec("ants")
+    places = package.submodule_search_locations if package else None
+    spec = importlib.machinery.PathFinder.find_spec("ants.lib", places) if places else None
+    if spec is None or spec.loader is None:
+        from ants import lib
 
-            return lib
-    return sys.modules["ants.lib"]
+        return lib
+    library = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(library)
+    sys.modules["ants.lib"] = library  # a later `import ants` must find this one: types are registered once
+    return library
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ class ComputeADC(Step):
     def _fit(self) -> None:
         series = images.load(self.inputs.dwi)
         bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
-        bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
+        bvecs = (
+            _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
+        )
         found = diffusion.fit_adc(series.data, bvals, bvecs)
         for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
             self.save_image(name, data, series, Source="fitted to the diffusion-weighted series")
@@ -91,8 +93,12 @@ class SegmentCoreInputSpec(StepInputSpec):
     brain = File(exists=True, mandatory=True, desc="brain mask")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc_threshold = traits.Float(mandatory=True, desc="core lies below (mm²/s)")
-    relative_intensity = traits.Float(mandatory=True, desc="least trace of the core, of normal tissue nearby (1)")
-    peak_intensity = traits.Float(mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)")
+    relative_intensity = traits.Float(
+        mandatory=True, desc="least trace of the core, of normal tissue nearby (1)"
+    )
+    peak_intensity = traits.Float(
+        mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)"
+    )
     min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
 
 
