@@ -1,7 +1,7 @@
 """What a registration job pays before it registers: ANTsPy as a whole against its compiled library alone.
 
-Run: ``python benchmarks/ants_import.py [repetitions]``. Each import has a process of its own; the least CPU time
-of the repetitions is shown, in s, beside that of the interpreter with NumPy and SciPy, which both need.
+Run: ``python benchmarks/ants_import.py [repetitions]``. Each import has a process of its own; the least CPU
+time of the repetitions is shown, in s, beside that of the interpreter with NumPy and SciPy, which both need.
 """
 
 import resource

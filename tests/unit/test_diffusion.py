@@ -94,6 +94,8 @@ def test_one_direction_is_refused_and_a_trace_image_is_not(adc):
     with pytest.raises(DataFault, match="three"):
         fit_adc(signal, [0, 1000], [[0, 0, 0], [1, 0, 0]])
     assert np.isfinite(fit_adc(signal, [0, 1000], np.zeros((2, 3))).adc).all()
+    diagonal = [[0, 0, 0], [3**-0.5] * 3]
+    assert np.isfinite(fit_adc(signal, [0, 1000], diagonal).adc).all()
     with pytest.raises(DataFault, match="directions"):
         fit_adc(signal, [0, 1000], np.zeros((5, 3)))
 

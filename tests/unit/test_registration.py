@@ -116,14 +116,17 @@ def test_a_lesion_is_left_out_of_the_measure(head: Image) -> None:
 def test_the_library_alone_is_loaded_and_the_package_is_the_fallback() -> None:
     """A registration job must not pay for ANTsPy's plotting and learning parts."""
     check = """
-import importlib.machinery, sys
+import importlib.util, sys
+from types import SimpleNamespace
 from reperfuse import registration
 library = registration._load_ants()
 assert hasattr(library, "antsRegistration")
 assert not {"ants", "pandas", "matplotlib", "sklearn", "statsmodels"} & sys.modules.keys()
 assert registration._load_ants() is library
 del sys.modules["ants.lib"]
-importlib.machinery.PathFinder = None  # as if the library lay elsewhere
+# as if the library lay elsewhere
+nowhere = SimpleNamespace(PathFinder=SimpleNamespace(find_spec=lambda *_: None))
+registration.importlib = SimpleNamespace(util=importlib.util, machinery=nowhere)
 assert hasattr(registration._load_ants(), "antsRegistration")
 assert "ants" in sys.modules
 """

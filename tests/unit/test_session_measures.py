@@ -118,6 +118,14 @@ def test_a_target_is_one_by_every_criterion(session: Session) -> None:
     assert (row["status"], row["reasons"], found["Failures"]) == ("ok", "", [])
 
 
+def test_core_and_deficit_on_opposite_sides_are_a_warning(session: Session) -> None:
+    deficit = images.load(session.files["tmax6"])
+    images.save(session.files["tmax6"], deficit.mask[::-1], AFFINE, sidecar={})
+    row = session.measure()["Row"]
+    assert (row["core_side"], row["deficit_side"], row["status"]) == ("left", "right", "warn")
+    assert "the core lies on the left, the deficit on the right" in row["reasons"]
+
+
 def test_what_is_missing_of_the_patient_is_a_reason_and_no_fault_of_the_scan(session: Session) -> None:
     found = session.measure(clinical={**KNOWN, "age": [None, "the study's tables have no age"]})
     row = found["Row"]

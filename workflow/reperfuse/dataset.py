@@ -288,7 +288,8 @@ def _settings(
         bvals = Path(str(path).removesuffix(".gz").removesuffix(".nii") + ".bval")
         if not bvals.is_file():
             raise DataFault(f"{bvals.name}: missing, so the b-values of {path.name} are unknown")
-        return {"bvals": str(bvals)}
+        bvecs = bvals.with_suffix(".bvec")
+        return {"bvals": str(bvals)} | ({"bvecs": str(bvecs)} if bvecs.is_file() else {})
     if kind == "adc" and isinstance(sidecar.get("Units"), str):
         return {"units": sidecar["Units"]}
     return {}

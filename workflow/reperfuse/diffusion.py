@@ -62,8 +62,8 @@ def fit_adc(
     bvals : (n,) array
         s/mm².
     bvecs : (3, n) or (n, 3) array, optional
-        Used only to refuse a series of one or two directions; an image without a direction is
-        the scanner's trace-weighted mean.
+        Used only to refuse a series of one or two directions; an image without a direction, or
+        along (1, 1, 1) only, is the scanner's trace-weighted mean.
     b0_tolerance : float
         Largest b that counts as unweighted, and half the width of a shell, s/mm².
     min_b, max_b : float
@@ -143,6 +143,8 @@ def _require_directions(bvecs: NDArray[np.float64], b: NDArray[np.float64], used
     directions = directions[length > 0.1] / length[length > 0.1, None]
     if len(directions) < used.sum():
         return  # an image without a direction is a trace-weighted mean
+    if np.allclose(directions, 3**-0.5, atol=0.01):
+        return  # the diagonal of the gradients is how converters note a trace-weighted mean
     if np.linalg.matrix_rank(directions, tol=0.1) < 3:
         raise DataFault("The diffusion directions do not span space; a mean diffusivity needs at least three of them.")
 

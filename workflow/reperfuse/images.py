@@ -127,7 +127,7 @@ def save(
     elif data.ndim == 4:
         # no intercept, so that 0 stays 0
         data = np.nan_to_num(data)
-        slope = max(float(np.abs(data).max()) / np.iinfo(np.int16).max, np.finfo(np.float32).tiny)
+        slope = max(float(np.abs(data).max()) / 32767, 1e-30)
         data = np.rint(data / slope).astype(np.int16)
     else:
         data = data.astype(np.float32)

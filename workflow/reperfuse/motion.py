@@ -246,7 +246,7 @@ def receive_field(image: Array, affine: Array, brain: NDArray[np.bool_]) -> Arra
     x, y, z = points.T
     terms = np.stack([np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
     fitted, logs = terms[inside.ravel()], np.log(image[inside].astype(float))
-    weights = np.ones(len(logs))
+    weights: Array = np.ones(len(logs))
     for _ in range(4):
         root = np.sqrt(weights)
         coefficients = np.linalg.lstsq(fitted * root[:, None], logs * root, rcond=None)[0]

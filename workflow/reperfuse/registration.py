@@ -266,8 +266,8 @@ def _mutual_information(first: NDArray[np.floating], second: NDArray[np.floating
     """Return the normalised mutual information; NaN where there is nothing to compare."""
     if not where.any():
         return float("nan")
-    values = [np.clip(image[where], *np.percentile(image[where], (1, 99))) for image in (first, second)]
-    joint = np.histogram2d(*values, bins=_BINS)[0] / where.sum()
+    one, other = (np.clip(image[where], *np.percentile(image[where], (1, 99))) for image in (first, second))
+    joint = np.histogram2d(one, other, bins=_BINS)[0] / where.sum()
 
     def entropy(share: NDArray[np.float64]) -> float:
         return -float((share[share > 0] * np.log(share[share > 0])).sum())
@@ -351,18 +351,19 @@ def _load_ants() -> Any:
     """
     # ITK reads this once; sums over threads are added in no fixed order, so one thread by default
     os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
-    if "ants.lib" not in sys.modules:
-        try:
-            package = importlib.util.find_spec("ants")
-            spec = importlib.machinery.PathFinder.find_spec("ants.lib", package.submodule_search_locations)
-            sys.modules["ants.lib"] = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(sys.modules["ants.lib"])
-        except (ImportError, AttributeError):
-            sys.modules.pop("ants.lib", None)
-            from ants import lib
+    if "ants.lib" in sys.modules:
+        return sys.modules["ants.lib"]
+    package = importlib.util.find_spec("ants")
+    places = package.submodule_search_locations if package else None
+    spec = importlib.machinery.PathFinder.find_spec("ants.lib", places) if places else None
+    if spec is None or spec.loader is None:
+        from ants import lib
 
-            return lib
-    return sys.modules["ants.lib"]
+        return lib
+    library = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(library)
+    sys.modules["ants.lib"] = library  # a later `import ants` must find this one: types are registered once
+    return library
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ rule compute_adc:
     input:
         dwi=raw("dwi"),
         bvals=setting("dwi", "bvals", default=[]),
+        bvecs=setting("dwi", "bvecs", default=[]),
         adc=raw("adc", unless="dwi"),
         trace=raw("trace", unless="dwi"),
     output:

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
+from numpy.typing import NDArray
 
 from reperfuse import criteria, diffusion, images, mirror, registration, segmentation
 from reperfuse.faults import DataFault
@@ -18,6 +20,7 @@ class ComputeADCInputSpec(StepInputSpec):
 
     dwi = File(exists=True, xor=["adc"], requires=["bvals"], desc="diffusion-weighted series (a.u.)")
     bvals = File(exists=True, desc="its b-values (s/mm²), FSL format")
+    bvecs = File(exists=True, desc="its directions, FSL format; only to refuse a series of one or two")
     adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
@@ -49,11 +52,9 @@ class ComputeADC(Step):
 
     def _fit(self) -> None:
         series = images.load(self.inputs.dwi)
-        try:
-            bvals = np.atleast_1d(np.loadtxt(self.inputs.bvals)).ravel()
-        except ValueError as error:
-            raise DataFault(f"the b-values are not numbers ({error})") from error
-        found = diffusion.fit_adc(series.data, bvals)
+        bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
+        bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
+        found = diffusion.fit_adc(series.data, bvals, bvecs)
         for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
             self.save_image(name, data, series, Source="fitted to the diffusion-weighted series")
 
@@ -69,6 +70,15 @@ class ComputeADC(Step):
         self.save_image("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
         self.save_image("trace", trace, scanner, Source=source)
         self.save_image("reference", trace, scanner, Source=source)
+
+
+def _read_numbers(path: str, what: str) -> NDArray[np.float64]:
+    """Read an FSL gradient file, (rows, columns)."""
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+    try:
+        return np.array([line.split() for line in lines if line.strip()], float)
+    except ValueError as error:
+        raise DataFault(f"the {what} are not a table of numbers ({error})") from error
 
 
 class SegmentCoreInputSpec(StepInputSpec):

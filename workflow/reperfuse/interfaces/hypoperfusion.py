@@ -104,8 +104,9 @@ class SweepPerfusion(HypoperfusionStep):
     """Measure the volumes of Tmax, relative CBF and relative MTT at every threshold in use and around it.
 
     Delay is Tmax less its median outside Tmax > 6 s: deconvolution gives normal tissue a Tmax of its own, near
-    3 s, and the earliest trials counted from normal tissue. Low CBF counts inside Tmax > 6 s only, since fluid and noise lie below as well. Relative MTT is relative
-    CBV over relative CBF: MTT over normal tissue's, by the central volume theorem.
+    3 s, and the earliest trials counted from normal tissue. Low CBF counts inside Tmax > 6 s only, since fluid
+    and noise lie below as well. Relative MTT is relative CBV over relative CBF: MTT over normal tissue's, by the
+    central volume theorem.
     """
 
     input_spec = SweepPerfusionInputSpec

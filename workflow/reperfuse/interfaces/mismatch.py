@@ -237,6 +237,11 @@ class MeasureSession(Step):
             )
         if self.inputs.side != "unknown" and row["core_side"] not in (None, "bilateral", self.inputs.side):
             warnings.append(f"side: the core lies on the {row['core_side']}, the study says {self.inputs.side}")
+        if {row["core_side"], row["deficit_side"]} == {"left", "right"}:
+            warnings.append(
+                f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
+                "(is left right in one of the headers?)"
+            )
         if path := self._good("curves"):
             warnings += [f"aif: {warning}" for warning in images.read_sidecar(path)["Warnings"]]
         if path := self._good("core"):

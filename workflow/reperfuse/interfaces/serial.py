@@ -47,7 +47,7 @@ class SegmentLesion(Step):
     def _compute(self) -> None:
         reference, brain = images.load(self.inputs.reference), images.load(self.inputs.brain)
         if isdefined(self.inputs.expert):
-            matrix = None
+            matrix: np.ndarray | None = None
             if isdefined(self.inputs.expert_transform):
                 matrix = registration.read_itk(self.inputs.expert_transform)
                 # diffusion was registered to perfusion, so its transform starts at the expert's grid

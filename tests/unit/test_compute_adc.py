@@ -1,0 +1,73 @@
+"""A diffusion scan that cannot be used becomes files without a value and a reason, never a map."""
+
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from reperfuse import images
+from reperfuse.interfaces import ComputeADC, ExtractBrain
+
+SHAPE = (12, 14, 6)
+
+
+def write(path: Path, data: NDArray[np.generic]) -> str:
+    nb.save(nb.Nifti1Image(data, np.diag([2.0, 2.0, 5.0, 1.0])), path)
+    return str(path)
+
+
+def series(bvals: list[float]) -> NDArray[np.float32]:
+    adc = np.random.default_rng(0).uniform(0.4e-3, 2.5e-3, SHAPE)
+    return (800 * np.exp(-adc[..., None] * np.array(bvals))).astype(np.float32)
+
+
+def compute(folder: Path, **inputs: str) -> dict[str, str]:
+    outputs: dict[str, str] = ComputeADC(**inputs).run(cwd=str(folder)).outputs.get()
+    return outputs
+
+
+def assert_no_value(outputs: dict[str, str], reason: str) -> None:
+    for path in outputs.values():
+        assert reason in "; ".join(images.reasons(path)), images.reasons(path)
+        assert np.isnan(images.load(path).data).all()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "stated", "reason"),
+    [
+        ([0, 0], "0 0", "only images without"),
+        ([0, 1000], "0 1000 1000", "2 volumes but 3 b-values"),
+        ([0, 2000], "0 2000", "found 2000"),
+        ([1000, 1000], "1000 1000", "no image without"),
+        ([0, 1000], "0 nan", "negative or missing"),
+        ([0, 1000], "zero thousand", "not a table of numbers"),
+        ([0, 1000], "", "2 volumes but 0 b-values"),
+    ],
+)
+def test_unusable_b_values(tmp_path: Path, recorded: list[float], stated: str, reason: str) -> None:
+    bvals = tmp_path / "x.bval"
+    bvals.write_text(stated)
+    assert_no_value(compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", series(recorded)), bvals=str(bvals)), reason)
+
+
+def test_a_single_direction_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.bval").write_text("0 1000")
+    (tmp_path / "x.bvec").write_text("0 1\n0 0\n0 0")
+    files = {"bvals": str(tmp_path / "x.bval"), "bvecs": str(tmp_path / "x.bvec")}
+    assert_no_value(compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", series([0, 1000])), **files), "three")
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.zeros(SHAPE, np.float32), "empty"),
+        (np.full(SHAPE, np.nan, np.float32), "empty"),
+        (np.random.default_rng(0).integers(20_000, 50_000, SHAPE).astype(np.int16), "overflow"),
+    ],
+)
+def test_unusable_maps(tmp_path: Path, values: NDArray[np.generic], reason: str) -> None:
+    outputs = compute(tmp_path, adc=write(tmp_path / "x.nii.gz", values), units="10^-6 mm2/s")
+    assert_no_value(outputs, reason)
+    brain = ExtractBrain(reference=outputs["reference"]).run(cwd=str(tmp_path)).outputs.brain
+    assert reason in images.reasons(brain)[0]
