@@ -62,9 +62,7 @@ def loop(tissue: FloatArray, aif: FloatArray) -> tuple[FloatArray, NDArray[np.in
 
 def products(tissue: FloatArray, aif: FloatArray, tries: NDArray[np.intp], threads: int) -> float:
     left, singular, right, levels = decompose(aif)
-    inverses = [
-        ((right[:kept].T / singular[:kept]) @ left[: len(aif), :kept].T).astype(np.float32) for kept in levels
-    ]
+    inverses = [((right[:kept].T / singular[:kept]) @ left[: len(aif), :kept].T).astype(np.float32) for kept in levels]
     share = [float((tries >= level).mean()) for level in range(len(levels))]
 
     def sweep(start: int) -> None:
@@ -91,9 +89,7 @@ def best(run: Callable[[], object], times: int = 3) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voxels", type=int, default=128 * 128 * 20)
     parser.add_argument("--sample", type=int, default=1000, help="voxels of the loop")
     parser.add_argument("--threads", type=int, default=2)
@@ -109,9 +105,7 @@ def main() -> None:
     cbf = deconvolve(tissue[sample], aif, DT_S, haematocrit_factor=1.0, density_g_ml=1.0).cbf / 6000
     valid = np.isfinite(cbf)
     bare = products(tissue, aif, tries, asked.threads)
-    print(
-        f"{asked.voxels} voxels, {FRAMES} frames, {asked.threads} threads, {tries.mean() + 1:.0f} levels each"
-    )
+    print(f"{asked.voxels} voxels, {FRAMES} frames, {asked.threads} threads, {tries.mean() + 1:.0f} levels each")
     print(f"maps against the loop: largest relative difference {np.abs(cbf / height - 1)[valid].max():.1e}")
     print(f"loop        {looped:8.2f} s   (from {asked.sample} voxels)")
     print(f"products    {bare:8.2f} s")

@@ -24,9 +24,7 @@ class Volume:
     baseline: Baseline
 
     def select(self, **options: object) -> ArterialInput:
-        return select_aif(
-            self.concentration, self.mask, DT_S, self.baseline, voxel_size_mm=SIZE_MM, **options
-        )
+        return select_aif(self.concentration, self.mask, DT_S, self.baseline, voxel_size_mm=SIZE_MM, **options)
 
 
 def make_volume(
@@ -72,9 +70,7 @@ def make_volume(
     mask[:2] = mask[-2:] = False
     signal[:2] = noise[0, :2] + 1.5 * rng.random((2, *SHAPE[1:], 1))
     baseline = find_baseline(signal[mask].mean(axis=0), DT_S)
-    return Volume(
-        delta_r2star(signal, ECHO_S, baseline), mask, arteries, veins, arterial_curve(time), baseline
-    )
+    return Volume(delta_r2star(signal, ECHO_S, baseline), mask, arteries, veins, arterial_curve(time), baseline)
 
 
 def at(volume: np.ndarray, voxels: np.ndarray) -> np.ndarray:
@@ -82,9 +78,7 @@ def at(volume: np.ndarray, voxels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(
-    ("snr", "share"), [(100, 1.0), (50, 1.0), (50, 0.5), (25, 0.7), (15, 1.0), (15, 0.5)]
-)
+@pytest.mark.parametrize(("snr", "share"), [(100, 1.0), (50, 1.0), (50, 0.5), (25, 0.7), (15, 1.0), (15, 0.5)])
 def test_arteries_are_found_in_noise_and_partial_volume(snr: float, share: float, seed: int) -> None:
     volume = make_volume(snr, share=share, seed=seed)
     found = volume.select()
@@ -164,9 +158,7 @@ def test_scaling_gives_the_venous_area() -> None:
     scaled, plain = volume.select(), volume.select(scale_to_vof=False)
     np.testing.assert_allclose(scaled.aif, plain.aif * plain.quality["area_ratio"])
     assert plain.quality["area_ratio"] > 1.3
-    np.testing.assert_allclose(
-        plain.aif, volume.concentration[tuple(plain.aif_voxels.T)].mean(axis=0), rtol=1e-5
-    )
+    np.testing.assert_allclose(plain.aif, volume.concentration[tuple(plain.aif_voxels.T)].mean(axis=0), rtol=1e-5)
     assert plain.quality["area"] == pytest.approx(plain.aif.sum() * DT_S)
 
 
@@ -196,9 +188,7 @@ def test_order_of_axes_does_not_matter() -> None:
 def test_voxels_given_by_hand_are_used() -> None:
     volume = make_volume()
     chosen = volume.arteries > 0.8
-    found = aif_from_voxels(
-        volume.concentration, chosen, volume.mask, DT_S, volume.baseline, scale_to_vof=False
-    )
+    found = aif_from_voxels(volume.concentration, chosen, volume.mask, DT_S, volume.baseline, scale_to_vof=False)
     np.testing.assert_allclose(found.aif, volume.concentration[chosen].mean(axis=0), rtol=1e-4, atol=1e-3)
     np.testing.assert_array_equal(found.aif_voxels, np.argwhere(chosen))
     tissue = np.zeros(SHAPE, bool)

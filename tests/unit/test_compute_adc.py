@@ -48,9 +48,7 @@ def assert_no_value(outputs: dict[str, str], reason: str) -> None:
 def test_unusable_b_values(tmp_path: Path, recorded: list[float], stated: str, reason: str) -> None:
     bvals = tmp_path / "x.bval"
     bvals.write_text(stated)
-    assert_no_value(
-        compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", series(recorded)), bvals=str(bvals)), reason
-    )
+    assert_no_value(compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", series(recorded)), bvals=str(bvals)), reason)
 
 
 def test_a_single_direction_is_refused(tmp_path: Path) -> None:

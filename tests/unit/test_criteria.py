@@ -221,9 +221,7 @@ KINDS: list[tuple[str, dict[str, float], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("values", "classes"), [case[1:] for case in KINDS], ids=[kind for kind, _, _ in KINDS]
-)
+@pytest.mark.parametrize(("values", "classes"), [case[1:] for case in KINDS], ids=[kind for kind, _, _ in KINDS])
 def test_patients_of_each_kind(values: dict[str, float], classes: dict[str, str]) -> None:
     assert {name: judge(name, **values) for name in classes} == classes
 
@@ -344,9 +342,7 @@ def test_the_line_of_a_fault_is_named(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     own = yaml.safe_load(study.read_text(encoding="utf-8"))["criteria"]
-    with pytest.raises(
-        ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"
-    ):
+    with pytest.raises(ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"):
         read_criteria(CATALOGUE_FILE, own, SCHEMA, written_in=[ROOT / "config" / "config.yaml", study])
 
 

@@ -28,7 +28,11 @@ class Study:
         (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
 
     def add(
-        self, name: str, sidecar: dict[str, Any] | None = None, frames: int | None = None, spacing_s: float = 1.5
+        self,
+        name: str,
+        sidecar: dict[str, Any] | None = None,
+        frames: int | None = None,
+        spacing_s: float = 1.5,
     ) -> Path:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +63,13 @@ def reason(manifest: Manifest) -> str:
 def test_a_good_scan_carries_what_the_steps_need(study: Study) -> None:
     study.dsc("01", "baseline", GOOD)
     (scan,) = study.index().scans
-    assert (scan.participant, scan.session, scan.role, scan.kind, scan.reason) == ("01", "baseline", "baseline", "dsc", "")
+    assert (scan.participant, scan.session, scan.role, scan.kind, scan.reason) == (
+        "01",
+        "baseline",
+        "baseline",
+        "dsc",
+        "",
+    )
     assert json.loads(scan.settings) == {"repetition_time_s": 1.5, "echo_time_s": 0.03}
 
 
@@ -190,7 +200,9 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
 
 
 def test_clinical_values_prefer_the_session(study: Study) -> None:
-    (study.root / "participants.tsv").write_text("participant_id\tside\treocclusion\nsub-01\tleft\t0\nsub-02\tn/a\tn/a\n")
+    (study.root / "participants.tsv").write_text(
+        "participant_id\tside\treocclusion\nsub-01\tleft\t0\nsub-02\tn/a\tn/a\n"
+    )
     (study.root / "sub-01").mkdir()
     (study.root / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\treocclusion\nses-post\t1\nses-x\tn/a\n")
     clinical = ClinicalData(study.root)
@@ -236,9 +248,7 @@ def test_unknown_hours_have_a_reason(study: Study, onset: str, scanned: str, rea
 def _timed(study: Study, onset: str, scanned: str) -> ClinicalData:
     (study.root / "participants.tsv").write_text(f"participant_id\tonset_time\nsub-01\t{onset}\n")
     (study.root / "sub-01").mkdir()
-    (study.root / "sub-01" / "sub-01_sessions.tsv").write_text(
-        f"session_id\tacq_time\nses-baseline\t{scanned}\n"
-    )
+    (study.root / "sub-01" / "sub-01_sessions.tsv").write_text(f"session_id\tacq_time\nses-baseline\t{scanned}\n")
     return ClinicalData(study.root)
 
 

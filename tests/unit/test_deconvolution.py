@@ -16,9 +16,7 @@ AIF = arterial_curve(TIME_S)
 
 def noisy_curves(voxels: int = 200, snr: float = 50.0, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    curves = tissue_curves(
-        TIME_S, rng.uniform(10, 70, voxels), rng.uniform(3, 10, voxels), rng.uniform(0, 6, voxels)
-    )
+    curves = tissue_curves(TIME_S, rng.uniform(10, 70, voxels), rng.uniform(3, 10, voxels), rng.uniform(0, 6, voxels))
     signal = np.exp(-0.03 * curves) + rng.standard_normal(curves.shape) / snr
     return (-np.log(signal) / 0.03).astype(np.float32)
 
@@ -49,9 +47,7 @@ def peak(k: np.ndarray, is_circular: bool = True) -> tuple[float, float]:
 @pytest.mark.parametrize("spacing", [1.0, DT_S])
 def test_osvd_is_the_published_algorithm(spacing: float) -> None:
     curves = noisy_curves(60)
-    maps = deconvolve(
-        curves, AIF, DT_S, oscillation_spacing_s=spacing, haematocrit_factor=1.0, density_g_ml=1.0
-    )
+    maps = deconvolve(curves, AIF, DT_S, oscillation_spacing_s=spacing, haematocrit_factor=1.0, density_g_ml=1.0)
     for curve, cbf, tmax in zip(curves, maps.cbf, maps.tmax, strict=True):
         k = osvd_written_out(curve.astype(float), 0.035 * (DT_S / spacing) ** 2, 0.01)
         height, lag = peak(k)
@@ -168,9 +164,7 @@ def test_order_blocks_and_threads_change_nothing(seed: int, method: str, block: 
     arterial_unit=st.floats(0.01, 100),
     method=st.sampled_from(sorted(METHODS)),
 )
-def test_units_scale_flow_and_volume_and_leave_times(
-    tissue_unit: float, arterial_unit: float, method: str
-) -> None:
+def test_units_scale_flow_and_volume_and_leave_times(tissue_unit: float, arterial_unit: float, method: str) -> None:
     curves = noisy_curves(30)
     maps = deconvolve(curves, AIF, DT_S, method)
     scaled = deconvolve(curves * np.float32(tissue_unit), AIF * arterial_unit, DT_S, method)

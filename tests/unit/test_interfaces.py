@@ -50,7 +50,14 @@ def test_a_sidecar_says_unit_and_parameters(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "cell"),
-    [(None, "n/a"), (float("nan"), "n/a"), (float("inf"), "inf"), (True, "1"), (np.False_, "0"), (1 / 3, "0.333333")],
+    [
+        (None, "n/a"),
+        (float("nan"), "n/a"),
+        (float("inf"), "inf"),
+        (True, "1"),
+        (np.False_, "0"),
+        (1 / 3, "0.333333"),
+    ],
 )
 def test_cells(value: object, cell: str) -> None:
     assert format_cell(value) == cell

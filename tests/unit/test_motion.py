@@ -48,10 +48,7 @@ def point_errors(estimate, truth):
     """Mean distance over the brain a frame; both poses are zero on average over the baseline."""
     points = brain_in_world()
     return np.array(
-        [
-            np.linalg.norm(move(a, points) - move(b, points), axis=1).mean()
-            for a, b in zip(estimate, truth, strict=True)
-        ]
+        [np.linalg.norm(move(a, points) - move(b, points), axis=1).mean() for a, b in zip(estimate, truth, strict=True)]
     )
 
 
@@ -115,8 +112,7 @@ def test_oblique_grid_gives_the_same_world_motion():
     found = estimate_motion(series, world @ GRID.affine, slice(0, 6)).matrices
     points = move(world, brain_in_world())
     shift = [
-        np.linalg.norm(move(a, points) - move(b, points), axis=1).mean()
-        for a, b in zip(found, expected, strict=True)
+        np.linalg.norm(move(a, points) - move(b, points), axis=1).mean() for a, b in zip(found, expected, strict=True)
     ]
     assert max(shift) < 0.02
 
@@ -136,9 +132,7 @@ def test_damaged_frames_are_flagged_and_the_others_kept():
     series[..., 4] = np.nan
     series[..., 10] = 7.0
     series[:, :, 1::2, 13] = np.roll(series[:, :, 1::2, 13], 2, axis=1)  # head turned while slices were read
-    series[..., 17] = (
-        np.roll(series[..., 17], 40, axis=0) * (np.arange(64) < 12)[:, None, None]
-    )  # out of view
+    series[..., 17] = np.roll(series[..., 17], 40, axis=0) * (np.arange(64) < 12)[:, None, None]  # out of view
     found = estimate_motion(series, GRID.affine, BASELINE)
     assert set(np.flatnonzero(found.outlier)) == {4, 10, 13, 17}
     assert np.isnan(found.matrices[[4, 10]]).all()

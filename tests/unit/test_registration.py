@@ -60,13 +60,9 @@ def test_ants_reads_the_same_transform(tmp_path: Path, head: Image, flip: NDArra
 
     moving = Image(head.data, flip @ head.affine)
     matrix = flip @ pose((8, -5, 12), (6, -4, 3)) @ np.linalg.inv(flip)
-    fixed = Image(
-        np.zeros((50, 40, 30), np.float32), flip @ pose((3, 2, 1), (-60, -65, -50)) @ np.diag([2.5, 3, 4, 1])
-    )
+    fixed = Image(np.zeros((50, 40, 30), np.float32), flip @ pose((3, 2, 1), (-60, -65, -50)) @ np.diag([2.5, 3, 4, 1]))
     registration.write_itk(tmp_path / "x.txt", matrix)
-    judge = ants.apply_transforms(
-        to_ants(fixed), to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=-99
-    ).numpy()
+    judge = ants.apply_transforms(to_ants(fixed), to_ants(moving), [str(tmp_path / "x.txt")], defaultvalue=-99).numpy()
     ours = registration.resample(moving, fixed, matrix)
     both = (judge != -99) & np.isfinite(ours)
     assert both.mean() > 0.3
@@ -76,9 +72,7 @@ def test_ants_reads_the_same_transform(tmp_path: Path, head: Image, flip: NDArra
 def test_registration_finds_the_pose_and_is_reproducible(head: Image) -> None:
     truth = pose((6, -5, 8), (7, -4, 6))
     other_contrast = Image((head.data > 0) * (3 - head.data), head.affine)
-    moving = Image(
-        np.nan_to_num(registration.resample(other_contrast, head, np.linalg.inv(truth))), head.affine
-    )
+    moving = Image(np.nan_to_num(registration.resample(other_contrast, head, np.linalg.inv(truth))), head.affine)
     mask, moved = head.data > 0, moving.data > 0.5
     found = registration.register_rigid(head, moving, mask, moved)
     assert mean_error(found.matrix, truth, head) < 0.3

@@ -31,14 +31,8 @@ def head(lesion=True, snr=40.0, seed=0, bias=0.0, lesion_adc=0.45e-3, voxel=VOXE
     outer = ellipsoid((0, 0, 0), (84, 102, 74), voxel, shape)
     skull = ellipsoid((0, 0, 0), (78, 96, 68), voxel, shape)
     brain = ellipsoid((0, 0, 0), (70, 88, 60), voxel, shape)
-    fluid = ellipsoid((12, 5, 5), (8, 30, 14), voxel, shape) | ellipsoid(
-        (-12, 5, 5), (8, 30, 14), voxel, shape
-    )
-    core = (
-        ellipsoid(LESION_CENTRE, LESION_RADII, voxel, shape) & brain & ~fluid
-        if lesion
-        else np.zeros(shape, bool)
-    )
+    fluid = ellipsoid((12, 5, 5), (8, 30, 14), voxel, shape) | ellipsoid((-12, 5, 5), (8, 30, 14), voxel, shape)
+    core = ellipsoid(LESION_CENTRE, LESION_RADII, voxel, shape) & brain & ~fluid if lesion else np.zeros(shape, bool)
     s0 = np.where(outer & ~skull, 300.0, 0.0)
     s0[brain], s0[fluid], s0[core] = 800.0, 2000.0, 850.0
     adc = np.where(brain, 0.8e-3, 1.2e-3)

@@ -51,8 +51,7 @@ class Session:
     def perfusion(self, normal_s: float) -> None:
         nominal = {2: 130, 4: 110, 6: 90, 8: 50, 10: 25}
         tmax = [
-            [v, float(np.interp(v, list(nominal), list(nominal.values())))]
-            for v in criteria.thresholds("tmax", 1.0)
+            [v, float(np.interp(v, list(nominal), list(nominal.values())))] for v in criteria.thresholds("tmax", 1.0)
         ]
         rcbf = [[v, 22 * v / 0.3] for v in criteria.thresholds("rcbf", 0.1)]
         rmtt = [[v, 95 - 100 * (v - 1.5)] for v in criteria.thresholds("rmtt", 0.1)]
@@ -76,9 +75,7 @@ class Session:
         images.write_json(path, content)
         self.files[name] = str(path)
 
-    def measure(
-        self, role: str = "baseline", clinical: dict[str, Any] = KNOWN, **changed: Any
-    ) -> dict[str, Any]:
+    def measure(self, role: str = "baseline", clinical: dict[str, Any] = KNOWN, **changed: Any) -> dict[str, Any]:
         given: dict[str, Any] = {
             "participant": "01",
             "session": role,

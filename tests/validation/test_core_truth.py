@@ -27,9 +27,7 @@ def find_core(patient: Patient, snr: float, seed: int) -> tuple[NDArray[np.bool_
     rng = np.random.default_rng(seed)
     pose = rigid(rng.uniform(-6, 6, 3), rng.uniform(-6, 6, 3), HEAD_CENTRE_MM)
     protocol = replace(DEMO.dwi, snr=snr)
-    series, bvals, _ = acquire_dwi(
-        patient.head("baseline"), patient.injuries("baseline"), GRID, pose, protocol, seed
-    )
+    series, bvals, _ = acquire_dwi(patient.head("baseline"), patient.injuries("baseline"), GRID, pose, protocol, seed)
     maps = fit_adc(series, bvals)
     brain = segmentation.brain_mask(maps.b0, GRID.voxel_mm)
     plane = mirror.find_mirror(maps.b0, GRID.affine, brain)
@@ -77,9 +75,7 @@ def test_a_healthy_head_has_no_core(snr: float, seed: int) -> None:
 def test_the_grid_changes_no_volume(order: tuple[int, int, int]) -> None:
     """Axes permuted and flipped, the world turned obliquely: the same tissue is brain and core."""
     patient = Patient("x", core_ml=25.0, deficit_ml=90.0)
-    series, bvals, _ = acquire_dwi(
-        patient.head("baseline"), patient.injuries("baseline"), GRID, np.eye(4), DEMO.dwi, 1
-    )
+    series, bvals, _ = acquire_dwi(patient.head("baseline"), patient.injuries("baseline"), GRID, np.eye(4), DEMO.dwi, 1)
     maps = fit_adc(series, bvals)
     step = np.zeros((4, 4))
     step[[*order, 3], [0, 1, 2, 3]] = 1

@@ -100,8 +100,7 @@ def read_reference_curves(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndar
         pytest.skip(f"{path} is not there")
     rows = list(csv.DictReader(path.open(encoding="utf-8")))
     tissue, arterial = (
-        np.array([[float(value) for value in row[name].split()] for row in rows])
-        for name in ("C_tis", "C_aif")
+        np.array([[float(value) for value in row[name].split()] for row in rows]) for name in ("C_tis", "C_aif")
     )
     cbf, cbv = (np.array([float(row[name]) for row in rows]) for name in ("cbf", "cbv"))
     return tissue, arterial[0], cbf, cbv, float(rows[0]["tr"])

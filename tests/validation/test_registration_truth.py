@@ -40,9 +40,7 @@ def scan_dsc(number: int) -> Scan:
     grid, pose = make_grid(CLINICAL.dsc_matrix), draw_pose(np.random.default_rng([1, number]))
     protocol = replace(CLINICAL.dsc, frames=8)  # all before the bolus; six approach steady state
     still = np.stack([np.eye(4)] * protocol.frames)
-    recorded = acquire_dsc(
-        PATIENT.head("baseline"), PATIENT.flow("baseline"), grid, pose, protocol, still, [2, number]
-    )
+    recorded = acquire_dsc(PATIENT.head("baseline"), PATIENT.flow("baseline"), grid, pose, protocol, still, [2, number])
     image = Image(recorded.series[..., 6:].mean(axis=-1), grid.affine)
     return Scan(image, brain_mask(image.data, image.voxel_size_mm), pose)
 
@@ -50,9 +48,7 @@ def scan_dsc(number: int) -> Scan:
 def scan_dwi(session: str, number: int) -> Scan:
     grid, pose = make_grid(CLINICAL.dwi_matrix), draw_pose(np.random.default_rng([3, len(session), number]))
     protocol = replace(CLINICAL.dwi, shells=((0.0, 1),))
-    series, _, _ = acquire_dwi(
-        PATIENT.head(session), PATIENT.injuries(session), grid, pose, protocol, [4, number]
-    )
+    series, _, _ = acquire_dwi(PATIENT.head(session), PATIENT.injuries(session), grid, pose, protocol, [4, number])
     image = Image(series[..., 0], grid.affine)
     lesion = None
     if session == "followup":

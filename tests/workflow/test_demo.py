@@ -15,7 +15,13 @@ def test_it_ends_well_and_says_where_the_results_are(demo: Demo) -> None:
     assert demo.first_run.status == 0, demo.first_run.output[-3000:]
     last = demo.first_run.output.splitlines()[-8:]
     assert any("The results are in demo/derivatives/reperfuse" in line for line in last)
-    for name in ("group/sessions.tsv", "group/patients.tsv", "group/failures.tsv", "group.html", "sub-01.html"):
+    for name in (
+        "group/sessions.tsv",
+        "group/patients.tsv",
+        "group/failures.tsv",
+        "group.html",
+        "sub-01.html",
+    ):
         assert (demo.results / name).is_file()
 
 
@@ -50,14 +56,26 @@ def test_a_deleted_map_reruns_what_hangs_on_it(demo: Demo) -> None:
     penumbra.rename(kept)
     jobs = snakemake(demo.folder, *WHY).jobs
     kept.rename(penumbra)
-    assert {"segment_penumbra", "measure_session", "quantify_growth", "measure_patient", "tabulate_study"} <= jobs
+    assert {
+        "segment_penumbra",
+        "measure_session",
+        "quantify_growth",
+        "measure_patient",
+        "tabulate_study",
+    } <= jobs
     assert not jobs & {"deconvolve_perfusion", "segment_core", "register_diffusion", "segment_hypoperfusion"}
 
 
 def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo) -> None:
     jobs = snakemake(demo.folder, *WHY, config=("core={adc_threshold: 600.0e-6}",)).jobs
     assert {"segment_core", "resample_diffusion", "segment_penumbra", "measure_session"} <= jobs
-    assert not jobs & {"deconvolve_perfusion", "compute_adc", "register_diffusion", "correct_motion", "find_mirror"}
+    assert not jobs & {
+        "deconvolve_perfusion",
+        "compute_adc",
+        "register_diffusion",
+        "correct_motion",
+        "find_mirror",
+    }
 
 
 OWN = "{mine: {title: Mine, doi: none, classes: [{name: severe, all: [%s]}], otherwise: mild}}"

@@ -395,9 +395,7 @@ def _describe(
     if len(veins) == 0:
         warnings.append("no vein was found, so the area of the arterial input could not be checked")
     elif scale_to_vof and quality["area_ratio"] < 1:
-        warnings.append(
-            "the venous area is smaller than the arterial area, so the arterial input is not scaled"
-        )
+        warnings.append("the venous area is smaller than the arterial area, so the arterial input is not scaled")
     if quality["area_ratio"] > 5:
         warnings.append("the venous area is more than five times the arterial area: absolute CBF is doubtful")
     if 0 < len(taken) < 4:
@@ -406,6 +404,4 @@ def _describe(
         warnings.append(f"the arterial input is doubtful in its {min(parts, key=lambda name: parts[name])}")
     if scale_to_vof and quality["area_ratio"] > 1:
         curve = curve * quality["area_ratio"]
-    return ArterialInput(
-        curve, vof, brain.voxels[taken], brain.voxels[veins], quality, tuple(warnings), score
-    )
+    return ArterialInput(curve, vof, brain.voxels[taken], brain.voxels[veins], quality, tuple(warnings), score)

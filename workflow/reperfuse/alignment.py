@@ -228,9 +228,7 @@ def find_head(image: Array, affine: Array, threshold: float = 0.15) -> NDArray[n
     return smooth > threshold * np.percentile(smooth, 98)
 
 
-def sample_grid(
-    image: Array, voxel_matrix: Array, shape: Sequence[int], order: int, reach: float = 0.5
-) -> Array:
+def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: int, reach: float = 0.5) -> Array:
     """Sample an image on a grid.
 
     Parameters
@@ -255,20 +253,14 @@ def sample_grid(
     coefficients = ndimage.spline_filter(filled, order, np.float32, mode="mirror") if order > 1 else filled
     linear, shift = voxel_matrix[:3, :3], voxel_matrix[:3, 3]
     output = np.empty(shape, dtype=np.float32)
-    ndimage.affine_transform(
-        coefficients, linear, shift, output=output, order=order, mode="mirror", prefilter=False
-    )
+    ndimage.affine_transform(coefficients, linear, shift, output=output, order=order, mode="mirror", prefilter=False)
     if not finite.all():
         holes = ndimage.affine_transform(~finite, linear, shift, shape, order=0, mode="nearest")
         output[holes] = np.nan
     grid = [axis.astype(np.float32) for axis in np.ogrid[tuple(slice(n) for n in shape)]]
     row = linear.astype(np.float32)
     for axis, size in enumerate(image.shape):
-        position = (
-            row[axis, 0] * grid[0]
-            + (row[axis, 1] * grid[1] + np.float32(shift[axis]))
-            + row[axis, 2] * grid[2]
-        )
+        position = row[axis, 0] * grid[0] + (row[axis, 1] * grid[1] + np.float32(shift[axis])) + row[axis, 2] * grid[2]
         output[(position < -reach - 1e-3) | (position > size - 1 + reach + 1e-3)] = np.nan
     return output
 
@@ -341,18 +333,14 @@ def _linearize(image: Array, affine: Array, voxels: Array) -> tuple[Array, Array
     return sample(voxels), np.stack(steps, axis=1) @ np.linalg.inv(affine[:3, :3])
 
 
-def _is_within(
-    voxels: NDArray[Any], shape: Sequence[int], affine: Array, margin_mm: float
-) -> NDArray[np.bool_]:
+def _is_within(voxels: NDArray[Any], shape: Sequence[int], affine: Array, margin_mm: float) -> NDArray[np.bool_]:
     """Tell voxels (n, 3) inside a grid from those at its rim; the rim is an eighth of a thin grid at most."""
     last = np.array(shape) - 1
     margin = np.minimum(margin_mm / voxel_sizes(affine), last / 8) - 1e-3
     return ((voxels >= margin) & (voxels <= last - margin)).all(axis=1)
 
 
-def _fit(
-    level: Level, center: Array, moving: Array, affine: Array, matrix: Array
-) -> tuple[Array, float, float, bool]:
+def _fit(level: Level, center: Array, moving: Array, affine: Array, matrix: Array) -> tuple[Array, float, float, bool]:
     """Gauss–Newton at one level; returns the matrix, the cost, the overlap and whether it settled."""
     to_voxel = np.linalg.inv(affine)
     order = 1 if level.block_mm else 3

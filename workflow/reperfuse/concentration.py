@@ -85,9 +85,7 @@ def find_baseline(
     if height < max(min_drop, 10 * noise):
         raise DataFault("no bolus: the mean signal of the brain does not drop")
     if smooth[peak:].min() - level > decay_share * height:
-        raise DataFault(
-            "the series ends before the bolus has passed: the curve does not come down from its peak"
-        )
+        raise DataFault("the series ends before the bolus has passed: the curve does not come down from its peak")
     threshold = level + max(arrival_share * height, 3 * noise)
     onset = int(np.flatnonzero(smooth[:peak] <= threshold)[-1]) + 1
     arrival = onset - round(arrival_margin_s / dt_s)
@@ -167,9 +165,7 @@ def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
     return float(curves.mean(axis=0, dtype=float).max() / noise) if noise > 0 else float("inf")
 
 
-def align_slices(
-    concentration: ArrayLike, slice_times_s: ArrayLike, dt_s: float, slice_axis: int = 2
-) -> FloatArray:
+def align_slices(concentration: ArrayLike, slice_times_s: ArrayLike, dt_s: float, slice_axis: int = 2) -> FloatArray:
     """Bring all slices to the times at which their frames begin, by cubic splines in time.
 
     Parameters

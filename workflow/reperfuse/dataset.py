@@ -21,9 +21,7 @@ from reperfuse.faults import DataFault
 
 #: Largest plausible values, in s; what lies above was written in milliseconds.
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
-_LESION = re.compile(
-    r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_.*label-L_mask\.nii(\.gz)?$"
-)
+_LESION = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_.*label-L_mask\.nii(\.gz)?$")
 
 
 class StudyError(ValueError):
@@ -94,9 +92,7 @@ class Manifest:
 
     def session_of(self, participant: str, role: str) -> str | None:
         """Return the participant's session with this role."""
-        return next(
-            (ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None
-        )
+        return next((ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None)
 
     def reasons(self, participant: str, session: str) -> list[tuple[str, str]]:
         """Return (kind, reason) for each scan of the session that cannot be used."""
@@ -179,9 +175,7 @@ def index_study(
     if lesion_masks is not None:
         scans += _find_lesion_masks(lesion_masks, labels)
     if not any(scan.kind in inputs for scan in scans):
-        raise StudyError(
-            f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for"
-        )
+        raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
     return Manifest(_keep_participants(scans, participants))
 
 
@@ -212,11 +206,7 @@ class _Sidecars:
             applicable = [
                 file
                 for file in self._by_folder.get(folder, ())
-                if all(
-                    entities.get(key) == value
-                    for key, value in file.get_entities().items()
-                    if key != "extension"
-                )
+                if all(entities.get(key) == value for key, value in file.get_entities().items() if key != "extension")
             ]
             for file in sorted(applicable, key=lambda file: len(file.get_entities())):
                 merged |= _read_json(Path(file.path))
@@ -280,9 +270,7 @@ def _settings(
     header = images.read_header(path)
     if kind == "dsc":
         if len(header.shape) != 4:
-            raise DataFault(
-                f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}"
-            )
+            raise DataFault(f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}")
         repetition = _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
         spacing = header.frame_spacing_s
         stated_once = acquisition.get("repetition_time_s") is not None
@@ -318,9 +306,7 @@ def _seconds(
     value = sidecar.get(key) if value is None else value
     where = images.sidecar_path(path).name
     if value is None:
-        raise DataFault(
-            f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config"
-        )
+        raise DataFault(f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST[key]:
         raise DataFault(f"{where}: {key} is {value!r}, which is no plausible number of seconds")
     return float(value)
@@ -335,9 +321,7 @@ def _find_lesion_masks(folder: Path, labels: Mapping[str, str]) -> list[Scan]:
         if found and path.parent.name in ("dwi", "anat", "perf"):
             subject, session = found["subject"], found["session"]
             settings = json.dumps({"datatype": path.parent.name})
-            scans.append(
-                Scan(subject, session, labels.get(session, ""), "lesion", str(path.resolve()), settings)
-            )
+            scans.append(Scan(subject, session, labels.get(session, ""), "lesion", str(path.resolve()), settings))
     return scans
 
 
@@ -351,11 +335,7 @@ def _keep_participants(scans: list[Scan], wanted: Sequence[str | int]) -> list[S
         matching = [
             name
             for name in known
-            if (
-                name.isdigit() and int(name) == label
-                if isinstance(label, int)
-                else name == label.removeprefix("sub-")
-            )
+            if (name.isdigit() and int(name) == label if isinstance(label, int) else name == label.removeprefix("sub-"))
         ]
         if len(matching) != 1:
             problem = "is ambiguous, write sub-<label>" if matching else "is not in the study"
@@ -446,9 +426,7 @@ class ClinicalData:
     def _read(self, path: Path) -> list[dict[str, str]]:
         if path not in self._tables:
             text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-            self._tables[path] = list(
-                csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-            )
+            self._tables[path] = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
         return self._tables[path]
 
 

@@ -146,9 +146,7 @@ def _require_directions(bvecs: NDArray[np.float64], b: NDArray[np.float64], used
     if np.allclose(directions, 3**-0.5, atol=0.01):
         return  # the diagonal of the gradients is how converters note a trace-weighted mean
     if np.linalg.matrix_rank(directions, tol=0.1) < 3:
-        raise DataFault(
-            "The diffusion directions do not span space; a mean diffusivity needs at least three of them."
-        )
+        raise DataFault("The diffusion directions do not span space; a mean diffusivity needs at least three of them.")
 
 
 def _geometric_mean(signal: Array, images: NDArray[np.bool_]) -> Array:
@@ -196,9 +194,7 @@ def convert_adc(
     low, high = _PLAUSIBLE_MEDIAN
     if stated is not None:
         if not low <= median * stated <= high:
-            raise DataFault(
-                f"The ADC map's median, {median:g} {units}, is not that of a brain; correct its unit."
-            )
+            raise DataFault(f"The ADC map's median, {median:g} {units}, is not that of a brain; correct its unit.")
         factor, how = stated, f"ADC unit as stated: {units}."
     else:
         factor = next((f for f in (1.0, 1e-3, 1e-6) if low <= median * f <= high), 0.0)
@@ -222,9 +218,7 @@ def _brain_values(adc: Array, mask: NDArray[np.bool_] | None) -> Array:
         raise DataFault(f"The ADC map holds one and the same value, {values[0]:g}.")
     negative = float((values < 0).mean())
     if negative > 0.2:
-        raise DataFault(
-            f"{100 * negative:.0f} % of the ADC map is negative: an integer overflow or not an ADC map."
-        )
+        raise DataFault(f"{100 * negative:.0f} % of the ADC map is negative: an integer overflow or not an ADC map.")
     return values[values > 0]
 
 

@@ -27,10 +27,8 @@ def volumetric_mismatch(deficit_ml: float, core_ml: float) -> Mismatch:
     """Return difference and ratio of the volumes of deficit and core, both in mL (NaN if unknown)."""
     if math.isnan(deficit_ml) or math.isnan(core_ml):
         return Mismatch(math.nan, math.nan)
-    if core_ml > 0:
-        ratio = deficit_ml / core_ml
-    else:
-        ratio = math.inf if deficit_ml > 0 else math.nan
+    without_core = math.inf if deficit_ml > 0 else math.nan
+    ratio = deficit_ml / core_ml if core_ml > 0 else without_core
     return Mismatch(deficit_ml - core_ml, ratio)
 
 

@@ -119,9 +119,7 @@ def estimate_motion(
     )
 
 
-def resample(
-    series: Array, affine: Array, matrices: Array, order: int = 3, reach: float = 0.1
-) -> Array:
+def resample(series: Array, affine: Array, matrices: Array, order: int = 3, reach: float = 0.1) -> Array:
     """Bring every frame to the reference in one interpolation.
 
     Parameters
@@ -151,9 +149,7 @@ def resample(
     return np.moveaxis(output, 0, 3)
 
 
-def _track(
-    target: RigidTarget, frames: Iterable[Array], affine: Array, min_overlap: float
-) -> tuple[Array, Array]:
+def _track(target: RigidTarget, frames: Iterable[Array], affine: Array, min_overlap: float) -> tuple[Array, Array]:
     """Align frames, each starting where the last was found, else at rest; NaN where both fail."""
     matrices, costs = [], []
     start: Array = np.eye(4)

@@ -123,9 +123,7 @@ def _is_poor(found: Registration, min_brain_dice: float, min_edge_agreement: flo
 
 
 def _turns(angles_deg: Iterable[float]) -> list[Matrix]:
-    return [
-        Rotation.from_euler(axis, angle, degrees=True).as_matrix() for axis in "xyz" for angle in angles_deg
-    ]
+    return [Rotation.from_euler(axis, angle, degrees=True).as_matrix() for axis in "xyz" for angle in angles_deg]
 
 
 class _Pair:
@@ -145,9 +143,7 @@ class _Pair:
         rim_mm: float,
         seed: int,
     ) -> None:
-        self.fixed, self.moving = (
-            Image(np.nan_to_num(image.data), image.affine) for image in (fixed, moving)
-        )
+        self.fixed, self.moving = (Image(np.nan_to_num(image.data), image.affine) for image in (fixed, moving))
         self.fixed_brain = fixed_brain
         self.moving_brain = Image(moving_brain, moving.affine)
         self.lesion = None if lesion is None else Image(lesion, moving.affine)
@@ -255,12 +251,8 @@ def _dilated(mask: Mask, image: Image, radius_mm: float) -> Mask:
 def _gradient_magnitude(data: NDArray[np.floating], image: Image) -> NDArray[np.float32]:
     """Gradient magnitude at a fixed scale in mm, whatever the voxels are."""
     sizes = np.array(image.voxel_size_mm)
-    smooth = ndimage.gaussian_filter(
-        data.astype(np.float32), _EDGE_SIGMA_MM / sizes, mode="nearest", truncate=3
-    )
-    slopes = (
-        np.gradient(smooth, size, axis=axis) for axis, size in enumerate(sizes) if smooth.shape[axis] > 1
-    )
+    smooth = ndimage.gaussian_filter(data.astype(np.float32), _EDGE_SIGMA_MM / sizes, mode="nearest", truncate=3)
+    slopes = (np.gradient(smooth, size, axis=axis) for axis, size in enumerate(sizes) if smooth.shape[axis] > 1)
     return np.sqrt(sum(slope**2 for slope in slopes))
 
 
@@ -281,9 +273,7 @@ def _mutual_information(first: NDArray[np.floating], second: NDArray[np.floating
         return -float((share[share > 0] * np.log(share[share > 0])).sum())
 
     together = entropy(joint)
-    return (
-        (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
-    )
+    return (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
 
 
 def resample(
@@ -348,9 +338,7 @@ def write_itk(path: str | Path, matrix: NDArray[np.float64]) -> None:
 
 def read_itk(path: str | Path) -> NDArray[np.float64]:
     """Read the matrix `write_itk` wrote."""
-    fields = dict(
-        line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line
-    )
+    fields = dict(line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line)
     return _from_itk(*(np.array(fields[key].split(), float) for key in ("Parameters", "FixedParameters")))
 
 

@@ -158,9 +158,7 @@ def _sentence(error: Any) -> str:
 
 def _unknown_key(key: str, name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"{key}: unknown key; " + (
-        f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
-    )
+    return f"{key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}")
 
 
 def _or(values: Any) -> str:

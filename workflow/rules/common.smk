@@ -416,9 +416,7 @@ def imr_exclusions(wildcards):
         "hemorrhagic_transformation": "haemorrhagic transformation",
         "reocclusion": "reocclusion",
     }
-    return [
-        reason for key, reason in reasons.items() if CLINICAL.is_set(subject, post, config["columns"][key])
-    ]
+    return [reason for key, reason in reasons.items() if CLINICAL.is_set(subject, post, config["columns"][key])]
 
 
 def lesion_side(wildcards):

@@ -13,14 +13,14 @@ rule compute_adc:
         adc=session_file("dwi", "ADC.nii.gz"),
         trace=session_file("dwi", "trace.nii.gz"),
         reference=session_file("dwi", "dwiref.nii.gz"),
-    params:
-        interface="ComputeADC",
-        units=setting("adc", "units", default=""),
-        fingerprint=fingerprint("diffusion"),
     log:
         session_log("compute_adc"),
     conda:
         CONDA
+    params:
+        interface="ComputeADC",
+        units=setting("adc", "units", default=""),
+        fingerprint=fingerprint("diffusion"),
     script:
         "../scripts/run_interface.py"
 
@@ -33,14 +33,14 @@ rule segment_core:
         mirror=session_file("dwi", "desc-mirror_xfm.json"),
     output:
         core=session_file("dwi", "desc-core_mask.nii.gz"),
-    params:
-        interface="SegmentCore",
-        **config["core"],
-        fingerprint=fingerprint("segmentation", "mirror"),
     log:
         session_log("segment_core"),
     conda:
         CONDA
+    params:
+        **config["core"],
+        interface="SegmentCore",
+        fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -53,15 +53,15 @@ rule sweep_core:
         mirror=session_file("dwi", "desc-mirror_xfm.json"),
     output:
         curves=session_file("dwi", "desc-thresholds_measures.json"),
-    params:
-        interface="SweepCore",
-        **config["core"],
-        half_width=config["stability"]["adc"],
-        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
     log:
         session_log("sweep_core"),
     conda:
         CONDA
+    params:
+        **config["core"],
+        interface="SweepCore",
+        half_width=config["stability"]["adc"],
+        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
     script:
         "../scripts/run_interface.py"
 
@@ -74,14 +74,14 @@ rule register_diffusion:
         moving_brain=session_file("dwi", "desc-brain_mask.nii.gz"),
     output:
         transform=session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"),
-    params:
-        interface="RegisterImages",
-        **config["registration"],
-        fingerprint=fingerprint("registration"),
     log:
         session_log("register_diffusion"),
     conda:
         CONDA
+    params:
+        **config["registration"],
+        interface="RegisterImages",
+        fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -97,12 +97,12 @@ rule resample_diffusion:
         adc=session_file("dwi", "space-dscref_ADC.nii.gz"),
         trace=session_file("dwi", "space-dscref_trace.nii.gz"),
         core=session_file("dwi", "space-dscref_desc-core_mask.nii.gz"),
-    params:
-        interface="ResampleDiffusion",
-        fingerprint=fingerprint("registration"),
     log:
         session_log("resample_diffusion"),
     conda:
         CONDA
+    params:
+        interface="ResampleDiffusion",
+        fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"

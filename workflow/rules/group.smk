@@ -1,7 +1,9 @@
 # Needs: the rows of every session and patient.
 # Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv and failures.tsv with their data dictionaries.
 
-TABLES = expand(f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"])
+TABLES = expand(
+    f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"]
+)
 
 
 rule tabulate_study:
@@ -14,13 +16,12 @@ rule tabulate_study:
         thresholds=f"{OUTPUT_DIR}/group/thresholds.tsv",
         stability=f"{OUTPUT_DIR}/group/stability.tsv",
         failures=f"{OUTPUT_DIR}/group/failures.tsv",
-    params:
-        interface="TabulateStudy",
-        dictionaries=table_dictionaries(),
     log:
         f"{OUTPUT_DIR}/logs/tabulate_study.log",
     conda:
         CONDA
+    params:
+        interface="TabulateStudy",
+        dictionaries=table_dictionaries(),
     script:
         "../scripts/run_interface.py"
-

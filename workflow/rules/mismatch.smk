@@ -8,13 +8,13 @@ rule segment_penumbra:
         core=session_file("dwi", "space-dscref_desc-core_mask.nii.gz"),
     output:
         penumbra=session_file("perf", "desc-penumbra_mask.nii.gz"),
-    params:
-        interface="SegmentPenumbra",
-        fingerprint=fingerprint("mismatch"),
     log:
         session_log("segment_penumbra"),
     conda:
         CONDA
+    params:
+        interface="SegmentPenumbra",
+        fingerprint=fingerprint("mismatch"),
     script:
         "../scripts/run_interface.py"
 
@@ -38,6 +38,10 @@ rule measure_session:
         post=post_measures,
     output:
         measures=SESSION_MEASURES,
+    log:
+        session_log("measure_session"),
+    conda:
+        CONDA
     params:
         interface="MeasureSession",
         participant="{subject}",
@@ -51,9 +55,5 @@ rule measure_session:
         core_threshold=config["core"]["adc_threshold"],
         limits=config["quality"],
         fingerprint=fingerprint("criteria", "mirror"),
-    log:
-        session_log("measure_session"),
-    conda:
-        CONDA
     script:
         "../scripts/run_interface.py"

@@ -11,14 +11,14 @@ rule correct_motion:
         reference=session_file("perf", "dscref.nii.gz"),
         timeseries=session_file("perf", "desc-motion_timeseries.tsv"),
         transforms=session_file("perf", "from-dscref_to-dsc_mode-points_xfm.tsv"),
-    params:
-        interface="CorrectMotion",
-        repetition_time_s=setting("dsc", "repetition_time_s"),
-        fingerprint=fingerprint("motion", "concentration", "segmentation"),
     log:
         session_log("correct_motion"),
     conda:
         CONDA
+    params:
+        interface="CorrectMotion",
+        repetition_time_s=setting("dsc", "repetition_time_s"),
+        fingerprint=fingerprint("motion", "concentration", "segmentation"),
     script:
         "../scripts/run_interface.py"
 
@@ -28,13 +28,13 @@ rule extract_brain:
         reference=reference,
     output:
         brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
-    params:
-        interface="ExtractBrain",
-        fingerprint=fingerprint("segmentation"),
     log:
         session_log("extract_brain_{datatype}"),
     conda:
         CONDA
+    params:
+        interface="ExtractBrain",
+        fingerprint=fingerprint("segmentation"),
     script:
         "../scripts/run_interface.py"
 
@@ -45,13 +45,13 @@ rule find_mirror:
         brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
     output:
         mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
-    params:
-        interface="FindMirror",
-        fingerprint=fingerprint("mirror"),
     log:
         session_log("find_mirror_{datatype}"),
     conda:
         CONDA
+    params:
+        interface="FindMirror",
+        fingerprint=fingerprint("mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -62,17 +62,17 @@ rule select_arterial_input:
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
     output:
         curves=session_file("perf", "desc-aif_timeseries.tsv"),
-    params:
-        interface="SelectArterialInput",
-        repetition_time_s=setting("dsc", "repetition_time_s"),
-        echo_time_s=setting("dsc", "echo_time_s"),
-        side=lesion_side,
-        **config["aif"],
-        fingerprint=fingerprint("aif", "concentration"),
     log:
         session_log("select_arterial_input"),
     conda:
         CONDA
+    params:
+        **config["aif"],
+        interface="SelectArterialInput",
+        repetition_time_s=setting("dsc", "repetition_time_s"),
+        echo_time_s=setting("dsc", "echo_time_s"),
+        side=lesion_side,
+        fingerprint=fingerprint("aif", "concentration"),
     script:
         "../scripts/run_interface.py"
 
@@ -88,17 +88,17 @@ rule deconvolve_perfusion:
         mtt=session_file("perf", "mtt.nii.gz"),
         tmax=session_file("perf", "tmax.nii.gz"),
         ttp=session_file("perf", "ttp.nii.gz"),
-    params:
-        interface="DeconvolvePerfusion",
-        repetition_time_s=setting("dsc", "repetition_time_s"),
-        echo_time_s=setting("dsc", "echo_time_s"),
-        **config["concentration"],
-        **config["deconvolution"],
-        fingerprint=fingerprint("concentration", "deconvolution"),
     log:
         session_log("deconvolve_perfusion"),
     conda:
         CONDA
+    params:
+        **config["concentration"],
+        **config["deconvolution"],
+        interface="DeconvolvePerfusion",
+        repetition_time_s=setting("dsc", "repetition_time_s"),
+        echo_time_s=setting("dsc", "echo_time_s"),
+        fingerprint=fingerprint("concentration", "deconvolution"),
     script:
         "../scripts/run_interface.py"
 
@@ -115,15 +115,15 @@ rule segment_hypoperfusion:
         tmax6=session_file("perf", "desc-tmax6_mask.nii.gz"),
         tmax8=session_file("perf", "desc-tmax8_mask.nii.gz"),
         tmax10=session_file("perf", "desc-tmax10_mask.nii.gz"),
-    params:
-        interface="SegmentHypoperfusion",
-        side=lesion_side,
-        **config["hypoperfusion"],
-        fingerprint=fingerprint("segmentation", "mirror"),
     log:
         session_log("segment_hypoperfusion"),
     conda:
         CONDA
+    params:
+        **config["hypoperfusion"],
+        interface="SegmentHypoperfusion",
+        side=lesion_side,
+        fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -140,13 +140,13 @@ rule normalize_perfusion:
     output:
         rcbf=session_file("perf", "desc-rel_cbf.nii.gz"),
         rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
-    params:
-        interface="NormalizePerfusion",
-        fingerprint=fingerprint("segmentation", "mirror"),
     log:
         session_log("normalize_perfusion"),
     conda:
         CONDA
+    params:
+        interface="NormalizePerfusion",
+        fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -163,15 +163,15 @@ rule sweep_perfusion:
         rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
     output:
         curves=session_file("perf", "desc-thresholds_measures.json"),
-    params:
-        interface="SweepPerfusion",
-        side=lesion_side,
-        **config["hypoperfusion"],
-        half_widths=config["stability"],
-        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
     log:
         session_log("sweep_perfusion"),
     conda:
         CONDA
+    params:
+        **config["hypoperfusion"],
+        interface="SweepPerfusion",
+        side=lesion_side,
+        half_widths=config["stability"],
+        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
     script:
         "../scripts/run_interface.py"

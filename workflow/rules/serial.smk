@@ -11,14 +11,14 @@ rule register_flair:
         moving_brain=session_file("anat", "desc-brain_mask.nii.gz"),
     output:
         transform=session_file("anat", "from-flair_to-dwi_mode-image_xfm.txt"),
-    params:
-        interface="RegisterImages",
-        **config["registration"],
-        fingerprint=fingerprint("registration"),
     log:
         session_log("register_flair"),
     conda:
         CONDA
+    params:
+        **config["registration"],
+        interface="RegisterImages",
+        fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -33,14 +33,14 @@ rule segment_lesion:
         expert_transform=expert_transform,
     output:
         lesion=session_file("dwi", "desc-lesion_mask.nii.gz"),
-    params:
-        interface="SegmentLesion",
-        expert_datatype=expert_datatype,
-        fingerprint=fingerprint("segmentation", "mirror", "registration"),
     log:
         session_log("segment_lesion"),
     conda:
         CONDA
+    params:
+        interface="SegmentLesion",
+        expert_datatype=expert_datatype,
+        fingerprint=fingerprint("segmentation", "mirror", "registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -54,14 +54,14 @@ rule register_followup:
         lesion=followup_file("desc-lesion_mask.nii.gz", "dwi"),
     output:
         transform=session_file("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt"),
-    params:
-        interface="RegisterImages",
-        **config["registration"],
-        fingerprint=fingerprint("registration"),
     log:
         session_log("register_followup_{datatype}"),
     conda:
         CONDA
+    params:
+        **config["registration"],
+        interface="RegisterImages",
+        fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -73,13 +73,13 @@ rule project_lesion:
         transforms=chain_to_followup,
     output:
         lesion=session_file("perf", "space-dscref_desc-lesion_mask.nii.gz"),
-    params:
-        interface="ProjectLesion",
-        fingerprint=fingerprint("registration"),
     log:
         session_log("project_lesion"),
     conda:
         CONDA
+    params:
+        interface="ProjectLesion",
+        fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -93,13 +93,13 @@ rule quantify_growth:
         penumbra_transform=role_file("baseline", "dwi", "from-dwi_to-dscref_mode-image_xfm.txt", "dsc"),
     output:
         growth=subject_file("growth.json"),
-    params:
-        interface="QuantifyGrowth",
-        fingerprint=fingerprint("serial", "registration"),
     log:
         subject_log("quantify_growth"),
     conda:
         CONDA
+    params:
+        interface="QuantifyGrowth",
+        fingerprint=fingerprint("serial", "registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -116,16 +116,16 @@ rule map_reflow:
         asymmetry=session_file("perf", "desc-asymmetry_cbv.nii.gz"),
         imr=session_file("perf", "desc-imr_mask.nii.gz"),
         measures=session_file("perf", "desc-imr_measures.json"),
+    log:
+        session_log("map_reflow"),
+    conda:
+        CONDA
     params:
         interface="MapReflow",
         asymmetry_threshold=config["imr"]["asymmetry_threshold"],
         noise_limit=config["imr"]["noise_limit"],
         min_volume_ml=config["imr"]["min_volume_ml"],
         fingerprint=fingerprint("serial", "mirror"),
-    log:
-        session_log("map_reflow"),
-    conda:
-        CONDA
     script:
         "../scripts/run_interface.py"
 
@@ -139,6 +139,10 @@ rule measure_patient:
         reflow=role_file("post", "perf", "desc-imr_measures.json", "dsc", needs_lesion=True),
     output:
         measures=subject_file("measures.json"),
+    log:
+        subject_log("measure_patient"),
+    conda:
+        CONDA
     params:
         interface="MeasurePatient",
         participant="{subject}",
@@ -146,9 +150,5 @@ rule measure_patient:
         exclusions=imr_exclusions,
         significant_ml=config["imr"]["significant_ml"],
         fingerprint=fingerprint("serial"),
-    log:
-        subject_log("measure_patient"),
-    conda:
-        CONDA
     script:
         "../scripts/run_interface.py"

@@ -61,7 +61,9 @@ def _deliver(made: Path, destination: Path, sources: list[str]) -> None:
     sidecar = images.sidecar_path(made)
     if sidecar.is_file():
         content = images.read_sidecar(made)
-        spatial = {"SpatialReference": f"bids::{_reference(destination)}"} if "_space-dscref" in destination.name else {}
+        spatial = (
+            {"SpatialReference": f"bids::{_reference(destination)}"} if "_space-dscref" in destination.name else {}
+        )
         images.write_json(sidecar, content | {"Sources": sources} | spatial)
         sidecar.replace(images.sidecar_path(destination))
     if made.exists():
@@ -76,7 +78,12 @@ def _reference(destination: Path) -> str:
 
 def main(job: "Snakemake") -> None:
     """Pin the threads, send what is printed to the log, and run."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    ):
         os.environ[name] = str(job.threads)
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
     with Path(job.log[0]).open("w", encoding="utf-8") as log:
@@ -88,4 +95,4 @@ def main(job: "Snakemake") -> None:
         run(job)
 
 
-main(snakemake)
+main(snakemake)  # noqa: F821 (Snakemake defines it)

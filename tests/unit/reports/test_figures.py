@@ -98,9 +98,7 @@ def test_perfusion_without_diffusion(scans, tmp_path) -> None:
 
 def test_the_artery_is_marked_where_it_was_taken() -> None:
     artery = np.array([[12, 4, 2], [12, 5, 2]])
-    figure = plot_quality(
-        "", 100.0 * BRAIN, AFFINE, BRAIN, {}, {}, {"artery": artery, "vein": np.empty((0, 3), int)}
-    )
+    figure = plot_quality("", 100.0 * BRAIN, AFFINE, BRAIN, {}, {}, {"artery": artery, "vein": np.empty((0, 3), int)})
     (axes,) = [axes for axes in figure.axes if axes.images]
     marks = np.vstack([collection.get_offsets() for collection in axes.collections])
     # the first voxel axis points left and the second to the front, so columns follow the one and rows run
@@ -117,10 +115,6 @@ def test_quality_says_what_is_missing(scans, tmp_path) -> None:
         path.write_text("")
         images.write_json(images.sidecar_path(path), {"Reasons": [reason]})
         tables[name] = str(path)
-    step = PlotQuality(
-        participant="01", session="a", reference=scans["trace"], brain=scans["brain"], **tables
-    )
+    step = PlotQuality(participant="01", session="a", reference=scans["trace"], brain=scans["brain"], **tables)
     step._notes = []
-    assert "Motion not shown: one frame only Arterial input not shown: no bolus was found" in texts(
-        step._draw()
-    )
+    assert "Motion not shown: one frame only Arterial input not shown: no bolus was found" in texts(step._draw())

@@ -20,9 +20,7 @@ def rotation(degrees: float, axis: int) -> np.ndarray:
     return matrix
 
 
-def marked_volume(
-    order: tuple[int, ...], signs: tuple[int, ...], degrees: float
-) -> tuple[np.ndarray, np.ndarray]:
+def marked_volume(order: tuple[int, ...], signs: tuple[int, ...], degrees: float) -> tuple[np.ndarray, np.ndarray]:
     """A volume with one bright voxel near the marker, its axes in any order and direction, and its affine."""
     sizes = np.array([2.0, 2.5, 4.0])
     axes = np.eye(3)[:, list(order)] * np.array(signs)
@@ -72,9 +70,7 @@ def test_the_drawn_marker_is_on_the_right(order: tuple[int, ...], signs: tuple[i
     pixels = np.asarray(Image.open(tmp_path / "figure.png").convert("L"), float)
     height, width = pixels.shape
     box = axes.get_position()
-    inside = pixels[
-        int((1 - box.y1) * height) : int((1 - box.y0) * height), int(box.x0 * width) : int(box.x1 * width)
-    ]
+    inside = pixels[int((1 - box.y1) * height) : int((1 - box.y0) * height), int(box.x0 * width) : int(box.x1 * width)]
     middle = inside[inside.shape[0] // 5 :]
     assert middle.max() > 200
     assert np.argwhere(middle > 200)[:, 1].mean() > inside.shape[1] / 2

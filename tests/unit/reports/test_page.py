@@ -9,9 +9,7 @@ from reperfuse import images
 from reperfuse.interfaces import ReportPatient
 from reperfuse.reports.page import render_patient, render_study, show
 
-TABLES = yaml.safe_load(
-    (Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8")
-)
+TABLES = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8"))
 TABLES["sessions"]["defuse2"] = {"Description": "Profile by DEFUSE 2", "Levels": {"target": "class target"}}
 CRITERIA = {"defuse2": "DEFUSE 2"}
 NASTY = "<script>alert('x')</script> & \"more\""
@@ -69,9 +67,7 @@ def session(folder: Path, label: str, failures=(), **row) -> Path:
 
 def patient(folder: Path, failures=(), **row) -> Path:
     content = dict.fromkeys(TABLES["patients"], "n/a") | row
-    return write(
-        folder / "patient.json", {"participant_id": "sub-01", "Row": content, "Failures": list(failures)}
-    )
+    return write(folder / "patient.json", {"participant_id": "sub-01", "Row": content, "Failures": list(failures)})
 
 
 def figure(folder: Path, label: str, what: str, **sidecar) -> Path:
@@ -83,9 +79,7 @@ def figure(folder: Path, label: str, what: str, **sidecar) -> Path:
 
 def read(patient_file, sessions=(), figures=()) -> Reader:
     return Reader(
-        render_patient(
-            patient_file, sessions, figures, dictionaries=TABLES, criteria=CRITERIA, version="0.1.0"
-        )
+        render_patient(patient_file, sessions, figures, dictionaries=TABLES, criteria=CRITERIA, version="0.1.0")
     )
 
 
@@ -117,11 +111,7 @@ def test_yes_reads_the_same_from_document_and_table(value) -> None:
 def test_everything_is_escaped(tmp_path) -> None:
     page = read(
         patient(tmp_path, [["growth", NASTY]], lesion_source=NASTY, imr_exclusion=NASTY),
-        [
-            session(
-                tmp_path, "baseline", [["core", NASTY]], role="baseline", reasons=f"core: {NASTY}; {NASTY}"
-            )
-        ],
+        [session(tmp_path, "baseline", [["core", NASTY]], role="baseline", reasons=f"core: {NASTY}; {NASTY}")],
         [figure(tmp_path, "baseline", "diffusion", Reasons=[NASTY])],
     )
     assert "script" not in page.tags
@@ -136,9 +126,7 @@ def test_the_page_needs_nothing_else(tmp_path) -> None:
         [figure(tmp_path, "baseline", what) for what in ("diffusion", "perfusion", "quality", "reflow")],
     )
     assert len(page.images) == 4
-    assert all(
-        image["alt"].startswith("ses-baseline: ") and image["alt"].endswith(".") for image in page.images
-    )
+    assert all(image["alt"].startswith("ses-baseline: ") and image["alt"].endswith(".") for image in page.images)
     for address in page.addresses:
         assert address.startswith(("data:image/png;base64,", "#")) or address == "group.html"
     assert "Research software, not a medical device" in page.text
@@ -256,10 +244,7 @@ def test_the_study_counts_and_links(tmp_path) -> None:
             {"participant_id": "sub-02", "imr_significant": "1", "imr_evaluable": "0", "reperfused_50": "0"},
             {"participant_id": "sub-03"},
         ],
-        [
-            {"participant_id": "sub-01", "session_id": "ses-a", "status": status}
-            for status in ("ok", "ok", "failed")
-        ],
+        [{"participant_id": "sub-01", "session_id": "ses-a", "status": status} for status in ("ok", "ok", "failed")],
         [{"participant_id": "sub-03", "what": "growth", "reason": NASTY}],
     )
     assert "Patients 3" in page.text

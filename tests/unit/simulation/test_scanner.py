@@ -105,9 +105,7 @@ def test_drawn_motion_has_its_reference_and_its_jump():
     motion = draw_motion(60, baseline, (20, 40), 3.0, 3.0, (0, 0, 0), 11)
     np.testing.assert_allclose(motion[baseline].mean(axis=0), np.eye(4), atol=0.02)
     rotations = motion[:, :3, :3]
-    np.testing.assert_allclose(
-        rotations @ rotations.transpose(0, 2, 1), np.tile(np.eye(3), (60, 1, 1)), atol=1e-12
-    )
+    np.testing.assert_allclose(rotations @ rotations.transpose(0, 2, 1), np.tile(np.eye(3), (60, 1, 1)), atol=1e-12)
     step = np.linalg.norm(np.diff(motion[:, :3, 3], axis=0), axis=1)
     assert set(np.argsort(step)[-2:]) == {19, 39}
     assert 2.0 < step[19] < 4.0

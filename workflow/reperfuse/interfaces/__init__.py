@@ -23,7 +23,7 @@ _STAGES = {
     "report": ("PlotDiffusion", "PlotPerfusion", "PlotQuality", "PlotReflow", "ReportPatient", "ReportStudy"),
 }
 _STAGE_OF = {name: stage for stage, names in _STAGES.items() for name in names}
-__all__ = sorted(_STAGE_OF)  # noqa: PLE0605
+__all__ = sorted(_STAGE_OF)
 
 
 def __getattr__(name: str) -> Any:

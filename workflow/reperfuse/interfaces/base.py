@@ -1,10 +1,11 @@
 """What every step shares: load, one call, save; and what a fault of the data becomes."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, isdefined
+from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, isdefined
 from numpy.typing import NDArray
 
 from reperfuse import __version__, images, registration
@@ -85,12 +86,7 @@ class Step(SimpleInterface):
         return files
 
     def _inherited_reasons(self) -> list[str]:
-        found = [
-            reason
-            for paths in self._input_files().values()
-            for path in paths
-            for reason in images.reasons(path)
-        ]
+        found = [reason for paths in self._input_files().values() for path in paths for reason in images.reasons(path)]
         return list(dict.fromkeys(found))
 
     def _parameters(self) -> dict[str, Any]:
@@ -127,7 +123,7 @@ class Step(SimpleInterface):
         sidecar = self._sidecar(name, extra)
         images.save(self._path(name), data, like.affine, sidecar=sidecar, frame_spacing_s=frame_spacing_s)
 
-    def save_table(self, name: str, columns: dict[str, NDArray[Any]], **extra: Any) -> None:
+    def save_table(self, name: str, columns: Mapping[str, Iterable[Any]], **extra: Any) -> None:
         """Save an output table, a column an entry; a missing value is ``n/a``."""
         path = self._path(name)
         rows = zip(*(map(format_cell, values) for values in columns.values()), strict=True)

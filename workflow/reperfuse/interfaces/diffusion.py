@@ -24,9 +24,7 @@ class ComputeADCInputSpec(StepInputSpec):
     adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
-    b_value = traits.Float(
-        1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)"
-    )
+    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
 
 
 class ComputeADCOutputSpec(TraitedSpec):
@@ -55,9 +53,7 @@ class ComputeADC(Step):
     def _fit(self) -> None:
         series = images.load(self.inputs.dwi)
         bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
-        bvecs = (
-            _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
-        )
+        bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
         found = diffusion.fit_adc(series.data, bvals, bvecs)
         for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
             self.save_image(name, data, series, Source="fitted to the diffusion-weighted series")
@@ -93,12 +89,8 @@ class SegmentCoreInputSpec(StepInputSpec):
     brain = File(exists=True, mandatory=True, desc="brain mask")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc_threshold = traits.Float(mandatory=True, desc="core lies below (mm²/s)")
-    relative_intensity = traits.Float(
-        mandatory=True, desc="least trace of the core, of normal tissue nearby (1)"
-    )
-    peak_intensity = traits.Float(
-        mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)"
-    )
+    relative_intensity = traits.Float(mandatory=True, desc="least trace of the core, of normal tissue nearby (1)")
+    peak_intensity = traits.Float(mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)")
     min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
 
 
@@ -192,8 +184,7 @@ class RegisterImages(Step):
 
     def _compute(self) -> None:
         fixed, fixed_brain, moving, moving_brain = (
-            images.load(getattr(self.inputs, name))
-            for name in ("fixed", "fixed_brain", "moving", "moving_brain")
+            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
         lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
         found = registration.register_rigid(
@@ -243,8 +234,6 @@ class ResampleDiffusion(Step):
         matrix = registration.read_itk(self.inputs.transform)
         for name in ("adc", "trace"):
             source = images.load(getattr(self.inputs, name))
-            self.save_image(
-                name, registration.resample(source, reference, matrix), reference, Interpolation="linear"
-            )
+            self.save_image(name, registration.resample(source, reference, matrix), reference, Interpolation="linear")
         core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
         self.save_image("core", core, reference, Interpolation="linear, above one half")

@@ -39,9 +39,7 @@ class TabulateStudy(Step):
         self._save("sessions", [_identity(item) | item["Row"] for item in sessions])
         self._save("patients", [_identity(item) | item["Row"] for item in patients])
         for name in ("thresholds", "stability"):
-            self._save(
-                name, [_identity(item) | row for item in sessions for row in item.get(name.title(), [])]
-            )
+            self._save(name, [_identity(item) | row for item in sessions for row in item.get(name.title(), [])])
         failures = [
             _identity(item) | {"what": what, "reason": reason}
             for item in (*sessions, *patients)

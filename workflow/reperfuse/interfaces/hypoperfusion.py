@@ -21,16 +21,12 @@ class HypoperfusionInputSpec(StepInputSpec):
     cbv = File(exists=True, desc="CBV in any unit, to leave vessels out")
     mirror = File(exists=True, desc="the head's mirror plane, to leave the other side out")
     side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke")
-    smoothing_mm = traits.Float(
-        3.0, usedefault=True, desc="full width of a Gaussian within tissue, 0 for none (mm)"
-    )
+    smoothing_mm = traits.Float(3.0, usedefault=True, desc="full width of a Gaussian within tissue, 0 for none (mm)")
     opening_mm = traits.Float(2.0, usedefault=True, desc="radius of the opening, 0 for none (mm)")
     min_volume_ml = traits.Float(3.0, usedefault=True, desc="smallest component kept, 0 for all (mL)")
     csf_ratio = traits.Either(None, traits.Float(), desc="fluid: reference over the brain's median (1)")
     vessel_ratio = traits.Either(None, traits.Float(), desc="vessels: CBV over the brain's median (1)")
-    symptomatic_side_only = traits.Bool(
-        False, usedefault=True, desc="leave the other side out where the side is known"
-    )
+    symptomatic_side_only = traits.Bool(False, usedefault=True, desc="leave the other side out where the side is known")
 
 
 class HypoperfusionStep(Step):
@@ -117,9 +113,7 @@ class SweepPerfusion(HypoperfusionStep):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        if reasons := [
-            reason for name in ("tmax", "deficit") for reason in images.reasons(getattr(self.inputs, name))
-        ]:
+        if reasons := [reason for name in ("tmax", "deficit") for reason in images.reasons(getattr(self.inputs, name))]:
             raise DataFault("; ".join(dict.fromkeys(reasons)))
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
         find = self._finder(brain)
@@ -138,9 +132,7 @@ class SweepPerfusion(HypoperfusionStep):
         content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
         self.save_document("curves", content)
 
-    def _curve(
-        self, name: str, brain: images.Image, find: Callable[[float], np.ndarray]
-    ) -> list[list[float]]:
+    def _curve(self, name: str, brain: images.Image, find: Callable[[float], np.ndarray]) -> list[list[float]]:
         thresholds = criteria.thresholds(name, self.inputs.half_widths[name])
         return [[threshold, images.volume_ml(find(threshold), brain.affine)] for threshold in thresholds]
 

@@ -56,9 +56,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     participant = traits.Str(mandatory=True, desc="label")
     session = traits.Str(mandatory=True, desc="label")
     role = traits.Str(desc="baseline, post, followup or empty")
-    side = traits.Enum(
-        "unknown", "left", "right", usedefault=True, desc="side of the stroke, as the study says"
-    )
+    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke, as the study says")
     clinical = traits.Dict(desc="[value, why it is not known] of age, nihss_baseline and hours_from_onset")
     absences = traits.List(desc="[what, reason] of each scan that is missing or cannot be used")
     criteria = traits.Dict(mandatory=True, desc="catalogue of criteria")
@@ -94,9 +92,7 @@ class MeasureSession(Step):
         warnings = self._warnings(row)
         failed = not own or any(images.reasons(path) for path in own.values())
         row["status"] = "failed" if failed else ("warn" if warnings else "ok")
-        row["reasons"] = "; ".join(
-            dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings])
-        )
+        row["reasons"] = "; ".join(dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings]))
         self.save_document(
             "measures",
             {
@@ -124,9 +120,7 @@ class MeasureSession(Step):
         """Return volume against threshold for each map that has it."""
         paths = filter(None, (self._good("core_curves"), self._good("deficit_curves")))
         found = [images.read_sidecar(path)["Curves"] for path in paths]
-        return {
-            name: [(limit, ml) for limit, ml in curve] for curves in found for name, curve in curves.items()
-        }
+        return {name: [(limit, ml) for limit, ml in curve] for curves in found for name, curve in curves.items()}
 
     def _volumes(self, curves: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
         masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10")}
@@ -217,9 +211,7 @@ class MeasureSession(Step):
         }
 
     def _quality(self) -> dict[str, float]:
-        quality = dict.fromkeys(
-            ("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "registration_dice"), math.nan
-        )
+        quality = dict.fromkeys(("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "registration_dice"), math.nan)
         if path := self._good("motion"):
             displacement = read_columns(path)["framewise_displacement"]
             quality |= {
@@ -238,18 +230,13 @@ class MeasureSession(Step):
         if row["fd_max_mm"] > limits["max_framewise_displacement_mm"]:
             warnings.append(f"motion: framewise displacement reaches {row['fd_max_mm']:.1f} mm")
         if row["registration_dice"] < limits["min_registration_dice"]:
-            warnings.append(
-                f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only"
-            )
+            warnings.append(f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only")
         if self.inputs.role == "baseline" and row["hours_from_onset"] > limits["max_hours_from_onset"]:
             warnings.append(
-                f"time: scanned {row['hours_from_onset']:.1f} h after onset; "
-                "the thresholds were set on earlier scans"
+                f"time: scanned {row['hours_from_onset']:.1f} h after onset; the thresholds were set on earlier scans"
             )
         if self.inputs.side != "unknown" and row["core_side"] not in (None, "bilateral", self.inputs.side):
-            warnings.append(
-                f"side: the core lies on the {row['core_side']}, the study says {self.inputs.side}"
-            )
+            warnings.append(f"side: the core lies on the {row['core_side']}, the study says {self.inputs.side}")
         if {row["core_side"], row["deficit_side"]} == {"left", "right"}:
             warnings.append(
                 f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
@@ -262,7 +249,7 @@ class MeasureSession(Step):
             low, high = limits["brain_median_adc"]
             if not low <= median <= high:
                 warnings.append(
-                    f"diffusion: the median ADC of the brain's tissue is {median * 1e6:.0f}e-6 mm²/s, outside "
-                    f"{low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
+                    f"diffusion: the median ADC of the brain's tissue is {median * 1e6:.0f}e-6 mm²/s, "
+                    f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
                 )
         return warnings

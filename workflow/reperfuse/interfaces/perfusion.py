@@ -6,8 +6,8 @@ import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, segmentation
-from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.faults import DataFault
+from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.interfaces.head import load_mirror
 
 #: Columns of a row-major 3×4 matrix.
@@ -70,7 +70,9 @@ class SelectArterialInputInputSpec(StepInputSpec):
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
     echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
     scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
-    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite")
+    side = traits.Enum(
+        "unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite"
+    )
 
 
 class SelectArterialInputOutputSpec(TraitedSpec):
@@ -136,6 +138,7 @@ class DeconvolvePerfusionInputSpec(StepInputSpec):
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
     echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
+    window_s = traits.Float(50.0, usedefault=True, desc="time after bolus arrival that is used (s)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
     svd_threshold = traits.Float(desc="of sSVD and cSVD, share of the largest singular value (1)")
@@ -164,14 +167,17 @@ class DeconvolvePerfusion(Step):
         dt_s = self.inputs.repetition_time_s
         stated = images.read_sidecar(self.inputs.curves)["Baseline"]
         baseline = concentration.Baseline(stated["First"], stated["Arrival"])
-        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
+        last = baseline.arrival + round(self.inputs.window_s / dt_s)
+        used = slice(baseline.first, min(last, curves.shape[-1]))
+        curves = curves[..., used]
         # a voxel that left the field of view for a frame has no whole curve
         whole = brain.mask & np.isfinite(curves).all(axis=-1)
         curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
         tissue = curves[whole]
         maps = deconvolution.deconvolve(
             tissue,
-            read_columns(self.inputs.curves)["aif"][baseline.first :],
+            read_columns(self.inputs.curves)["aif"][used],
             dt_s,
             method=self.inputs.method,
             oscillation_index=self.inputs.oscillation_index,

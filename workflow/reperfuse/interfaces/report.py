@@ -57,9 +57,7 @@ class Plot(Step):
 
         path = self._path("figure")
         figures.save(figure, path)
-        images.write_json(
-            images.sidecar_path(path), self._sidecar("figure", {"Description": self._title} | extra)
-        )
+        images.write_json(images.sidecar_path(path), self._sidecar("figure", {"Description": self._title} | extra))
 
     @property
     def _title(self) -> str:
@@ -109,9 +107,7 @@ class PlotDiffusion(Plot):
 
         trace, adc, brain = (self._load(name) for name in ("trace", "adc", "brain"))
         masks = self._masks(core="Core", lesion="Follow-up lesion")
-        return figures.plot_diffusion(
-            self._title, trace.data, adc.data, trace.affine, brain.mask, masks, self._notes
-        )
+        return figures.plot_diffusion(self._title, trace.data, adc.data, trace.affine, brain.mask, masks, self._notes)
 
 
 class PlotPerfusionInputSpec(PlotInputSpec):
@@ -143,9 +139,7 @@ class PlotPerfusion(Plot):
         masks = self._masks(tmax6="Tmax > 6 s", core="Core", penumbra="Penumbra")
         trace = self._given("trace", "Trace")
         below = images.load(trace) if trace else reference
-        return figures.plot_perfusion(
-            self._title, below.data, maps, reference.affine, brain.mask, masks, self._notes
-        )
+        return figures.plot_perfusion(self._title, below.data, maps, reference.affine, brain.mask, masks, self._notes)
 
 
 class PlotQualityInputSpec(PlotInputSpec):
@@ -209,18 +203,14 @@ class PlotReflow(Plot):
         reference, brain, lesion = (self._load(name) for name in ("reference", "brain", "lesion"))
         maps = {name: self._load(name).data for name in ("rcbv", "mirrored", "asymmetry")}
         masks = {"lesion": lesion.mask, "imr": self._load("imr").mask}
-        return figures.plot_reflow(
-            self._title, reference.data, maps, reference.affine, brain.mask, masks, self._notes
-        )
+        return figures.plot_reflow(self._title, reference.data, maps, reference.affine, brain.mask, masks, self._notes)
 
 
 class ReportPatientInputSpec(StepInputSpec):
     """Inputs of `ReportPatient`."""
 
     patient = File(exists=True, mandatory=True, desc="measures of the patient")
-    sessions = InputMultiObject(
-        File(exists=True), desc="measures of each session, in the order they are shown"
-    )
+    sessions = InputMultiObject(File(exists=True), desc="measures of each session, in the order they are shown")
     figures = InputMultiObject(File(exists=True), desc="figures of the sessions")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
     criteria = traits.Dict(desc="title of each criterion in the tables")

@@ -26,7 +26,9 @@ class SegmentLesionInputSpec(StepInputSpec):
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc = File(exists=True, desc="ADC (mm²/s)")
     expert = File(exists=True, desc="an expert's lesion mask")
-    expert_transform = File(exists=True, desc="transform between reference and expert's grid (ITK); identity by default")
+    expert_transform = File(
+        exists=True, desc="transform between reference and expert's grid (ITK); identity by default"
+    )
     expert_datatype = traits.Str(desc="what the expert drew on: dwi, anat or perf")
 
 

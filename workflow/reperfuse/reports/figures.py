@@ -158,9 +158,7 @@ def save(figure: "Figure", path: str | Path) -> None:
     codes = np.repeat(codes, np.ceil(np.sqrt(counts)).astype(int))
     sample = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
     palette = Image.fromarray(sample[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
-    Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(
-        path, "PNG", optimize=True
-    )
+    Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
 
 
 def _named(masks: Masks, **wanted: tuple[str, str]) -> list[Region]:

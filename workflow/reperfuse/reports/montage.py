@@ -50,9 +50,7 @@ class Row:
     fills: Sequence[Region] = ()
 
 
-def radiological(
-    volume: NDArray[Any], affine: NDArray[np.float64]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
+def radiological(volume: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Turn a volume so that it reads as a stack of axial images.
 
     Parameters
@@ -71,9 +69,7 @@ def radiological(
     """
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     # the voxel axis along each of the world's: the assignment that agrees best as a whole
-    order = max(
-        permutations(range(3)), key=lambda axes: sum(abs(directions[w, a]) for w, a in enumerate(axes))
-    )
+    order = max(permutations(range(3)), key=lambda axes: sum(abs(directions[w, a]) for w, a in enumerate(axes)))
     axes = (order[2], order[1], order[0])
     stack = np.transpose(volume, axes)
     turned = affine.astype(float)
@@ -156,9 +152,7 @@ def montage(
     head, turned = radiological(brain, affine)
     where = None if focus is None else radiological(focus, affine)[0]
     chosen, box = choose_slices(head, where), crop(head if where is None else head | where)
-    n_rows, n_columns = (
-        len(range(*part.indices(size))) for part, size in zip(box, head.shape[1:], strict=True)
-    )
+    n_rows, n_columns = (len(range(*part.indices(size))) for part, size in zip(box, head.shape[1:], strict=True))
     height_mm, width_mm = np.linalg.norm(turned[:3, 1:3], axis=0)
     cell = (WIDTH - _LABEL - _BAR) / _N_SLICES
     tall = cell * n_rows * height_mm / (n_columns * width_mm)
@@ -188,12 +182,8 @@ def montage(
                 write_sides(axes)
             if number == 0:
                 middle = [chosen[column], (box[0].start + n_rows / 2), (box[1].start + n_columns / 2), 1]
-                axes.set_title(
-                    f"z {turned[2] @ middle:.0f} mm".replace("-", "−"), color=MUTED, fontsize=8, pad=3
-                )
-        figure.text(
-            0.12 / WIDTH, 1 - (top + tall / 2) / height, row.title, color=LIGHT, fontsize=11, va="center"
-        )
+                axes.set_title(f"z {turned[2] @ middle:.0f} mm".replace("-", "−"), color=MUTED, fontsize=8, pad=3)
+        figure.text(0.12 / WIDTH, 1 - (top + tall / 2) / height, row.title, color=LIGHT, fontsize=11, va="center")
         bar = axes_at(WIDTH - _BAR + 0.08, top + 0.12 * tall, 0.1, 0.72 * tall)
         _draw_bar(figure, shown, bar, row.unit)
     figure.text(0.12 / WIDTH, 1 - 0.24 / height, title, color=LIGHT, fontsize=13, weight="bold", va="center")

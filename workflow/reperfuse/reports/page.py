@@ -71,9 +71,7 @@ class Numbers:
             missing.setdefault(reason, ([], []))[0].append(what)
         for value in values:
             if value.is_missing:
-                missing.setdefault(value.why or "the reason is not recorded", ([], []))[1].append(
-                    value.column
-                )
+                missing.setdefault(value.why or "the reason is not recorded", ([], []))[1].append(value.column)
             else:
                 known.append(value)
         return cls(known, missing)
@@ -167,9 +165,7 @@ def render_patient(
     }
     # criteria judge the baseline session only
     unjudged = {name: entry for name, entry in dictionaries["sessions"].items() if name not in criteria}
-    chapters = [
-        _chapter(visit, figures, dictionaries["sessions"] if visit is first else unjudged) for visit in visits
-    ]
+    chapters = [_chapter(visit, figures, dictionaries["sessions"] if visit is first else unjudged) for visit in visits]
     return _render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
@@ -194,10 +190,7 @@ def render_study(
         for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
     }
     shown = {
-        name: [
-            [show(column, row.get(column), dictionaries[name].get(column, {})) for column in row]
-            for row in rows
-        ]
+        name: [[show(column, row.get(column), dictionaries[name].get(column, {})) for column in row] for row in rows]
         for name, rows in tables.items()
     }
     return _render(

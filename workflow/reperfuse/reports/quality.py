@@ -102,9 +102,7 @@ def _draw_motion(panels: Sequence["Axes"], motion: Mapping[str, Volume]) -> None
     for kind, axes, scale in (("trans", panels[0], 1.0), ("rot", panels[1], 180 / np.pi)):
         for letter, colour in zip("xyz", _AXES_COLOURS, strict=True):
             axes.plot(motion[f"{kind}_{letter}"] * scale, color=colour, linewidth=1.2, label=letter)
-    panels[0].legend(
-        ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0
-    )
+    panels[0].legend(ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0)
     displacement = motion["framewise_displacement"]
     panels[2].plot(displacement, color=_INK, linewidth=1.2)
     outliers = np.flatnonzero(motion["outlier"] > 0)
@@ -141,17 +139,13 @@ def _draw_places(
     marks = {name: _in_stack(indices, reference.shape, affine) for name, indices in voxels.items()}
     places = _busiest(marks)
     window = (0.0, float(np.nanpercentile(stack, 99.5)))
-    spots = (
-        [grid[0, :], grid[1, :]][: len(places)] if len(places) < 3 else [grid[number] for number in range(4)]
-    )
+    spots = [grid[0, :], grid[1, :]][: len(places)] if len(places) < 3 else [grid[number] for number in range(4)]
     for spot, k in zip(spots, places, strict=False):
         axes = figure.add_subplot(spot)
         axes.imshow(stack[k], "gray", vmin=window[0], vmax=window[1], aspect=pixel_mm[0] / pixel_mm[1])
         for name, colour, marker in (("artery", _ARTERY, "s"), ("vein", _VEIN, "o")):
             here = marks[name][marks[name][:, 0] == k]
-            axes.scatter(
-                here[:, 2], here[:, 1], s=26, marker=marker, color=colour, edgecolor="white", linewidth=0.8
-            )
+            axes.scatter(here[:, 2], here[:, 1], s=26, marker=marker, color=colour, edgecolor="white", linewidth=0.8)
         axes.set_xlim(columns.start - 0.5, min(columns.stop, stack.shape[2]) - 0.5)
         axes.set_ylim(min(rows.stop, stack.shape[1]) - 0.5, rows.start - 0.5)
         middle = turned[2] @ [k, (stack.shape[1] - 1) / 2, (stack.shape[2] - 1) / 2, 1]

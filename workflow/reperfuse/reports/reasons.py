@@ -33,9 +33,7 @@ _PATIENT_NEEDS = {
     "lesion_source": ("lesion",),
     **dict.fromkeys(("growth_ml", "growth_voxelwise_ml", "reversal_ml", "salvage_fraction"), _GROWTH),
     **dict.fromkeys(("reperfusion_fraction", "reperfused_50", "reperfused_90"), ("reperfusion",)),
-    **dict.fromkeys(
-        ("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median", "imr_significant"), _REFLOW
-    ),
+    **dict.fromkeys(("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median", "imr_significant"), _REFLOW),
 }
 #: The sessions' columns a patient's column is made of.
 _MADE_OF = {
@@ -74,9 +72,7 @@ def why_session(column: str, visit: Mapping[str, Any]) -> str:
     failures = dict.fromkeys((what, reason) for what, reason in visit.get("Failures", []) if what in needs)
     faulty = {what for what, _ in failures}
     # what is wrong with the scan says more than that there is none
-    vague = {
-        name for name, kinds in (("perfusion", {"dsc"}), ("diffusion", {"dwi", "adc"})) if kinds & faulty
-    }
+    vague = {name for name, kinds in (("perfusion", {"dsc"}), ("diffusion", {"dwi", "adc"})) if kinds & faulty}
     found = [reason for what, reason in failures if what not in vague] + visit.get("Reasons", [])
     return "; ".join(dict.fromkeys(found)) or _UNDEFINED.get(column, "")
 
@@ -84,9 +80,7 @@ def why_session(column: str, visit: Mapping[str, Any]) -> str:
 def why_patient(column: str, subject: Mapping[str, Any], by_role: Mapping[str, Any]) -> str:
     """Return why a column of a patient's measures has no value; ``by_role`` holds the sessions' measures."""
     needs = _PATIENT_NEEDS.get(column, ())
-    found = [reason for what, reason in subject.get("Failures", []) if what in needs] + subject.get(
-        "Reasons", []
-    )
+    found = [reason for what, reason in subject.get("Failures", []) if what in needs] + subject.get("Reasons", [])
     for role, source in _MADE_OF.get(column, ()):
         visit = by_role.get(role)
         if visit is None:

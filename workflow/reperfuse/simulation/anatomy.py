@@ -243,9 +243,7 @@ def tissues(template_points: Array) -> Tissues:
     inside = np.clip(0.5 + (SUBARACHNOID_MM - outside) / 2.0, 0.0, 1.0) * room / total
     near, far = SCALP_MM
     shell = np.clip(0.5 + (outside - near) / 2.0, 0, 1) * np.clip(0.5 + (far - outside) / 2.0, 0, 1)
-    return Tissues(
-        grey**2 * inside, white**2 * inside, fluid**2 * inside, shell * room, left, right, arteries, veins
-    )
+    return Tissues(grey**2 * inside, white**2 * inside, fluid**2 * inside, shell * room, left, right, arteries, veins)
 
 
 def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
@@ -264,10 +262,7 @@ def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
         Volume that one point stands for.
     """
     half = spacing_mm / 2
-    axes = [
-        np.arange(lo + half, hi, spacing_mm, dtype=np.float32)
-        for lo, hi in ((-80, 80), (-114, 82), (-78, 92))
-    ]
+    axes = [np.arange(lo + half, hi, spacing_mm, dtype=np.float32) for lo, hi in ((-80, 80), (-114, 82), (-78, 92))]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     return points, spacing_mm**3 / 1000
 

@@ -59,10 +59,7 @@ def sample_points(grid: Grid, pose: ArrayLike, head: Head, oversample: Sequence[
         Points of the finer grid in C order, template mm.
     """
     parts = np.asarray(oversample)
-    axes = [
-        ((np.arange(n * k) + 0.5) / k - 0.5).astype(np.float32)
-        for n, k in zip(grid.shape, parts, strict=True)
-    ]
+    axes = [((np.arange(n * k) + 0.5) / k - 0.5).astype(np.float32) for n, k in zip(grid.shape, parts, strict=True)]
     to_head = np.linalg.inv(np.asarray(pose, dtype=float)) @ grid.affine
     points = to_head[:3, 3].astype(np.float32) + sum(
         axes[i].reshape([-1 if j == i else 1 for j in range(3)] + [1]) * to_head[:3, i].astype(np.float32)

@@ -141,18 +141,12 @@ def tissue_curves(
         float32, s⁻¹.
     """
     times = np.asarray(time_s, dtype=float)
-    cbf, mtt, delay = np.broadcast_arrays(
-        *(np.atleast_1d(np.asarray(v, dtype=float)) for v in (cbf, mtt_s, delay_s))
-    )
+    cbf, mtt, delay = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=float)) for v in (cbf, mtt_s, delay_s)))
     start = min(0.0, float(times.min() - delay.max())) - step_s
-    fine = start + step_s * np.arange(
-        int(np.ceil((times.max() - min(delay.min(), 0.0) - start) / step_s)) + 2
-    )
+    fine = start + step_s * np.arange(int(np.ceil((times.max() - min(delay.min(), 0.0) - start) / step_s)) + 2)
     inflow = disperse(arterial_curve(fine, bolus), step_s, dispersion_s)
     levels, level = _levels(mtt)
-    bank = np.stack([_retained(inflow, fine - start, value, shape, step_s) for value in levels]).astype(
-        np.float32
-    )
+    bank = np.stack([_retained(inflow, fine - start, value, shape, step_s) for value in levels]).astype(np.float32)
     scale = (BRAIN_DENSITY_G_ML / HAEMATOCRIT_FACTOR / 6000 * cbf).astype(np.float32)
     curves = np.empty((cbf.size, times.size), dtype=np.float32)
     lower = np.minimum(level.astype(np.intp), len(levels) - 1)

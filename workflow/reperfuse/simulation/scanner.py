@@ -242,9 +242,7 @@ def coil_bias(world: Array, grid: Grid, strength: float) -> Array:
         Multiplies the signal.
     """
     off = (world - grid.centre.astype(np.float32)) / np.float32(90.0)
-    field_ = (
-        1 + strength * ((off**2).sum(axis=1) - 0.5) + strength * off @ np.array([0.3, -0.4, 0.2], np.float32)
-    )
+    field_ = 1 + strength * ((off**2).sum(axis=1) - 0.5) + strength * off @ np.array([0.3, -0.4, 0.2], np.float32)
     return np.clip(field_, 0.3, 3.0).astype(np.float32)
 
 

@@ -92,9 +92,7 @@ class DscScene:
             decay = np.exp(-self.protocol.te_s * curve[frame])
             filled += np.float32(self._strength(kind, frame, approach) * decay) * share
         for kind, here, share, state, attenuation in self.tables:
-            filled[here] += (
-                np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
-            )
+            filled[here] += np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
         signal = np.zeros(self.size, dtype=np.float32)
         signal[self.where] = filled
         return signal

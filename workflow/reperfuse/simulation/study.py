@@ -76,9 +76,7 @@ def simulate_study(
     return root
 
 
-def _simulate_session(
-    root: Path, patient: Patient, session: str, protocol: Protocol, seed: int
-) -> dict[str, object]:
+def _simulate_session(root: Path, patient: Patient, session: str, protocol: Protocol, seed: int) -> dict[str, object]:
     """Write the scans of a session and its truth; return its row of the truth table."""
     plan = plan_session(patient, session, protocol, seed)
     scans, head = patient.scans[session], patient.head(session)
@@ -117,14 +115,7 @@ def _simulate_session(
     known.add_masks(scans)
     _write_truth(root / "derivatives" / "truth", known)
     if session == "followup" and patient.expert_mask and "dwi" in scans:
-        path = (
-            root
-            / "derivatives"
-            / "lesions"
-            / folder.relative_to(root)
-            / "dwi"
-            / f"{stem}_label-L_mask.nii.gz"
-        )
+        path = root / "derivatives" / "lesions" / folder.relative_to(root) / "dwi" / f"{stem}_label-L_mask.nii.gz"
         _write_image(path, known.images["dwi", "desc-lesion_mask"][0], plan.grids["dwi"], None, np.uint8)
         _write_json(path, {"Type": "Lesion", "Description": "Infarct as outlined by an expert"})
     return known.row
@@ -162,9 +153,7 @@ def _write_gradients(path: Path, bvals: Array, bvecs: Array, grid: Grid) -> None
         along_voxels[:, 0] *= -1
     stem = path.with_name(path.name.removesuffix(".nii.gz"))
     stem.with_suffix(".bval").write_text(" ".join(f"{b:g}" for b in bvals) + "\n")
-    stem.with_suffix(".bvec").write_text(
-        "".join(" ".join(f"{v:.6f}" for v in row) + "\n" for row in along_voxels.T)
-    )
+    stem.with_suffix(".bvec").write_text("".join(" ".join(f"{v:.6f}" for v in row) + "\n" for row in along_voxels.T))
 
 
 def _dsc_sidecar(protocol: DscProtocol) -> dict[str, object]:
@@ -195,8 +184,7 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
     (root / ".bidsignore").write_text("**/*_dsc.nii.gz\n**/*_dsc.json\n")
     columns = list(dict.fromkeys(key for p in patients for key in p.clinical))
     rows = [
-        {"participant_id": f"sub-{p.label}", **{key: p.clinical.get(key, "n/a") for key in columns}}
-        for p in patients
+        {"participant_id": f"sub-{p.label}", **{key: p.clinical.get(key, "n/a") for key in columns}} for p in patients
     ]
     _write_tsv(root / "participants.tsv", rows)
     dictionary = {key: COLUMNS[key] for key in columns if key in COLUMNS}

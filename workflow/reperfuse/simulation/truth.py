@@ -15,9 +15,7 @@ from reperfuse.simulation.scanner import DscProtocol, Grid
 Row = dict[str, object]
 
 TMAX_THRESHOLDS_S = (4, 6, 8, 10)
-IMR_CBV_RATIO = (
-    0.85  # at or above this ratio to the mirrored side an island does not count as impaired reflow
-)
+IMR_CBV_RATIO = 0.85  # at or above this ratio to the mirrored side an island does not count as impaired reflow
 
 
 class SessionTruth:
