@@ -249,7 +249,7 @@ class MeasureSession(Step):
             low, high = limits["brain_median_adc"]
             if not low <= median <= high:
                 warnings.append(
-                    f"diffusion: the median ADC of the brain's tissue is {median * 1e6:.0f}e-6 mm²/s, outside "
-                    f"{low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
+                    f"diffusion: the median ADC of the brain's tissue is {median * 1e6:.0f}e-6 mm²/s, "
+                    f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
                 )
         return warnings
