@@ -416,7 +416,10 @@ def imr_exclusions(wildcards):
         "hemorrhagic_transformation": "haemorrhagic transformation",
         "reocclusion": "reocclusion",
     }
-    return [reason for key, reason in reasons.items() if CLINICAL.is_set(subject, post, config["columns"][key])]
+    found = [reason for key, reason in reasons.items() if CLINICAL.is_set(subject, post, config["columns"][key])]
+    # where the artery never opened, the deficit says nothing of the microvessels
+    grade = CLINICAL.value(subject, post, config["columns"]["mtici"]).lower()
+    return found + ([f"not recanalised (mTICI {grade})"] if grade in ("0", "1", "2a") else [])
 
 
 def lesion_side(wildcards):
