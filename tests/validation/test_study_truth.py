@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Demo
+from running import Demo
 from reperfuse import images, registration
 from reperfuse.interfaces.base import read_columns
 

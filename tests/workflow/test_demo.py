@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Demo, snakemake
+from running import Demo, snakemake
 
 pytestmark = pytest.mark.xdist_group("demo")
 WHY = ("--dry-run", "--quiet=none")

@@ -1,0 +1,73 @@
+"""What a user gets wrong is answered with one clear message, and a faulty scan costs that scan alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
+from running import Run, snakemake
+
+
+def refused(run: Run) -> str:
+    """Return what was said; no traceback of Python's among it."""
+    assert run.status != 0
+    assert "Traceback" not in run.output
+    assert run.output.count("WorkflowError") == 1
+    return run.output
+
+
+def test_a_missing_study(tmp_path: Path) -> None:
+    assert "there is no folder /nowhere" in refused(snakemake(tmp_path, "-n", config=("bids_dir=/nowhere",)))
+
+
+def test_a_folder_that_is_no_study(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    said = refused(snakemake(tmp_path, "-n", config=("bids_dir=x",)))
+    assert "is not a BIDS study, for it has no dataset_description.json" in said
+
+
+def test_an_empty_study(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
+    assert "holds no sub-<label> folder" in refused(snakemake(tmp_path, "-n", config=("bids_dir=x",)))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("sesions={baseline: x}", "sesions: unknown key; did you mean sessions?"),
+        ("imr={significant_ml: much}", "imr.significant_ml: 'much' should be of type number"),
+        ("core={adc_treshold: 1}", "core.adc_treshold: unknown key; did you mean adc_threshold?"),
+    ],
+)
+def test_a_faulty_config(tmp_path: Path, config: str, said: str) -> None:
+    assert said in refused(snakemake(tmp_path, "-n", config=("bids_dir=x", config)))
+
+
+def test_a_faulty_scan_costs_that_scan_alone(tmp_path: Path) -> None:
+    """Two tiny patients: one without EchoTime at baseline, one with a truncated DSC series."""
+    study = tmp_path / "a study"
+    simulate_study(study, DEMO_PATIENTS[:2], TINY)
+    sidecar = next(study.glob("sub-01/ses-baseline/perf/*_dsc.json"))
+    content = json.loads(sidecar.read_text())
+    del content["EchoTime"]
+    sidecar.write_text(json.dumps(content))
+    series = next(study.glob("sub-02/ses-baseline/perf/*_dsc.nii.gz"))
+    series.write_bytes(series.read_bytes()[:20000])
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*")}
+    run = snakemake(tmp_path, config=(f"bids_dir={study}", "output_dir=out"), cores=1)
+    assert run.status == 0, run.output[-3000:]
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("*")} == before
+    failures = (tmp_path / "out" / "group" / "failures.tsv").read_text().splitlines()
+    assert any(
+        line.startswith("sub-01\tses-baseline\tdsc\tsub-01_ses-baseline_dsc.json: EchoTime is missing")
+        for line in failures
+    )
+    assert any(line.startswith("sub-02\tses-baseline\t") and "cannot be read" in line for line in failures)
+    rows = (tmp_path / "out" / "group" / "sessions.tsv").read_text().splitlines()
+    names = rows[0].split("\t")
+    table = {tuple(row.split("\t")[:2]): dict(zip(names, row.split("\t"), strict=True)) for row in rows[1:]}
+    for patient in ("sub-01", "sub-02"):
+        assert table[patient, "ses-baseline"]["tmax6_ml"] == "n/a"
+        assert float(table[patient, "ses-baseline"]["core_ml"]) > 0
+    assert table["sub-02", "ses-baseline"]["status"] == "failed"
