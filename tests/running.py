@@ -32,8 +32,11 @@ def snakemake(folder: Path, *arguments: str, config: tuple[str, ...] = (), cores
     """Call Snakemake as a user would, in a folder of its own."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), f"--cores={cores}"]
     command += [*arguments, *(["--config", *config] if config else [])]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return Run(done.returncode, done.stdout + done.stderr, folder)
+    # one stream, in the order a terminal shows
+    done = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    return Run(done.returncode, done.stdout, folder)
 
 
 @dataclass(frozen=True)

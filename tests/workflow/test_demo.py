@@ -8,7 +8,7 @@ import pytest
 from running import Demo, snakemake
 
 pytestmark = pytest.mark.xdist_group("demo")
-WHY = ("--dry-run", "--quiet=none")
+WHY = ("--dry-run",)
 
 
 def test_it_ends_well_and_says_where_the_results_are(demo: Demo) -> None:

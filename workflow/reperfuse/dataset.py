@@ -433,9 +433,9 @@ class ClinicalData:
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
 _IGNORED = (
     "perf/",
-    "figures/",
-    "logs/",
-    "group/",
+    "figures",
+    "logs",
+    "group",
     "*.html",
     "*_xfm.*",
     "*_timeseries.*",
@@ -457,4 +457,4 @@ def describe_results(output_dir: Path, bids_dir: Path) -> None:
     }
     output_dir.mkdir(parents=True, exist_ok=True)
     images.write_json(output_dir / "dataset_description.json", description)
-    (output_dir / ".bidsignore").write_text("".join(f"**/{name}\n" for name in _IGNORED), encoding="utf-8")
+    (output_dir / ".bidsignore").write_text("".join(f"{name}\n" for name in _IGNORED), encoding="utf-8")

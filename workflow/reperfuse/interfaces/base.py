@@ -109,6 +109,8 @@ class Step(SimpleInterface):
         }
         if trait.units:
             content["Units"] = trait.units
+        if trait.whole_head:
+            content["SkullStripped"] = False  # BIDS requires it of an anatomical or diffusion map
         return content | extra
 
     def save_image(

@@ -30,8 +30,8 @@ class ComputeADCInputSpec(StepInputSpec):
 class ComputeADCOutputSpec(TraitedSpec):
     """Outputs of `ComputeADC`."""
 
-    adc = image("apparent diffusion coefficient", "mm2/s")
-    trace = image("trace-weighted image", "arbitrary")
+    adc = image("apparent diffusion coefficient", "mm2/s", whole_head=True)
+    trace = image("trace-weighted image", "arbitrary", whole_head=True)
     reference = image("image the session's diffusion is registered by", "arbitrary")
 
 
@@ -218,8 +218,8 @@ class ResampleDiffusionInputSpec(StepInputSpec):
 class ResampleDiffusionOutputSpec(TraitedSpec):
     """Outputs of `ResampleDiffusion`."""
 
-    adc = image("apparent diffusion coefficient in perfusion space", "mm2/s")
-    trace = image("trace-weighted image in perfusion space", "arbitrary")
+    adc = image("apparent diffusion coefficient in perfusion space", "mm2/s", whole_head=True)
+    trace = image("trace-weighted image in perfusion space", "arbitrary", whole_head=True)
     core = image("diffusion lesion in perfusion space")
 
 
