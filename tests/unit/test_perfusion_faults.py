@@ -50,7 +50,8 @@ def run_stage(series: np.ndarray, affine: np.ndarray, folder: Path) -> dict[str,
         place = folder / interface.__name__
         place.mkdir()
         inputs = {name: done[name] for name in names}
-        done.update(interface(**inputs, **parameters).run(cwd=str(place)).outputs.get())
+        made = interface(**inputs, **parameters).run(cwd=str(place)).outputs.get()
+        done.update({name: path for name, path in made.items() if isinstance(path, str)})
 
     step(CorrectMotion, ("dsc",), repetition_time_s=TR_S)
     step(ExtractBrain, ("reference",))

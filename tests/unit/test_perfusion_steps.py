@@ -181,3 +181,30 @@ def test_slice_timing_is_used_by_both_steps_alike(tmp_path: Path) -> None:
         maps.append(block.deconvolve(curves=str(curves), **timing))
     assert np.nanmedian(np.abs(maps[1]["tmax"] - maps[0]["tmax"])) < 0.1
     assert np.nanmedian(maps[1]["ttp"] - maps[0]["ttp"]) == pytest.approx(0.75, abs=0.1)
+
+
+def test_leaking_tissue_gets_its_blood_volume_back(tmp_path: Path) -> None:
+    """A quarter of the block leaks, half of that with T1 and half with T2* effects; a part of it is delayed by 6 s."""
+    block = Block(tmp_path)
+    signal = images.load(block.series).data.astype(float)
+    clean = tissue_curves(TIME, 60.0, 4.0, 1.0)[0]
+    late = tissue_curves(TIME, 60.0, 4.0, 7.0)[0]
+    places = {"t1": np.s_[6, :, 4:], "t2*": np.s_[7, :, 4:], "late": np.s_[8, :5, 4:], "late t1": np.s_[8, 5:, 4:]}
+    for name, leak in (("t1", 0.01), ("t2*", -0.01), ("late", 0.0), ("late t1", 0.01)):
+        curve = late if "late" in name else clean
+        added = curve - clean - leak * TR_S * (np.cumsum(curve) - curve / 2)
+        signal[places[name]] *= np.exp(-TE_S * added)
+    block.series = block.save("series", signal)
+    curves = str(block.select(manual=block.save("mask", block.marked(ARTERIES)), scale_to_vof=False))
+    plain, corrected = (block.deconvolve(curves=curves, leakage_correction=on) for on in (False, True))
+    assert "uncorrected_cbv" not in plain
+    np.testing.assert_array_equal(corrected["uncorrected_cbv"], plain["cbv"])
+    for name in ("cbf", "mtt", "tmax", "ttp"):
+        np.testing.assert_array_equal(corrected[name], plain[name])
+    normal = np.median(plain["cbv"][3:6])
+    ratio = {name: np.median(plain["cbv"][where]) / normal for name, where in places.items()}
+    assert ratio["t1"] < 0.8
+    assert ratio["t2*"] > 1.2
+    for where in places.values():
+        assert np.median(corrected["cbv"][where]) / normal == pytest.approx(1, abs=0.1)
+    assert np.median(corrected["cbv"][3:6]) / normal == pytest.approx(1, abs=0.03)

@@ -81,12 +81,20 @@ rule select_arterial_input:
         "../scripts/run_interface.py"
 
 
+UNCORRECTED_CBV = (
+    {"uncorrected_cbv": session_file("perf", "desc-uncorrected_cbv.nii.gz")}
+    if config["concentration"]["leakage_correction"]
+    else {}
+)
+
+
 rule deconvolve_perfusion:
     input:
         series=session_file("perf", "desc-moco_dsc.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         curves=session_file("perf", "desc-aif_timeseries.tsv"),
     output:
+        **UNCORRECTED_CBV,
         cbf=session_file("perf", "cbf.nii.gz"),
         cbv=session_file("perf", "cbv.nii.gz"),
         mtt=session_file("perf", "mtt.nii.gz"),

@@ -214,6 +214,7 @@ class DeconvolvePerfusionInputSpec(CurvesInputSpec):
 
     curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
+    leakage_correction = traits.Bool(False, usedefault=True, desc="correct CBV for leakage, keep both")
     window_s = traits.Float(50.0, usedefault=True, desc="time after bolus arrival that is used (s)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
@@ -227,6 +228,7 @@ class DeconvolvePerfusionOutputSpec(TraitedSpec):
 
     cbf = image("cerebral blood flow", "mL/100 g/min")
     cbv = image("cerebral blood volume", "mL/100 g")
+    uncorrected_cbv = image("cerebral blood volume before leakage is corrected for, if it is", "mL/100 g")
     mtt = image("mean transit time", "s")
     tmax = image("time to maximum of the residue function", "s")
     ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
@@ -251,22 +253,38 @@ class DeconvolvePerfusion(CurvesStep):
         whole = brain.mask & np.isfinite(curves).all(axis=-1)
         curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
         tissue = curves[whole]
-        maps = deconvolution.deconvolve(
-            tissue,
-            read_columns(self.inputs.curves)["aif"][used],
-            dt_s,
-            method=self.inputs.method,
-            oscillation_index=self.inputs.oscillation_index,
-            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
-            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
-        )
+        arterial = read_columns(self.inputs.curves)["aif"][used]
+        maps = self._deconvolve(tissue, arterial)
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
         values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, arrival)
+        if self.inputs.leakage_correction:
+            sealed = self._without_leakage(tissue, maps.tmax)
+            values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, arterial).cbv}
         flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
         for name, value in values.items():
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
+
+    def _deconvolve(self, tissue: np.ndarray, arterial: np.ndarray) -> deconvolution.PerfusionMaps:
+        return deconvolution.deconvolve(
+            tissue,
+            arterial,
+            self.inputs.repetition_time_s,
+            method=self.inputs.method,
+            oscillation_index=self.inputs.oscillation_index,
+            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
+            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
+        )
+
+    def _without_leakage(self, tissue: np.ndarray, tmax: np.ndarray) -> np.ndarray:
+        """Correct the curves with the mean of tissue that neither leaks nor is supplied late."""
+        delay = np.nan_to_num(tmax - np.nanmedian(tmax))
+        normal = ~concentration.is_leaking(tissue) & (np.abs(delay) < 2.0)
+        if not normal.any():
+            raise DataFault("no tissue without leakage and delay, by which leakage could be corrected")
+        reference = tissue[normal].mean(axis=0, dtype=float)
+        return concentration.correct_leakage(tissue, reference, self.inputs.repetition_time_s, delay)[0]
 
 
 class NormalizePerfusionInputSpec(StepInputSpec):
