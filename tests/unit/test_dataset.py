@@ -149,6 +149,53 @@ def test_lesion_masks_are_found(study: Study) -> None:
     assert json.loads(scan.settings) == {"datatype": "anat"}
 
 
+@pytest.mark.parametrize("name", ["label-AIF_mask.nii.gz", "desc-manual_timeseries.tsv"])
+def test_arterial_inputs_are_found(study: Study, name: str) -> None:
+    study.dsc("01", "baseline", GOOD)
+    folder = study.root / "derivatives" / "arteries"
+    path = folder / f"sub-01/ses-baseline/perf/sub-01_ses-baseline_{name}"
+    path.parent.mkdir(parents=True)
+    for file in (path, images.sidecar_path(path), path.with_name("sub-01_ses-baseline_desc-aif_timeseries.tsv")):
+        file.write_text("{}")
+    manifest = study.index(arterial_inputs=folder)
+    scan = manifest.find("01", "baseline", "aif")
+    assert scan is not None
+    assert scan.path == str(path)
+    assert len(manifest.scans) == 2
+    with pytest.raises(StudyError, match="arterial_inputs: there is no folder"):
+        study.index(arterial_inputs=folder / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("direction", "axis", "times"),
+    [(None, 2, [0.0, 0.5, 1.0]), ("k-", 2, [1.0, 0.5, 0.0]), ("j", 1, [0.0, 0.5, 1.0])],
+)
+def test_slice_timing_is_in_the_order_of_the_voxels(
+    study: Study, direction: str | None, axis: int, times: list[float]
+) -> None:
+    sidecar = GOOD | {"SliceTiming": [0.0, 0.5, 1.0]} | ({"SliceEncodingDirection": direction} if direction else {})
+    path = study.dsc("01", "baseline", sidecar)
+    shape = [1, 1, 1, 3]
+    shape[axis] = 3
+    images.save(path, np.ones(shape), np.eye(4), sidecar=sidecar, frame_spacing_s=1.5)
+    settings = json.loads(study.index().scans[0].settings)
+    assert (settings["slice_axis"], settings["slice_times_s"]) == (axis, times)
+
+
+@pytest.mark.parametrize(
+    ("timing", "said"),
+    [
+        ({"SliceTiming": [0.0, 0.5]}, "SliceTiming should hold 1 times"),
+        ({"SliceTiming": [1.5]}, "from 0 to less than 1.5 s; mend it, or leave it out"),
+        ({"SliceTiming": 0.5}, "SliceTiming should hold 1 times"),
+        ({"SliceTiming": [0.0], "SliceEncodingDirection": "z"}, "should be i, j or k"),
+    ],
+)
+def test_slice_timing_that_cannot_be_is_refused(study: Study, timing: dict[str, Any], said: str) -> None:
+    study.dsc("01", "baseline", GOOD | timing)
+    assert said in reason(study.index())
+
+
 def test_other_names_are_reached_through_filters(study: Study) -> None:
     study.add("sub-01/ses-baseline/func/sub-01_ses-baseline_task-rest_ce-gd_bold.nii.gz", GOOD, frames=3)
     inputs = INPUTS | {"dsc": {"datatype": "func", "suffix": "bold", "ceagent": "gd"}}

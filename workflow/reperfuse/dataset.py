@@ -21,7 +21,9 @@ from reperfuse.faults import DataFault
 
 #: Largest plausible values, in s; what lies above was written in milliseconds.
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
-_LESION = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_.*label-L_mask\.nii(\.gz)?$")
+_SESSION = r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_(.*_)?"
+_LESION = re.compile(_SESSION + r"label-L_mask\.nii(\.gz)?$")
+_ARTERY = re.compile(_SESSION + r"(label-AIF_mask\.nii(\.gz)?|desc-manual_timeseries\.tsv)$")
 
 
 class StudyError(ValueError):
@@ -39,9 +41,9 @@ class Scan:
     role : str
         baseline, post, followup, or empty for a session without a role.
     kind : str
-        dsc, dwi, adc, trace, flair or lesion.
+        dsc, dwi, adc, trace, flair, lesion or aif.
     path : str
-        Absolute path of the image.
+        Absolute path of the image, or of the curve.
     settings : str
         JSON of what its sidecar says and a step needs, such as ``echo_time_s``.
     reason : str
@@ -128,6 +130,7 @@ def index_study(
     roles: Mapping[str, str],
     participants: Sequence[str | int] = (),
     lesion_masks: Path | None = None,
+    arterial_inputs: Path | None = None,
     acquisition: Mapping[str, float | None] | None = None,
 ) -> Manifest:
     """Index a BIDS study.
@@ -143,6 +146,8 @@ def index_study(
         Labels to keep, with or without ``sub-``; empty for all.
     lesion_masks : Path, optional
         Folder of the experts' lesion masks.
+    arterial_inputs : Path, optional
+        Folder of arterial inputs chosen by hand.
     acquisition : mapping, optional
         ``repetition_time_s`` and ``echo_time_s`` given once for the whole study.
 
@@ -173,7 +178,9 @@ def index_study(
                 scans.append(_scan(kind, file, used, sidecars, labels, acquisition or {}))
                 used = used or (None if scans[-1].reason else Path(file.path).name)
     if lesion_masks is not None:
-        scans += _find_lesion_masks(lesion_masks, labels)
+        scans += _find_derivatives("lesion", "lesion_masks", lesion_masks, _LESION, labels)
+    if arterial_inputs is not None:
+        scans += _find_derivatives("aif", "arterial_inputs", arterial_inputs, _ARTERY, labels)
     if not any(scan.kind in inputs for scan in scans):
         raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
     return Manifest(_keep_participants(scans, participants))
@@ -283,7 +290,7 @@ def _settings(
         return {
             "repetition_time_s": repetition,
             "echo_time_s": _seconds("EchoTime", "echo_time_s", path, sidecar, acquisition),
-        }
+        } | _slice_timing(path, sidecar, header.shape, repetition)
     if kind == "dwi":
         bvals = Path(str(path).removesuffix(".gz").removesuffix(".nii") + ".bval")
         if not bvals.is_file():
@@ -312,16 +319,40 @@ def _seconds(
     return float(value)
 
 
-def _find_lesion_masks(folder: Path, labels: Mapping[str, str]) -> list[Scan]:
+def _slice_timing(
+    path: Path, sidecar: Mapping[str, Any], shape: tuple[int, ...], repetition_s: float
+) -> dict[str, Any]:
+    """Return the axis of the slices and the time of each in the order of its voxels, where the sidecar says."""
+    times = sidecar.get("SliceTiming")
+    if times is None:
+        return {}
+    where = images.sidecar_path(path).name
+    direction = str(sidecar.get("SliceEncodingDirection", "k"))
+    if direction.removesuffix("-") not in ("i", "j", "k"):
+        raise DataFault(f"{where}: SliceEncodingDirection is {direction!r}; it should be i, j or k, with or without -")
+    axis = "ijk".index(direction[0])
+    numbers = isinstance(times, list) and all(isinstance(time, int | float) for time in times)
+    if not numbers or len(times) != shape[axis] or not all(0 <= time < repetition_s for time in times):
+        raise DataFault(
+            f"{where}: SliceTiming should hold {shape[axis]} times, one a slice, from 0 to less than "
+            f"{repetition_s:g} s; mend it, or leave it out"
+        )
+    return {"slice_axis": axis, "slice_times_s": times[::-1] if direction.endswith("-") else times}
+
+
+def _find_derivatives(
+    kind: str, key: str, folder: Path, name: re.Pattern[str], labels: Mapping[str, str]
+) -> list[Scan]:
+    """Find what was drawn by hand on the scans of a session; ``key`` of the config names the folder."""
     if not folder.is_dir():
-        raise StudyError(f"lesion_masks: there is no folder {folder}")
+        raise StudyError(f"{key}: there is no folder {folder}")
     scans = []
-    for path in sorted(folder.glob("sub-*/ses-*/*/*_label-L_mask.nii*")):
-        found = _LESION.match(path.name)
-        if found and path.parent.name in ("dwi", "anat", "perf"):
+    for path in sorted(folder.glob("sub-*/ses-*/*/*")):
+        found = name.match(path.name)
+        if found and path.parent.name in (("perf",) if kind == "aif" else ("dwi", "anat", "perf")):
             subject, session = found["subject"], found["session"]
             settings = json.dumps({"datatype": path.parent.name})
-            scans.append(Scan(subject, session, labels.get(session, ""), "lesion", str(path.resolve()), settings))
+            scans.append(Scan(subject, session, labels.get(session, ""), kind, str(path.resolve()), settings))
     return scans
 
 

@@ -63,7 +63,7 @@ def read_manifest():
     path = Path(config["output_dir"]) / "logs" / "manifest.tsv"
     if not workflow.is_main_process:
         return dataset.Manifest.read(path)
-    wanted, masks = config["participants"], config["lesion_masks"]
+    wanted, masks, arteries = config["participants"], config["lesion_masks"], config["arterial_inputs"]
     if not isinstance(wanted, list):
         wanted = wanted.split(",") if isinstance(wanted, str) else [wanted]
     manifest = dataset.index_study(
@@ -72,6 +72,7 @@ def read_manifest():
         roles=config["sessions"],
         participants=wanted,
         lesion_masks=Path(masks) if masks else None,
+        arterial_inputs=Path(arteries) if arteries else None,
         acquisition=config["acquisition"],
     )
     manifest.write(path)

@@ -1,4 +1,5 @@
-# Needs: a session's raw DSC series, and the core in perfusion space where there is diffusion.
+# Needs: a session's raw DSC series, an arterial input chosen by hand where there is one, and the core in
+#        perfusion space where there is diffusion.
 # Gives: the corrected series, its reference and brain, the AIF, CBF, CBV, MTT, Tmax, TTP, relative
 #        CBF and CBV, and the hypoperfusion masks, all in perfusion space (dscref).
 
@@ -60,6 +61,7 @@ rule select_arterial_input:
     input:
         series=session_file("perf", "desc-moco_dsc.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        manual=raw("aif"),
     output:
         curves=session_file("perf", "desc-aif_timeseries.tsv"),
     log:
@@ -71,10 +73,19 @@ rule select_arterial_input:
         interface="SelectArterialInput",
         repetition_time_s=setting("dsc", "repetition_time_s"),
         echo_time_s=setting("dsc", "echo_time_s"),
+        slice_times_s=setting("dsc", "slice_times_s", []),
+        slice_axis=setting("dsc", "slice_axis", 2),
         side=lesion_side,
         fingerprint=fingerprint("aif", "concentration"),
     script:
         "../scripts/run_interface.py"
+
+
+UNCORRECTED_CBV = (
+    {"uncorrected_cbv": session_file("perf", "desc-uncorrected_cbv.nii.gz")}
+    if config["concentration"]["leakage_correction"]
+    else {}
+)
 
 
 rule deconvolve_perfusion:
@@ -83,6 +94,7 @@ rule deconvolve_perfusion:
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         curves=session_file("perf", "desc-aif_timeseries.tsv"),
     output:
+        **UNCORRECTED_CBV,
         cbf=session_file("perf", "cbf.nii.gz"),
         cbv=session_file("perf", "cbv.nii.gz"),
         mtt=session_file("perf", "mtt.nii.gz"),
@@ -98,6 +110,8 @@ rule deconvolve_perfusion:
         interface="DeconvolvePerfusion",
         repetition_time_s=setting("dsc", "repetition_time_s"),
         echo_time_s=setting("dsc", "echo_time_s"),
+        slice_times_s=setting("dsc", "slice_times_s", []),
+        slice_axis=setting("dsc", "slice_axis", 2),
         fingerprint=fingerprint("concentration", "deconvolution"),
     script:
         "../scripts/run_interface.py"

@@ -62,16 +62,37 @@ class CorrectMotion(Step):
         self.save_table("transforms", dict(zip(MATRIX_COLUMNS, matrices, strict=True)))
 
 
-class SelectArterialInputInputSpec(StepInputSpec):
-    """Inputs of `SelectArterialInput`."""
+class CurvesInputSpec(StepInputSpec):
+    """Inputs of a step that works on the ΔR2* curves of a series."""
 
     series = File(exists=True, mandatory=True, desc="motion-corrected DSC series (a.u.)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
     echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
+    slice_times_s = traits.List(traits.Float(), desc="when each slice is acquired, after its frame begins (s)")
+    slice_axis = traits.Enum(2, 0, 1, usedefault=True, desc="voxel axis of the slices")
+
+
+class CurvesStep(Step):
+    """A step that works on the ΔR2* curves of a series."""
+
+    def _curves(self, series: images.Image, baseline: concentration.Baseline) -> np.ndarray:
+        """Return ΔR2* (s⁻¹) from the first frame at steady state on: earlier ones say nothing of contrast."""
+        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        times, dt_s = self.inputs.slice_times_s, self.inputs.repetition_time_s
+        return concentration.align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves
+
+
+class SelectArterialInputInputSpec(CurvesInputSpec):
+    """Inputs of `SelectArterialInput`."""
+
     scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
     side = traits.Enum(
         "unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite"
+    )
+    manual = File(
+        exists=True,
+        desc="arterial input chosen by hand: a mask on the grid of the series, or a table of time (s) and aif (s⁻¹)",
     )
 
 
@@ -81,7 +102,7 @@ class SelectArterialInputOutputSpec(TraitedSpec):
     curves = table("time (s), arterial input and venous output (ΔR2*, s⁻¹)")
 
 
-class SelectArterialInput(Step):
+class SelectArterialInput(CurvesStep):
     """Choose the arterial input and venous output functions."""
 
     input_spec = SelectArterialInputInputSpec
@@ -91,18 +112,9 @@ class SelectArterialInput(Step):
         series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
-        # before the steady state the signal says nothing of contrast
-        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
+        curves = self._curves(series, baseline)
         steady = concentration.Baseline(0, baseline.arrival - baseline.first)
-        found = aif.select_aif(
-            curves,
-            brain.mask,
-            dt_s,
-            steady,
-            voxel_size_mm=series.voxel_size_mm,
-            search=self._search(brain),
-            scale_to_vof=self.inputs.scale_to_vof,
-        )
+        found = self._choose(curves, brain, steady, baseline.first)
         self.save_table(
             "curves",
             {
@@ -111,12 +123,43 @@ class SelectArterialInput(Step):
                 "vof": np.pad(found.vof, (baseline.first, 0), constant_values=np.nan),
             },
             Baseline={"First": baseline.first, "Arrival": baseline.arrival},
+            Selection=self._selection(),
             ArterialVoxels=found.aif_voxels,
             VenousVoxels=found.vof_voxels,
             Quality=found.quality,
             BolusCNR=concentration.contrast_to_noise(curves[brain.mask], steady),
             Score=found.score,
             Warnings=found.warnings,
+        )
+
+    def _selection(self) -> str:
+        """Say how the arterial input is chosen: automatic, manual voxels or manual curve."""
+        if not isdefined(self.inputs.manual):
+            return "automatic"
+        return "manual curve" if self.inputs.manual.endswith(".tsv") else "manual voxels"
+
+    def _choose(
+        self, curves: np.ndarray, brain: images.Image, steady: concentration.Baseline, first: int
+    ) -> aif.ArterialInput:
+        """Return the arterial input of curves whose first frame is frame ``first`` of the series."""
+        dt_s = self.inputs.repetition_time_s
+        if self._selection() == "manual curve":
+            times = (first + np.arange(curves.shape[-1])) * dt_s
+            return aif.aif_from_curve(read_arterial_curve(self.inputs.manual, times), curves, brain.mask, dt_s, steady)
+        scale = self.inputs.scale_to_vof
+        if self._selection() == "manual voxels":
+            voxels = images.load(self.inputs.manual)
+            if not images.is_same_grid(voxels, brain):
+                raise DataFault("the mask of arterial voxels is not on the grid of the DSC series")
+            return aif.aif_from_voxels(curves, voxels.mask, brain.mask, dt_s, steady, scale_to_vof=scale)
+        return aif.select_aif(
+            curves,
+            brain.mask,
+            dt_s,
+            steady,
+            voxel_size_mm=brain.voxel_size_mm,
+            search=self._search(brain),
+            scale_to_vof=scale,
         )
 
     def _search(self, brain: images.Image) -> np.ndarray | None:
@@ -129,15 +172,49 @@ class SelectArterialInput(Step):
         return (x > centre) if self.inputs.side == "left" else (x < centre)
 
 
-class DeconvolvePerfusionInputSpec(StepInputSpec):
+def read_arterial_curve(path: str, times_s: np.ndarray) -> np.ndarray:
+    """Read an arterial input given as a curve, at these times.
+
+    Parameters
+    ----------
+    path : str
+        Table with the columns ``time`` (s) and ``aif`` (s⁻¹).
+    times_s : (t,) array
+        Frame times, s.
+
+    Returns
+    -------
+    (t,) array
+        Linear between the times of the table, s⁻¹.
+
+    Raises
+    ------
+    DataFault
+        If the table cannot be read, lacks a column, or does not reach over all frames.
+    """
+    name = path.rpartition("/")[2]
+    try:
+        columns = read_columns(path)
+    except (ValueError, IndexError) as error:
+        raise DataFault(f"{name}: not a table of numbers ({error})") from error
+    if not {"time", "aif"} <= set(columns):
+        raise DataFault(f"{name}: the columns time (s) and aif (s⁻¹) are needed")
+    known = np.isfinite(columns["time"]) & np.isfinite(columns["aif"])
+    time, curve = columns["time"][known], columns["aif"][known]
+    slack = 0.5 * (times_s[1] - times_s[0])
+    if len(time) == 0 or (np.diff(time) <= 0).any() or time[0] > times_s[0] + slack or time[-1] < times_s[-1] - slack:
+        raise DataFault(
+            f"{name}: the times should rise and reach from {times_s[0]:g} to {times_s[-1]:g} s, as the series does"
+        )
+    return np.interp(times_s, time, curve)
+
+
+class DeconvolvePerfusionInputSpec(CurvesInputSpec):
     """Inputs of `DeconvolvePerfusion`."""
 
-    series = File(exists=True, mandatory=True, desc="motion-corrected DSC series (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
     curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
-    repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
-    echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
+    leakage_correction = traits.Bool(False, usedefault=True, desc="correct CBV for leakage, keep both")
     window_s = traits.Float(50.0, usedefault=True, desc="time after bolus arrival that is used (s)")
     method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
     oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
@@ -151,12 +228,13 @@ class DeconvolvePerfusionOutputSpec(TraitedSpec):
 
     cbf = image("cerebral blood flow", "mL/100 g/min")
     cbv = image("cerebral blood volume", "mL/100 g")
+    uncorrected_cbv = image("cerebral blood volume before leakage is corrected for, if it is", "mL/100 g")
     mtt = image("mean transit time", "s")
     tmax = image("time to maximum of the residue function", "s")
     ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
 
 
-class DeconvolvePerfusion(Step):
+class DeconvolvePerfusion(CurvesStep):
     """Deconvolve the tissue curves with the arterial input."""
 
     input_spec = DeconvolvePerfusionInputSpec
@@ -167,30 +245,46 @@ class DeconvolvePerfusion(Step):
         dt_s = self.inputs.repetition_time_s
         stated = images.read_sidecar(self.inputs.curves)["Baseline"]
         baseline = concentration.Baseline(stated["First"], stated["Arrival"])
-        curves = concentration.delta_r2star(series.data, self.inputs.echo_time_s, baseline)
-        last = baseline.arrival + round(self.inputs.window_s / dt_s)
-        used = slice(baseline.first, min(last, curves.shape[-1]))
-        curves = curves[..., used]
+        curves = self._curves(series, baseline)
+        arrival = baseline.arrival - baseline.first
+        curves = curves[..., : arrival + round(self.inputs.window_s / dt_s)]
+        used = slice(baseline.first, baseline.first + curves.shape[-1])
         # a voxel that left the field of view for a frame has no whole curve
         whole = brain.mask & np.isfinite(curves).all(axis=-1)
         curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
         tissue = curves[whole]
-        maps = deconvolution.deconvolve(
-            tissue,
-            read_columns(self.inputs.curves)["aif"][used],
-            dt_s,
-            method=self.inputs.method,
-            oscillation_index=self.inputs.oscillation_index,
-            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
-            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
-        )
+        arterial = read_columns(self.inputs.curves)["aif"][used]
+        maps = self._deconvolve(tissue, arterial)
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
-        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, baseline.arrival - baseline.first)
+        values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, arrival)
+        if self.inputs.leakage_correction:
+            sealed = self._without_leakage(tissue, maps.tmax)
+            values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, arterial).cbv}
         flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
         for name, value in values.items():
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
+
+    def _deconvolve(self, tissue: np.ndarray, arterial: np.ndarray) -> deconvolution.PerfusionMaps:
+        return deconvolution.deconvolve(
+            tissue,
+            arterial,
+            self.inputs.repetition_time_s,
+            method=self.inputs.method,
+            oscillation_index=self.inputs.oscillation_index,
+            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
+            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
+        )
+
+    def _without_leakage(self, tissue: np.ndarray, tmax: np.ndarray) -> np.ndarray:
+        """Correct the curves with the mean of tissue that neither leaks nor is supplied late."""
+        delay = np.nan_to_num(tmax - np.nanmedian(tmax))
+        normal = ~concentration.is_leaking(tissue) & (np.abs(delay) < 2.0)
+        if not normal.any():
+            raise DataFault("no tissue without leakage and delay, by which leakage could be corrected")
+        reference = tissue[normal].mean(axis=0, dtype=float)
+        return concentration.correct_leakage(tissue, reference, self.inputs.repetition_time_s, delay)[0]
 
 
 class NormalizePerfusionInputSpec(StepInputSpec):

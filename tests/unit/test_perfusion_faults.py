@@ -1,0 +1,118 @@
+"""What the perfusion stage makes of series it cannot use: a stated reason, and nothing that looks like a value."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reperfuse import images
+from reperfuse.interfaces import CorrectMotion, DeconvolvePerfusion, ExtractBrain, SelectArterialInput
+from reperfuse.simulation.geometry import Grid
+from reperfuse.simulation.patients import Patient
+from reperfuse.simulation.protocols import Matrix, make_grid
+from reperfuse.simulation.scanner import acquire_dsc
+from reperfuse.simulation.scene import DscProtocol
+
+FRAMES, TR_S, TE_S = 40, 2.0, 0.03
+
+
+def scan(slices: int, up_mm: float) -> images.Image:
+    """Head of a patient at rest, ``up_mm`` above the usual field of view."""
+    grid = make_grid(Matrix((40, 40, slices), (5.5, 5.5, 9.0)))
+    affine = grid.affine.copy()
+    affine[2, 3] += up_mm
+    patient, rest = Patient("01"), np.tile(np.eye(4), (FRAMES, 1, 1))
+    protocol = DscProtocol(frames=FRAMES, tr_s=TR_S, te_s=TE_S, snr=80.0)
+    flow = patient.flow("baseline")
+    done = acquire_dsc(patient.head("baseline"), flow, Grid(grid.shape, affine), np.eye(4), protocol, rest, 1)
+    return images.Image(done.series, affine)
+
+
+@pytest.fixture(scope="module")
+def whole() -> images.Image:
+    """Fourteen slices from the base of the brain up: arteries, veins and tissue."""
+    return scan(14, 0.0)
+
+
+@pytest.fixture(scope="module")
+def vertex() -> images.Image:
+    """Eight slices above the arteries: tissue and the sagittal sinus."""
+    return scan(8, 35.0)
+
+
+def run_stage(series: np.ndarray, affine: np.ndarray, folder: Path) -> dict[str, str]:
+    """Run the stage as its rules do; return its outputs."""
+    dsc = folder / "sub-01_dsc.nii.gz"
+    images.save(dsc, series, affine, sidecar={}, frame_spacing_s=TR_S)
+    done: dict[str, str] = {"dsc": str(dsc)}
+
+    def step(interface: type, names: tuple[str, ...], **parameters: float) -> None:
+        place = folder / interface.__name__
+        place.mkdir()
+        inputs = {name: done[name] for name in names}
+        made = interface(**inputs, **parameters).run(cwd=str(place)).outputs.get()
+        done.update({name: path for name, path in made.items() if isinstance(path, str)})
+
+    step(CorrectMotion, ("dsc",), repetition_time_s=TR_S)
+    step(ExtractBrain, ("reference",))
+    step(SelectArterialInput, ("series", "brain"), repetition_time_s=TR_S, echo_time_s=TE_S)
+    step(DeconvolvePerfusion, ("series", "brain", "curves"), repetition_time_s=TR_S, echo_time_s=TE_S)
+    del done["dsc"]
+    return done
+
+
+def without_bolus(series: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, 5, series.shape)
+    return np.clip(series[..., 6:7] + noise, 0, None)
+
+
+def first_frames(count: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda series: series[..., :count]
+
+
+def up_to_the_peak(series: np.ndarray) -> np.ndarray:
+    # twenty frames at rest before it, so that the series is not refused for being short
+    lowest = int(series.mean(axis=(0, 1, 2))[3:].argmin()) + 3
+    return np.concatenate([np.repeat(series[..., 5:9], 5, axis=-1), series[..., 5 : lowest + 1]], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (without_bolus, "no bolus"),
+        (up_to_the_peak, "the series ends before the bolus has passed"),
+        (first_frames(15), "the series has 15 frames"),
+        (lambda series: series[..., 8:], "the bolus arrives after 1 frames at steady state"),
+        (lambda series: series[..., 10], "a DSC series has four dimensions"),
+    ],
+    ids=["no bolus", "cut off at the peak", "15 frames", "starts with the bolus", "no series"],
+)
+def test_an_unusable_series_gives_a_reason_and_no_value(
+    whole: images.Image, tmp_path: Path, broken: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    assert_no_value(run_stage(broken(whole.data), whole.affine, tmp_path), said)
+
+
+def test_no_artery_in_the_field_of_view(vertex: images.Image, tmp_path: Path) -> None:
+    done = run_stage(vertex.data, vertex.affine, tmp_path)
+    found = {name: done[name] for name in ("curves", "cbf", "cbv", "mtt", "tmax", "ttp")}
+    assert_no_value(found, "no artery in the field of view")
+    assert not images.reasons(done["brain"])
+
+
+def test_the_same_stage_maps_the_whole_head(whole: images.Image, tmp_path: Path) -> None:
+    done = run_stage(whole.data, whole.affine, tmp_path)
+    assert not any(images.reasons(path) for path in done.values())
+    brain = images.load(done["brain"]).mask
+    for name in ("cbf", "cbv", "mtt", "tmax", "ttp"):
+        assert np.isfinite(images.load(done[name]).data[brain]).mean() > 0.9
+
+
+def assert_no_value(done: dict[str, str], said: str) -> None:
+    for name, path in done.items():
+        (reason,) = images.reasons(path)
+        assert said in reason, name
+        if path.endswith(".nii.gz"):
+            assert np.isnan(images.load(path).data).all(), name
+        else:
+            assert Path(path).read_text() == "", name
