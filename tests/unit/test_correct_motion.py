@@ -16,6 +16,7 @@ from reperfuse.simulation.geometry import draw_motion
 from reperfuse.simulation.physiology import Flow
 from reperfuse.simulation.protocols import TINY, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
+from scipy.ndimage import affine_transform
 
 GRID = make_grid(TINY.dsc_matrix)
 FRAMES, TR_S = TINY.dsc.frames, TINY.dsc.tr_s
@@ -114,6 +115,19 @@ def test_a_series_ends_with_its_last_good_frame(tmp_path: Path) -> None:
     assert f"motion: 4 of {FRAMES} frames could not be realigned or fit badly" in row["reasons"]
     assert f"motion: only the first {FRAMES - 4} of {FRAMES} frames are used" in row["reasons"]
     assert "noise: the temporal SNR before the bolus is" in row["reasons"]
+
+
+@pytest.mark.parametrize("scale", [(1.3, 1.3, 1.0), (1.15, 1.15, 1.15), (1.0, 1.0, 2.0)])
+def test_frames_of_another_grid_are_noticed(scale: tuple[float, float, float], tmp_path: Path) -> None:
+    """Two scans that were joined though their voxels differ: the second part shows a head of another size."""
+    series, joint = record()[0].copy(), FRAMES - 15
+    matrix = np.diag(1 / np.array(scale))
+    centre = (np.array(series.shape[:3]) - 1) / 2
+    for frame in range(joint, FRAMES):
+        series[..., frame] = affine_transform(series[..., frame], matrix, centre - matrix @ centre, order=1)
+    found = figures(correct(series, tmp_path))
+    assert found["OutlierFrames"] == FRAMES - joint
+    assert found["FramesUsed"] == joint
 
 
 def measure(done: Any, limits: dict[str, float], folder: Path) -> dict[str, Any]:
