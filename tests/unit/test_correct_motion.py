@@ -94,7 +94,7 @@ def test_a_frame_that_fits_badly_can_be_kept(tmp_path: Path) -> None:
     series[:, :, 1::2, 30] = np.roll(series[:, :, 1::2, 30], 6, axis=1)
     found = figures(correct(series, tmp_path, outlier_frames="keep"))
     assert found["OutlierFrames"] == 2
-    assert found["FramesReplaced"] in ([20], [20, 30])
+    assert found["FramesReplaced"] == [20]  # a frame without values cannot be kept
 
 
 def test_a_series_ends_with_its_last_good_frame(tmp_path: Path) -> None:
