@@ -33,9 +33,7 @@ def snakemake(folder: Path, *arguments: str, config: tuple[str, ...] = (), cores
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), f"--cores={cores}"]
     command += [*arguments, *(["--config", *config] if config else [])]
     # one stream, in the order a terminal shows
-    done = subprocess.run(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return Run(done.returncode, done.stdout, folder)
 
 

@@ -5,6 +5,7 @@ import pytest
 from reperfuse.concentration import (
     Baseline,
     align_slices,
+    bridge_frames,
     contrast_to_noise,
     correct_leakage,
     delta_r2star,
@@ -100,6 +101,45 @@ def test_signal_that_is_not_positive_is_nan() -> None:
     assert np.isnan(found[:2]).sum() == 2
     with pytest.raises(ValueError, match="echo time"):
         delta_r2star(signal, 0, Baseline(0, 8))
+
+
+def test_bridged_frames_are_linear_in_relaxation_rate() -> None:
+    """A curve that is linear in ΔR2* across the gap is restored exactly; the good frames are untouched."""
+    rates = np.interp(np.arange(20), [0, 5, 12, 19], [0, 0, 40, 5])
+    signal = np.array([[300.0], [900.0]]) * np.exp(-rates * 0.04)
+    unusable = np.zeros(20, bool)
+    unusable[[2, 7, 8, 15]] = True
+    damaged = np.where(unusable, np.nan, signal)
+    found = bridge_frames(damaged, unusable)
+    np.testing.assert_allclose(found, signal, rtol=1e-5)
+    np.testing.assert_array_equal(found[:, ~unusable], signal.astype(np.float32)[:, ~unusable])
+    assert np.isnan(damaged[:, 2]).all()  # the input stays
+
+
+def test_nothing_is_made_up_at_the_end_of_a_series() -> None:
+    signal, unusable = np.linspace(100.0, 81.0, 20), np.zeros(20, bool)
+    unusable[[0, 1, 17, 18, 19]] = True
+    found = bridge_frames(np.where(unusable, 1e4, signal), unusable)
+    np.testing.assert_allclose(found, [98, 98, *signal[2:17]], rtol=1e-6)
+    with pytest.raises(DataFault, match="no frame"):
+        bridge_frames(signal, np.ones(20, bool))
+
+
+def test_a_long_gap_ends_the_series_once_the_bolus_has_arrived() -> None:
+    signal, unusable = np.full(30, 100.0), np.zeros(30, bool)
+    unusable[2:7], unusable[12:15], unusable[20:24] = True, True, True
+    assert bridge_frames(signal, unusable, arrival=8, max_gap=3).shape == (20,)
+    assert bridge_frames(signal, unusable, arrival=8, max_gap=4).shape == (30,)
+    assert bridge_frames(signal, unusable, arrival=8, max_gap=2).shape == (12,)
+    assert bridge_frames(signal, unusable, arrival=25, max_gap=1).shape == (30,)
+
+
+def test_a_voxel_without_signal_beside_the_gap_stays_without() -> None:
+    signal, unusable = np.full((2, 9), 100.0), np.arange(9) == 4
+    signal[0, 5] = 0
+    found = bridge_frames(signal, unusable)
+    assert np.isnan(found[0, 4])
+    assert found[1, 4] == pytest.approx(100)
 
 
 def test_contrast_to_noise_of_known_curves() -> None:

@@ -16,6 +16,7 @@ SCIENCE = {
     "mirror",
     "mismatch",
     "motion",
+    "quality",
     "segmentation",
     "serial",
 }

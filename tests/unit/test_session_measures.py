@@ -15,6 +15,9 @@ CATALOGUE = yaml.safe_load((ROOT / "config" / "criteria.yaml").read_text(encodin
 HALF_WIDTHS = {"tmax": 1.0, "delay": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
 LIMITS = {
     "max_framewise_displacement_mm": 3.0,
+    "min_temporal_snr": 15.0,
+    "max_outlier_share": 0.10,
+    "max_brain_lost_share": 0.05,
     "min_registration_dice": 0.85,
     "max_hours_from_onset": 12.0,
     "brain_median_adc": [0.7e-3, 0.95e-3],

@@ -66,3 +66,32 @@ def test_still_head_stays_still(delayed):
     errors = point_errors(found.matrices, still)
     print(f"mean {errors.mean():.3f} bolus {errors[BOLUS].mean():.3f} worst {errors.max():.3f} mm")
     assert errors.mean() <= 0.05
+
+
+def centred(shape: tuple[int, int, int], voxel_mm: tuple[float, float, float]) -> Grid:
+    affine = np.diag([*voxel_mm, 1.0])
+    affine[:3, 3] = np.array([0, -18, 11]) - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    return Grid(shape, affine)
+
+
+@pytest.mark.parametrize(
+    ("grid", "mean_mm", "worst_mm"),
+    [
+        pytest.param(centred((80, 88, 5), (2.8, 2.8, 16.0)), 1.0, 2.0, id="5 thick slices"),
+        pytest.param(centred((72, 80, 40), (3.0, 3.0, 3.0)), 0.10, 0.40, id="40 thin slices"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_few_thick_and_many_thin_slices(grid, mean_mm, worst_mm, seed):
+    """With five slices of 16 mm the pose through the plane is known to a small part of a slice only."""
+    motion = draw_motion(30, slice(3, 9), (11, 20), 2.0, 2.0, grid.centre, seed)
+    protocol = DscProtocol(frames=30, tr_s=2.0)
+    recorded = acquire_dsc(Head(), Flow(left_mca_delay_s=3.0), grid, POSE, protocol, motion, [seed, 1])
+    found = estimate_motion(recorded.series, grid.affine, slice(3, 9))
+    errors = point_errors(found.matrices, recorded.motion)
+    uncorrected = point_errors(np.tile(np.eye(4), (30, 1, 1)), recorded.motion)
+    print(f"mean {errors.mean():.3f} worst {errors.max():.3f} uncorrected {uncorrected.mean():.3f} mm")
+    assert errors.mean() <= mean_mm
+    assert errors.max() <= worst_mm
+    assert errors.mean() < uncorrected.mean() / 3
+    assert not found.outlier.any()

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from running import Demo
 from reperfuse import images, registration
 from reperfuse.interfaces.base import read_columns
+from running import Demo
 
 pytestmark = pytest.mark.xdist_group("demo")
 

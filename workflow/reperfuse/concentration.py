@@ -1,6 +1,7 @@
 """From the signal of a bolus passage to ΔR2*, the measure of contrast agent concentration."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -107,6 +108,54 @@ def _foot(rise: FloatArray, share: float) -> int:
     while foot > 0 and rise[foot] - rise[foot - 1] > share * (rise[-1] - rise[foot - 1]):
         foot -= 1
     return foot
+
+
+def bridge_frames(signal: ArrayLike, unusable: ArrayLike, arrival: int = 0, max_gap: int | None = None) -> FloatArray:
+    """Replace unusable frames by interpolation in time, linear in ΔR2* (in the logarithm of the signal).
+
+    Frames before the first usable one take its value: the bolus is yet to come. After the last usable frame
+    nothing is known, so the series ends there. Nor is the course of the bolus known across a gap that is too
+    long, and the series ends before it.
+
+    Parameters
+    ----------
+    signal : (..., t) array
+        Signal, arbitrary units.
+    unusable : (t,) array of bool
+        Frames to be replaced.
+    arrival : int
+        First frame that may hold contrast agent; a gap before it can be of any length.
+    max_gap : int, optional
+        Most frames in a row that are bridged from `arrival` on; without it, any number.
+
+    Returns
+    -------
+    (..., t') array
+        float32, t' ≤ t; NaN in a bridged frame where either neighbour is not positive.
+
+    Raises
+    ------
+    DataFault
+        When no frame is usable.
+    """
+    series, usable = np.asarray(signal, dtype=np.float32), np.flatnonzero(~np.asarray(unusable, dtype=bool))
+    if usable.size == 0:
+        raise DataFault("no frame of the series can be used")
+    if max_gap is not None:
+        missing = np.diff(usable) - 1
+        beyond = (missing > max_gap) & (usable[1:] > arrival)
+        usable = usable[: int(beyond.argmax()) + 1] if beyond.any() else usable
+    bridged = series[..., : usable[-1] + 1].copy()
+    bridged[..., : usable[0]] = series[..., usable[0], np.newaxis]
+    for before, after in pairwise(usable):
+        if after == before + 1:
+            continue
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = [np.log(np.where(series[..., end] > 0, series[..., end], np.nan)) for end in (before, after)]
+        for frame in range(before + 1, after):
+            share = np.float32((frame - before) / (after - before))
+            bridged[..., frame] = np.exp((1 - share) * ends[0] + share * ends[1])
+    return bridged
 
 
 def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> FloatArray:

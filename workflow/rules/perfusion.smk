@@ -17,9 +17,10 @@ rule correct_motion:
     conda:
         CONDA
     params:
+        **config["motion"],
         interface="CorrectMotion",
         repetition_time_s=setting("dsc", "repetition_time_s"),
-        fingerprint=fingerprint("motion", "concentration", "segmentation"),
+        fingerprint=fingerprint("motion", "concentration", "segmentation", "quality"),
     script:
         "../scripts/run_interface.py"
 

@@ -211,12 +211,20 @@ class MeasureSession(Step):
         }
 
     def _quality(self) -> dict[str, float]:
-        quality = dict.fromkeys(("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "registration_dice"), math.nan)
+        names = ("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "registration_dice")
+        quality = dict.fromkeys((*names, "tsnr", "dvars_percent", "outlier_frames", "brain_lost_share"), math.nan)
         if path := self._good("motion"):
             displacement = read_columns(path)["framewise_displacement"]
             quality |= {
                 "fd_mean_mm": float(np.nanmean(displacement)),
                 "fd_max_mm": float(np.nanmax(displacement)),
+            }
+            figures = images.read_sidecar(path)["Quality"]
+            quality |= {
+                "tsnr": _number(figures["TemporalSNR"]),
+                "dvars_percent": _number(figures["DVARSPercent"]),
+                "outlier_frames": figures["OutlierFrames"],
+                "brain_lost_share": _number(figures["BrainLostShare"]),
             }
         if path := self._good("curves"):
             curves = images.read_sidecar(path)
@@ -229,6 +237,7 @@ class MeasureSession(Step):
         limits, warnings = self.inputs.limits, []
         if row["fd_max_mm"] > limits["max_framewise_displacement_mm"]:
             warnings.append(f"motion: framewise displacement reaches {row['fd_max_mm']:.1f} mm")
+        warnings += self._motion_warnings(row)
         if row["registration_dice"] < limits["min_registration_dice"]:
             warnings.append(f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only")
         if self.inputs.role == "baseline" and row["hours_from_onset"] > limits["max_hours_from_onset"]:
@@ -253,3 +262,26 @@ class MeasureSession(Step):
                     f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
                 )
         return warnings
+
+    def _motion_warnings(self, row: dict[str, Any]) -> list[str]:
+        limits, warnings, path = self.inputs.limits, [], self._good("motion")
+        if path:
+            figures, frames = images.read_sidecar(path)["Quality"], len(read_columns(path)["outlier"])
+            if figures["OutlierShare"] > limits["max_outlier_share"]:
+                warnings.append(
+                    f"motion: {row['outlier_frames']} of {frames} frames could not be realigned or fit badly"
+                )
+            if figures["FramesUsed"] < frames:
+                warnings.append(f"motion: only the first {figures['FramesUsed']} of {frames} frames are used")
+        if row["brain_lost_share"] > limits["max_brain_lost_share"]:
+            warnings.append(
+                f"motion: {row['brain_lost_share']:.0%} of the brain leaves the field of view in some frame"
+            )
+        if row["tsnr"] < limits["min_temporal_snr"]:
+            warnings.append(f"noise: the temporal SNR before the bolus is {row['tsnr']:.0f} only")
+        return warnings
+
+
+def _number(value: Any) -> float:
+    """Return a number of a sidecar, NaN for ``n/a``."""
+    return math.nan if value == "n/a" else float(value)

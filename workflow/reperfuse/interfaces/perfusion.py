@@ -1,11 +1,12 @@
 """Steps of the perfusion stage: from the raw DSC series to maps."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, segmentation
+from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, quality, segmentation
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.interfaces.head import load_mirror
@@ -19,6 +20,8 @@ class CorrectMotionInputSpec(StepInputSpec):
 
     dsc = File(exists=True, mandatory=True, desc="raw DSC series (a.u.)")
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
+    outlier_frames = traits.Enum("interpolate", "keep", usedefault=True, desc="what becomes of frames that fit badly")
+    max_gap_s = traits.Float(6.0, usedefault=True, desc="longest time without a usable frame after bolus arrival (s)")
 
 
 class CorrectMotionOutputSpec(TraitedSpec):
@@ -40,26 +43,85 @@ class CorrectMotion(Step):
         raw = images.load(self.inputs.dsc)
         if raw.data.ndim != 4:
             raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
-        head = alignment.find_head(np.nanmean(raw.data, axis=-1), raw.affine)
-        curve = np.nanmean(raw.data[head], axis=0)
-        baseline = concentration.find_baseline(curve, self.inputs.repetition_time_s)
+        blank = np.array([not alignment.has_contrast(frame) for frame in np.moveaxis(raw.data, 3, 0)])
+        if blank.all():
+            raise DataFault("every frame of the series is empty or constant")
+        head = alignment.find_head(_mean(raw.data[..., ~blank]), raw.affine)
+        baseline = self._baseline(_curve(raw.data, head), blank)
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
-        still = np.nanmean(raw.data[..., baseline.frames], axis=-1)
+        still = _mean(raw.data[..., _within(baseline, ~blank)])
         field = motion.receive_field(still, raw.affine, segmentation.brain_mask(still, raw.voxel_size_mm))
         series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
+        reference = _mean(series[..., _within(baseline, ~found.outlier)])
+        brain = segmentation.brain_mask(reference, raw.voxel_size_mm)
+        figures = self._quality(series[brain], baseline, found.outlier)
+        replaced = found.outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
+        series = self._bridge(series, replaced, baseline, brain)
         self.save_image("series", series, raw, self.inputs.repetition_time_s)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Mean of empty slice")  # what no frame holds is unknown
-            self.save_image("reference", np.nanmean(series[..., baseline.frames], axis=-1), raw)
+        self.save_image("reference", reference, raw)
+        figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
+        self._save_motion(found, figures)
+
+    def _baseline(self, curve: np.ndarray, unusable: np.ndarray) -> concentration.Baseline:
+        bridged = concentration.bridge_frames(curve, unusable)
+        return concentration.find_baseline(bridged, self.inputs.repetition_time_s)
+
+    def _bridge(
+        self, series: np.ndarray, replaced: np.ndarray, baseline: concentration.Baseline, brain: np.ndarray
+    ) -> np.ndarray:
+        """Replace frames, and make sure that what is left still holds the bolus."""
+        max_gap = int(self.inputs.max_gap_s / self.inputs.repetition_time_s)
+        bridged = concentration.bridge_frames(series, replaced, baseline.arrival, max_gap)
+        left, frames = bridged.shape[3], len(replaced)
+        if left < frames:
+            try:
+                concentration.find_baseline(_curve(bridged, brain), self.inputs.repetition_time_s)
+            except DataFault as fault:
+                raise DataFault(f"only the first {left} of {frames} frames could be realigned: {fault}") from fault
+        return bridged
+
+    def _quality(self, curves: np.ndarray, baseline: concentration.Baseline, outlier: np.ndarray) -> dict[str, Any]:
+        steady = curves[:, _within(baseline, ~outlier)]
+        return {
+            "TemporalSNR": quality.temporal_snr(steady),
+            "DVARSPercent": float(np.median(quality.dvars_percent(steady))) if steady.shape[1] > 1 else np.nan,
+            "OutlierFrames": int(outlier.sum()),
+            "OutlierShare": float(outlier.mean()),
+            "BrainLostShare": quality.lost_share(curves[:, ~outlier]),
+        }
+
+    def _save_motion(self, found: motion.Motion, figures: dict[str, Any]) -> None:
         parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
         names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
         self.save_table(
             "timeseries",
             dict(zip(names, parameters, strict=True))
             | {"framewise_displacement": found.framewise_displacement_mm, "outlier": found.outlier},
+            Quality=figures,
         )
         matrices = found.matrices[:, :3].reshape(-1, 12).T
         self.save_table("transforms", dict(zip(MATRIX_COLUMNS, matrices, strict=True)))
+
+
+def _mean(series: np.ndarray) -> np.ndarray:
+    """Mean over frames of what is known; NaN where no frame holds anything."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        return np.nanmean(series, axis=-1)
+
+
+def _curve(series: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Mean over the voxels of a mask in each frame; NaN in a frame that holds nothing."""
+    return _mean(series[mask].T)
+
+
+def _within(baseline: concentration.Baseline, usable: np.ndarray) -> np.ndarray:
+    """Return the indices of the usable frames of the baseline."""
+    return np.flatnonzero(usable[baseline.frames]) + baseline.first
+
+
+def _is_known(matrices: np.ndarray) -> np.ndarray:
+    return np.isfinite(matrices).all(axis=(1, 2))
 
 
 class CurvesInputSpec(StepInputSpec):

@@ -24,6 +24,7 @@ _SESSION_NEEDS = {
     "fd_max_mm": ("motion", *_PERFUSION),
     "bolus_cnr": ("curves", *_PERFUSION),
     "aif_fwhm_s": ("curves", *_PERFUSION),
+    **dict.fromkeys(("tsnr", "dvars_percent", "outlier_frames", "brain_lost_share"), ("motion", *_PERFUSION)),
     "registration_dice": ("transform", *_PERFUSION, *_DIFFUSION),
 }
 _REFLOW, _GROWTH = ("reflow",), ("growth", "lesion")
