@@ -25,6 +25,7 @@ rule all:
     input:
         TABLES,
         REPORTS,
+        deliverables,
 
 
 onsuccess:

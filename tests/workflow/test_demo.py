@@ -66,8 +66,10 @@ def test_a_deleted_map_reruns_what_hangs_on_it(demo: Demo) -> None:
     assert not jobs & {"deconvolve_perfusion", "segment_core", "register_diffusion", "segment_hypoperfusion"}
 
 
-def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo) -> None:
-    jobs = snakemake(demo.folder, *WHY, config=("core={adc_threshold: 600.0e-6}",)).jobs
+def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo, tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("core: {adc_threshold: 600.0e-6}\n")
+    jobs = snakemake(demo.folder, *WHY, "--configfile", str(study)).jobs
     assert {"segment_core", "resample_diffusion", "segment_penumbra", "measure_session"} <= jobs
     assert not jobs & {
         "deconvolve_perfusion",

@@ -374,6 +374,42 @@ def table_dictionaries():
     return {"sessions": columns, **tables}
 
 
+# --- what is delivered -----------------------------------------------------------------------
+
+#: Results of a session with perfusion, with diffusion, with both, and after treatment with a follow-up lesion.
+DELIVERED = {
+    "perf": """desc-moco_dsc.nii.gz dscref.nii.gz desc-motion_timeseries.tsv from-dscref_to-dsc_mode-points_xfm.tsv
+        desc-brain_mask.nii.gz desc-aif_timeseries.tsv cbf.nii.gz cbv.nii.gz mtt.nii.gz tmax.nii.gz ttp.nii.gz
+        desc-rel_cbf.nii.gz desc-rel_cbv.nii.gz desc-tmax4_mask.nii.gz desc-tmax6_mask.nii.gz
+        desc-tmax8_mask.nii.gz desc-tmax10_mask.nii.gz""".split(),
+    "dwi": "ADC.nii.gz trace.nii.gz desc-core_mask.nii.gz".split(),
+    "both": """space-dscref_ADC.nii.gz space-dscref_trace.nii.gz space-dscref_desc-core_mask.nii.gz
+        from-dwi_to-dscref_mode-image_xfm.txt""".split(),
+    "reflow": """space-dscref_desc-lesion_mask.nii.gz desc-mirror_cbv.nii.gz desc-asymmetry_cbv.nii.gz
+        desc-imr_mask.nii.gz""".split(),
+}
+
+
+def deliverables(wildcards):
+    """List every result of the study, so that one that was deleted is noticed."""
+    found = []
+    for subject, session in ((subject, session) for subject in SUBJECTS for session in MANIFEST.sessions[subject]):
+        perfusion = MANIFEST.has(subject, session, "dsc")
+        diffusion = MANIFEST.has(subject, session, "dwi", "adc")
+        role = MANIFEST.role(subject, session)
+        patterns = [session_file("perf", name) for name in DELIVERED["perf"] if perfusion]
+        patterns += [session_file("dwi", name) for name in DELIVERED["dwi"] if diffusion]
+        if perfusion and diffusion:
+            patterns += [session_file("dwi", name) for name in DELIVERED["both"]]
+            patterns.append(session_file("perf", "desc-penumbra_mask.nii.gz"))
+        if role == "followup" and lesion_anchor(subject):
+            patterns.append(session_file("dwi", "desc-lesion_mask.nii.gz"))
+        if role == "post" and perfusion and lesion_anchor(subject):
+            patterns += [session_file("perf", name) for name in DELIVERED["reflow"]]
+        found += [pattern.format(subject=subject, session=session) for pattern in patterns]
+    return found
+
+
 # --- what is absent, and why -----------------------------------------------------------------
 
 
