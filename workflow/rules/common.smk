@@ -369,8 +369,8 @@ def table_dictionaries():
     for name, entry in tables.pop("sessions").items():
         columns[name] = entry
         if name == "hir":
-            for criterion, rule in CATALOGUE.items():
-                columns[criterion] = criterion_column(rule)
+            for criterion, definition in CATALOGUE.items():
+                columns[criterion] = criterion_column(definition)
     return {"sessions": columns, **tables}
 
 
