@@ -160,13 +160,3 @@ def _asymmetry(
     with np.errstate(invalid="ignore", divide="ignore"):
         asymmetry = np.where(other > 0, (own - other) / other, np.nan)
     return other.astype(np.float32), asymmetry.astype(np.float32)
-
-
-__all__ = [
-    "Growth",
-    "Reflow",
-    "find_impaired_reflow",
-    "reperfusion_fraction",
-    "salvage_fraction",
-    "voxelwise_growth",
-]
