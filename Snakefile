@@ -24,8 +24,31 @@ rule all:
     default_target: True
     input:
         TABLES,
-        REPORTS,
-        deliverables,
+        PAGES,
+        STUDY_PAGE,
+        missing_results,
+
+
+rule participants:
+    input:
+        PAGES,
+
+
+rule group:
+    input:
+        TABLES,
+        STUDY_PAGE,
+
+
+if config["benchmarks"]:
+    for step in workflow.rules:
+        if step.log:
+            step.benchmark_modifier = step.log_modifier
+            step.benchmark = step.log[0].replace(f"{OUTPUT_DIR}/logs", config["benchmarks"]).replace(".log", ".tsv")
+
+
+onstart:
+    claim_results()
 
 
 onsuccess:

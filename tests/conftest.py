@@ -1,10 +1,12 @@
 """Fixtures that more than one test module uses."""
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
-from running import ROOT, Demo, snakemake
+from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
+from running import ROOT, Demo, Small, contents, snakemake, study_config
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +17,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """
     folder = tmp_path_factory.mktemp("demo run")
     return Demo(folder, snakemake(folder))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """One patient with two sessions of tiny scans, run once; half a minute.
+
+    Tests that use it carry ``pytest.mark.xdist_group("small")``. Their own runs start in a folder beside ``whole``.
+    """
+    # spaces and letters that are not ASCII, as users' folders have them
+    folder = tmp_path_factory.mktemp("kleine Stüdie")
+    patient = dataclasses.replace(DEMO_PATIENTS[0], scans={"baseline": ("dsc", "dwi"), "followup": ("dwi",)})
+    study = simulate_study(folder / "the study", [patient], TINY)
+    (folder / "whole").mkdir()
+    config = study_config(study)
+    run = snakemake(folder / "whole", config=config, cores=1)
+    assert run.status == 0, run.output[-3000:]
+    return Small(study, config, contents(folder / "whole" / "out"))
 
 
 @pytest.fixture(scope="session")

@@ -28,13 +28,56 @@ class Run:
         return set(names) - {"total", "all"}
 
 
-def snakemake(folder: Path, *arguments: str, config: tuple[str, ...] = (), cores: int = 2) -> Run:
+def command(*arguments: str, config: tuple[str, ...] = (), cores: int = 2) -> list[str]:
+    """Return the words of a call of Snakemake."""
+    words = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), f"--cores={cores}"]
+    return [*words, *arguments, *(["--config", *config] if config else [])]
+
+
+def snakemake(
+    folder: Path,
+    *arguments: str,
+    config: tuple[str, ...] = (),
+    cores: int = 2,
+    environment: dict[str, str] | None = None,
+) -> Run:
     """Call Snakemake as a user would, in a folder of its own."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), f"--cores={cores}"]
-    command += [*arguments, *(["--config", *config] if config else [])]
-    # one stream, in the order a terminal shows
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command(*arguments, config=config, cores=cores),
+        cwd=folder,
+        env=environment,
+        # one stream, in the order a terminal shows
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     return Run(done.returncode, done.stdout, folder)
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    """Return the bytes of every result, by its path; logs, which hold times, are left out."""
+    files = (path for path in results.rglob("*") if path.is_file() and path.relative_to(results).parts[0] != "logs")
+    return {str(path.relative_to(results)): path.read_bytes() for path in files}
+
+
+def differences(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """Name the files that are not the same in two results."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def study_config(study: Path) -> tuple[str, ...]:
+    """Return the configuration of a run of a simulated study, with results in the folder of the run."""
+    return f"bids_dir={study}", f"lesion_masks={study}/derivatives/lesions", "output_dir=out"
+
+
+@dataclass(frozen=True)
+class Small:
+    """A small study, the configuration of its runs, and what one run without interruption made of it."""
+
+    study: Path
+    config: tuple[str, ...]
+    results: dict[str, bytes]
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def at(volume: np.ndarray, voxels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(("snr", "share"), [(100, 1.0), (50, 1.0), (50, 0.5), (25, 0.7), (15, 1.0), (15, 0.5)])
+@pytest.mark.parametrize(("snr", "share"), [(100, 1.0), (50, 1.0), (50, 0.5), (20, 0.7), (15, 1.0), (15, 0.5)])
 def test_arteries_are_found_in_noise_and_partial_volume(snr: float, share: float, seed: int) -> None:
     volume = make_volume(snr, share=share, seed=seed)
     found = volume.select()
@@ -101,6 +101,21 @@ def test_a_late_half_of_the_brain_gives_no_artery(seed: int) -> None:
     assert found.quality["arrival_s"] == pytest.approx(
         measure_curve(volume.truth, DT_S, volume.baseline)["arrival_s"], abs=0.5
     )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("snr", "share"), [(10, 0.5), (7, 0.4), (20, 0.3), (4, 0.5)])
+def test_what_is_hardly_seen_is_right_or_doubtful(snr: float, share: float, seed: int) -> None:
+    """Beyond what can be used there is a reason, a low score or a warning, or else the curve is right."""
+    try:
+        volume = make_volume(snr, share=share, seed=seed)
+        found = volume.select()
+    except DataFault:
+        return
+    truth = measure_curve(volume.truth, DT_S, volume.baseline)
+    late_s = found.quality["rise_s"] - truth["rise_s"]
+    is_right = (at(volume.arteries, found.aif_voxels) > 0.05).all() and abs(late_s) < 1
+    assert is_right or found.score < 0.5 or found.warnings
 
 
 def test_search_holds_arteries_but_not_veins() -> None:
@@ -128,6 +143,13 @@ def test_no_artery_is_a_fault(snr: float, has_veins: bool, seed: int) -> None:
     volume = make_volume(snr, has_arteries=False, has_veins=has_veins, seed=seed)
     with pytest.raises(DataFault, match="no artery in the field of view"):
         volume.select()
+
+
+def test_a_score_below_the_limit_is_a_fault() -> None:
+    volume = make_volume(15, share=0.5)
+    score = volume.select().score
+    with pytest.raises(DataFault, match="no usable arterial input: the best curves score"):
+        volume.select(min_score=score + 0.01)
 
 
 def test_spikes_and_steps_are_no_arteries() -> None:
@@ -194,8 +216,8 @@ def test_voxels_given_by_hand_are_used() -> None:
     tissue = np.zeros(SHAPE, bool)
     tissue[4:6, 18:20, 6] = True
     doubtful = aif_from_voxels(volume.concentration, tissue, volume.mask, DT_S, volume.baseline)
-    assert doubtful.score < 0.5
-    assert any("doubtful" in warning for warning in doubtful.warnings)
+    assert doubtful.score < 0.2
+    assert doubtful.weakness in {"lead", "width"}
     with pytest.raises(DataFault, match="given arterial voxels"):
         aif_from_voxels(volume.concentration, np.zeros(SHAPE, bool), volume.mask, DT_S, volume.baseline)
 

@@ -51,11 +51,53 @@ def test_unusable_b_values(tmp_path: Path, recorded: list[float], stated: str, r
     assert_no_value(compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", series(recorded)), bvals=str(bvals)), reason)
 
 
+@pytest.mark.parametrize("stripped", [False, True])
+def test_the_sidecar_says_whether_the_head_is_gone(tmp_path: Path, stripped: bool) -> None:
+    shape, voxel = (40, 48, 24), np.array([5.0, 5.0, 6.0])
+    places = (np.indices(shape).T - (np.array(shape) - 1) / 2) * voxel
+    radius = np.linalg.norm(places / [0.85, 1.0, 0.8], axis=-1).T
+    head = np.select([radius < 70, radius < 76, radius < 86], [800.0, 5.0, 300.0], 2.0)
+    signal = np.where(radius < 70, head, 0) if stripped else head
+    adc = np.random.default_rng(0).uniform(0.7e-3, 0.9e-3, shape)
+    recorded = (signal[..., None] * np.exp(-adc[..., None] * [0, 1000])).astype(np.float32)
+    path = tmp_path / "x.nii.gz"
+    nb.save(nb.Nifti1Image(recorded, np.diag([*voxel, 1])), path)
+    (tmp_path / "x.bval").write_text("0 1000")
+    outputs = compute(tmp_path, dwi=str(path), bvals=str(tmp_path / "x.bval"))
+    assert images.read_sidecar(outputs["adc"])["SkullStripped"] is stripped
+
+
 def test_a_single_direction_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.bval").write_text("0 1000")
     (tmp_path / "x.bvec").write_text("0 1\n0 0\n0 0")
     files = {"bvals": str(tmp_path / "x.bval"), "bvecs": str(tmp_path / "x.bvec")}
     assert_no_value(compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", series([0, 1000])), **files), "three")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "reason"),
+    [
+        (np.zeros((*SHAPE, 2), np.float32), "one and the same value"),
+        (np.full((*SHAPE, 2), np.nan, np.float32), "one and the same value"),
+        (-series([0, 1000]), "positive signal"),
+        (
+            (np.linspace(10, 60, 12)[:, None, None, None] * series([0, 1000])).astype(np.int64).astype(np.int16),
+            "overflow",
+        ),
+        (series([0, 1000])[..., 0], "3 dimensions"),
+    ],
+)
+def test_unusable_series(tmp_path: Path, recorded: NDArray[np.generic], reason: str) -> None:
+    (tmp_path / "x.bval").write_text("0 1000")
+    outputs = compute(tmp_path, dwi=write(tmp_path / "x.nii.gz", recorded), bvals=str(tmp_path / "x.bval"))
+    assert_no_value(outputs, reason)
+
+
+def test_a_series_cut_off_in_transfer_is_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "x.bval").write_text("0 1000")
+    whole = Path(write(tmp_path / "x.nii.gz", series([0, 1000])))
+    whole.write_bytes(whole.read_bytes()[:2000])
+    assert_no_value(compute(tmp_path, dwi=str(whole), bvals=str(tmp_path / "x.bval")), "cannot be read")
 
 
 @pytest.mark.parametrize(

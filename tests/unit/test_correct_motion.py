@@ -106,6 +106,7 @@ def test_a_series_ends_with_its_last_good_frame(tmp_path: Path) -> None:
     limits = {
         "max_framewise_displacement_mm": 50.0,
         "min_temporal_snr": 1e4,
+        "min_bolus_cnr": 1.5,
         "max_outlier_share": 0.05,
         "max_brain_lost_share": 0.99,
     }
@@ -190,7 +191,12 @@ def assert_failed(done: Any, said: str, folder: Path) -> None:
     assert said in row["reasons"]
 
 
-MISSING_LIMITS = {"min_temporal_snr": 15.0, "max_outlier_share": 0.1, "max_brain_lost_share": 0.05}
+MISSING_LIMITS = {
+    "min_temporal_snr": 15.0,
+    "min_bolus_cnr": 1.5,
+    "max_outlier_share": 0.1,
+    "max_brain_lost_share": 0.05,
+}
 
 
 def test_a_truncated_file_has_a_reason(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reperfuse.criteria import QUANTITIES, VOLUMES, classify, needs, parse_rule, stability, thresholds
+from reperfuse.criteria import QUANTITIES, VOLUMES, Rule, classify, needs, parse_rule, stability, thresholds
 from reperfuse.settings import ConfigError, read_criteria
 
 ROOT = Path(__file__).parents[2]
@@ -49,41 +49,56 @@ CASES: list[tuple[str, dict[str, float], str]] = [
     # generic: ratio > 1.2 is a mismatch, < 1.0 none
     ("generic", {"core_ml": 10, "tmax6_ml": 12.01}, "mismatch"),
     ("generic", {"core_ml": 10, "tmax6_ml": 12.0}, "borderline"),
+    ("generic", {"core_ml": 10, "tmax6_ml": 11.99}, "borderline"),
+    ("generic", {"core_ml": 10, "tmax6_ml": 10.01}, "borderline"),
     ("generic", {"core_ml": 10, "tmax6_ml": 10.0}, "borderline"),
     ("generic", {"core_ml": 10, "tmax6_ml": 9.99}, "none"),
     ("generic", {"core_ml": 0, "tmax6_ml": 5}, "mismatch"),
+    ("generic", {"core_ml": 0, "tmax6_ml": 0.5}, "mismatch"),
     ("generic", {"core_ml": 0, "tmax6_ml": 0}, "none"),
     ("generic", {"core_ml": 10, "tmax6_ml": 0}, "none"),
     # DEFUSE: malignant from 100 mL of core or Tmax > 8 s, small below 10 mL, target from 1.2 and 10 mL
     ("defuse", {}, "target"),
     ("defuse", {"core_ml": 99.9, "delay2_ml": 200}, "target"),
     ("defuse", {"core_ml": 100, "delay2_ml": 200}, "malignant"),
+    ("defuse", {"core_ml": 100.1, "delay2_ml": 200}, "malignant"),
     ("defuse", {"tmax8_ml": 99.9}, "target"),
     ("defuse", {"tmax8_ml": 100}, "malignant"),
+    ("defuse", {"tmax8_ml": 100.1}, "malignant"),
     ("defuse", {"core_ml": 9.9, "delay2_ml": 9.9}, "small"),
     ("defuse", {"core_ml": 0, "delay2_ml": 9.9}, "small"),
     ("defuse", {"core_ml": 0, "delay2_ml": 10}, "target"),
+    ("defuse", {"core_ml": 0, "delay2_ml": 10.1}, "target"),
     ("defuse", {"core_ml": 10, "delay2_ml": 9.9}, "none"),
+    ("defuse", {"core_ml": 10.1, "delay2_ml": 9.9}, "none"),
     ("defuse", {"core_ml": 60, "delay2_ml": 72}, "target"),
+    ("defuse", {"core_ml": 60, "delay2_ml": 72.1}, "target"),
     ("defuse", {"core_ml": 60, "delay2_ml": 71.9}, "none"),
     ("defuse", {"core_ml": 20, "delay2_ml": 30}, "target"),
+    ("defuse", {"core_ml": 20, "delay2_ml": 30.1}, "target"),
     ("defuse", {"core_ml": 20, "delay2_ml": 29.9}, "none"),
     ("defuse", {"core_ml": 0, "delay2_ml": 0, "tmax8_ml": 0}, "small"),
     # EPITHET: ratio > 1.2 and at least 10 mL
     ("epithet", {"core_ml": 60, "delay2_ml": 72.1}, "mismatch"),
     ("epithet", {"core_ml": 60, "delay2_ml": 72}, "none"),
+    ("epithet", {"core_ml": 60, "delay2_ml": 71.9}, "none"),
     ("epithet", {"core_ml": 20, "delay2_ml": 30}, "mismatch"),
+    ("epithet", {"core_ml": 20, "delay2_ml": 30.1}, "mismatch"),
     ("epithet", {"core_ml": 20, "delay2_ml": 29.9}, "none"),
     ("epithet", {"core_ml": 0, "delay2_ml": 0}, "none"),
     # DEFUSE 2
     ("defuse2", {}, "target"),
     ("defuse2", {"core_ml": 69.9, "tmax6_ml": 180}, "target"),
     ("defuse2", {"core_ml": 70, "tmax6_ml": 180}, "malignant"),
+    ("defuse2", {"core_ml": 70.1, "tmax6_ml": 180}, "malignant"),
     ("defuse2", {"tmax10_ml": 99.9}, "target"),
     ("defuse2", {"tmax10_ml": 100}, "malignant"),
+    ("defuse2", {"tmax10_ml": 100.1}, "malignant"),
     ("defuse2", {"core_ml": 50, "tmax6_ml": 90}, "target"),
+    ("defuse2", {"core_ml": 50, "tmax6_ml": 90.1}, "target"),
     ("defuse2", {"core_ml": 50, "tmax6_ml": 89.9}, "none"),
     ("defuse2", {"core_ml": 5, "tmax6_ml": 20}, "target"),
+    ("defuse2", {"core_ml": 5, "tmax6_ml": 20.1}, "target"),
     ("defuse2", {"core_ml": 5, "tmax6_ml": 19.9}, "none"),
     ("defuse2", {"core_ml": 0, "tmax6_ml": 15}, "target"),
     ("defuse2", {"core_ml": 0, "tmax6_ml": 0, "tmax10_ml": 0}, "none"),
@@ -91,12 +106,17 @@ CASES: list[tuple[str, dict[str, float], str]] = [
     ("defuse3", {}, "target"),
     ("defuse3", {"core_ml": 69.9, "tmax6_ml": 180}, "target"),
     ("defuse3", {"core_ml": 70, "tmax6_ml": 180}, "none"),
+    ("defuse3", {"core_ml": 70.1, "tmax6_ml": 180}, "none"),
     ("defuse3", {"core_ml": 50, "tmax6_ml": 90}, "target"),
+    ("defuse3", {"core_ml": 50, "tmax6_ml": 90.1}, "target"),
     ("defuse3", {"core_ml": 50, "tmax6_ml": 89.9}, "none"),
     ("defuse3", {"core_ml": 5, "tmax6_ml": 20}, "target"),
+    ("defuse3", {"core_ml": 5, "tmax6_ml": 20.1}, "target"),
     ("defuse3", {"core_ml": 5, "tmax6_ml": 19.9}, "none"),
     ("defuse3", {"hours_from_onset": 5.99}, "outside_window"),
     ("defuse3", {"hours_from_onset": 6}, "target"),
+    ("defuse3", {"hours_from_onset": 6.01}, "target"),
+    ("defuse3", {"hours_from_onset": 15.99}, "target"),
     ("defuse3", {"hours_from_onset": 16}, "target"),
     ("defuse3", {"hours_from_onset": 16.01}, "outside_window"),
     # EXTEND-IA and EXTEND: ratio > 1.2, difference > 10 mL, core < 70 mL
@@ -107,49 +127,72 @@ CASES: list[tuple[str, dict[str, float], str]] = [
             ({}, "mismatch"),
             ({"core_ml": 60, "tmax6_ml": 72.1}, "mismatch"),
             ({"core_ml": 60, "tmax6_ml": 72}, "none"),
+            ({"core_ml": 60, "tmax6_ml": 71.9}, "none"),
             ({"core_ml": 20, "tmax6_ml": 30.1}, "mismatch"),
             ({"core_ml": 20, "tmax6_ml": 30}, "none"),
+            ({"core_ml": 20, "tmax6_ml": 29.9}, "none"),
             ({"core_ml": 69.9}, "mismatch"),
             ({"core_ml": 70}, "none"),
+            ({"core_ml": 69.9, "tmax6_ml": 180}, "mismatch"),
+            ({"core_ml": 70, "tmax6_ml": 180}, "none"),
+            ({"core_ml": 70.1, "tmax6_ml": 180}, "none"),
             ({"core_ml": 0, "tmax6_ml": 0}, "none"),
         )
     ),
     # SWIFT PRIME
     ("swift_prime", {}, "target"),
     ("swift_prime", {"core_ml": 50, "tmax6_ml": 90.1}, "target"),
+    ("swift_prime", {"core_ml": 49.9, "tmax6_ml": 90.1}, "target"),
     ("swift_prime", {"core_ml": 50.1, "tmax6_ml": 100}, "none"),
     ("swift_prime", {"tmax10_ml": 100}, "target"),
+    ("swift_prime", {"tmax10_ml": 99.9}, "target"),
     ("swift_prime", {"tmax10_ml": 100.1}, "none"),
     ("swift_prime", {"core_ml": 5, "tmax6_ml": 20}, "target"),
+    ("swift_prime", {"core_ml": 5, "tmax6_ml": 20.1}, "target"),
     ("swift_prime", {"core_ml": 5, "tmax6_ml": 19.9}, "none"),
     ("swift_prime", {"core_ml": 50, "tmax6_ml": 90}, "none"),
+    ("swift_prime", {"core_ml": 50, "tmax6_ml": 89.9}, "none"),
     # DAWN: core against age and NIHSS, 6 to 24 h
     ("dawn", {"age": 80, "nihss_baseline": 10, "core_ml": 20.9}, "mismatch"),
+    ("dawn", {"age": 81, "nihss_baseline": 10, "core_ml": 20.9}, "mismatch"),
+    ("dawn", {"age": 80, "nihss_baseline": 11, "core_ml": 20.9}, "mismatch"),
     ("dawn", {"age": 80, "nihss_baseline": 10, "core_ml": 21}, "none"),
+    ("dawn", {"age": 80, "nihss_baseline": 10, "core_ml": 21.1}, "none"),
     ("dawn", {"age": 80, "nihss_baseline": 9, "core_ml": 0}, "none"),
     ("dawn", {"age": 80, "nihss_baseline": 20, "core_ml": 30}, "none"),
     ("dawn", {"age": 79, "nihss_baseline": 10, "core_ml": 30.9}, "mismatch"),
     ("dawn", {"age": 79, "nihss_baseline": 10, "core_ml": 31}, "none"),
+    ("dawn", {"age": 79, "nihss_baseline": 10, "core_ml": 31.1}, "none"),
     ("dawn", {"age": 79, "nihss_baseline": 9, "core_ml": 5}, "none"),
     ("dawn", {"age": 79, "nihss_baseline": 19, "core_ml": 31}, "none"),
     ("dawn", {"age": 79, "nihss_baseline": 20, "core_ml": 31}, "mismatch"),
+    ("dawn", {"age": 79, "nihss_baseline": 21, "core_ml": 31}, "mismatch"),
     ("dawn", {"age": 79, "nihss_baseline": 20, "core_ml": 50.9}, "mismatch"),
     ("dawn", {"age": 79, "nihss_baseline": 20, "core_ml": 51}, "none"),
+    ("dawn", {"age": 79, "nihss_baseline": 20, "core_ml": 51.1}, "none"),
     ("dawn", {"hours_from_onset": 5.9}, "outside_window"),
     ("dawn", {"hours_from_onset": 6}, "mismatch"),
+    ("dawn", {"hours_from_onset": 6.1}, "mismatch"),
+    ("dawn", {"hours_from_onset": 23.9}, "mismatch"),
     ("dawn", {"hours_from_onset": 24}, "mismatch"),
     ("dawn", {"hours_from_onset": 24.1}, "outside_window"),
     # relative flow
     ("relative_flow", {"rcbf30_ml": 10, "rmtt150_ml": 12.1}, "mismatch"),
     ("relative_flow", {"rcbf30_ml": 10, "rmtt150_ml": 12}, "borderline"),
+    ("relative_flow", {"rcbf30_ml": 10, "rmtt150_ml": 11.9}, "borderline"),
+    ("relative_flow", {"rcbf30_ml": 10, "rmtt150_ml": 10.1}, "borderline"),
+    ("relative_flow", {"rcbf30_ml": 10, "rmtt150_ml": 10}, "borderline"),
     ("relative_flow", {"rcbf30_ml": 10, "rmtt150_ml": 9.9}, "none"),
     ("relative_flow", {"rcbf30_ml": 0, "rmtt150_ml": 0}, "none"),
+    ("relative_flow", {"rcbf30_ml": 0, "rmtt150_ml": 0.5}, "mismatch"),
     # reversal: the deficit shrinks and the core does not grow
     ("reversal", {}, "reversal"),
     ("reversal", {"post_core_ml": 20}, "reversal"),
+    ("reversal", {"post_core_ml": 19.9}, "reversal"),
     ("reversal", {"post_core_ml": 20.1}, "none"),
     ("reversal", {"post_tmax6_ml": 89.9}, "reversal"),
     ("reversal", {"post_tmax6_ml": 90}, "none"),
+    ("reversal", {"post_tmax6_ml": 90.1}, "none"),
 ]
 
 
@@ -165,6 +208,41 @@ def test_every_criterion_and_every_class_has_a_case() -> None:
         for name, entry in CATALOGUE.items()
         for level in [*(candidate["name"] for candidate in entry["classes"]), entry["otherwise"]]
     }
+
+
+#: Whole numbers: the nearest case is one away.
+WHOLE = ("age", "nihss_baseline")
+
+
+def rules_of(name: str) -> list[Rule]:
+    return [parse_rule(rule) for entry in CATALOGUE[name]["classes"] for rule in entry.get("all", entry.get("any"))]
+
+
+def compared(rule: Rule, name: str, values: dict[str, float]) -> tuple[float, float]:
+    """Both sides of a rule, by the definitions in the head of the catalogue."""
+    deficit = values[CATALOGUE[name].get("deficit", "tmax6_ml")]
+    core = values[CATALOGUE[name].get("core", "core_ml")]
+    own = {"deficit_ml": deficit, "mismatch_ml": deficit - core, "mismatch_ratio": deficit / core if core else math.inf}
+    known = values | own
+    limit = rule.limit if isinstance(rule.limit, float) else known[rule.limit]
+    return known[rule.quantity], limit
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [(name, rule) for name in CATALOGUE for rule in dict.fromkeys(rules_of(name))]
+)
+def test_every_threshold_has_cases_below_at_and_above_it(name: str, rule: Rule) -> None:
+    """A threshold that is added or changed in the catalogue needs cases next to it."""
+    places = set()
+    for criterion, changed, _ in CASES:
+        if criterion == name:
+            value, limit = compared(rule, name, patient(**changed))
+            if math.isclose(value, limit, rel_tol=1e-9):
+                places.add("at")
+            elif abs(value - limit) <= (1.0 if limit == 0 or rule.quantity in WHOLE else 0.05 * limit):
+                places.add("below" if value < limit else "above")
+    wanted = {"at", "above"} if rule.limit == 0 else {"below", "at", "above"}
+    assert places >= wanted, f"no case {wanted - places} {rule.quantity} {rule.sign} {rule.limit}"
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -271,6 +349,38 @@ def test_an_interval_is_unbroken() -> None:
     assert (row.low, row.high, row.stable) == (6.0, 7.0, False)
 
 
+COREGISTERED = {"title": "C", "doi": "none", "classes": [{"name": "a", "all": ["mismatch_coreg_ml >= 70"]}]} | {
+    "otherwise": "b"
+}
+
+
+def test_the_coregistered_mismatch_moves_with_either_of_its_thresholds() -> None:
+    swept = curves() | {
+        "coreg_adc": [(v, 72.0 - (v - 620e-6) * 1e5) for v, _ in curves()["adc"]],  # 70 mL at 640e-6
+        "coreg_tmax": [(v, 72.0 - 4.0 * (v - 6.0)) for v, _ in curves()["tmax"]],  # 70 mL at 6.5 s
+    }
+    rows = stability(COREGISTERED, TARGET, swept, HALF_WIDTHS, 620e-6)
+    assert [(row.parameter, row.low, row.high, row.stable) for row in rows] == [
+        ("core_ml", 580e-6, 640e-6, False),
+        ("tmax6_ml", 5.0, 6.5, False),
+    ]
+
+
+def test_core_and_coregistered_mismatch_move_together() -> None:
+    both = COREGISTERED | {"classes": [{"name": "a", "all": ["mismatch_coreg_ml < 73", "core_ml >= 20"]}]}
+    rising = {"adc": [(v, 20.0 + (v - 620e-6) * 1e5) for v, _ in curves()["adc"]]}
+    falling = {"coreg_adc": [(v, 72.0 - (v - 620e-6) * 1e5) for v, _ in curves()["adc"]]}
+    still = {"coreg_tmax": [(v, 72.0) for v, _ in curves()["tmax"]]}
+    core, deficit = stability(both, TARGET, curves() | rising | falling | still, HALF_WIDTHS, 620e-6)
+    assert (core.low, core.high, core.stable) == (620e-6, 660e-6, False)
+    assert deficit.stable
+
+
+def test_a_mismatch_that_was_not_swept_has_no_stability() -> None:
+    rows = stability(COREGISTERED, TARGET, curves(), HALF_WIDTHS, 620e-6)
+    assert [(row.parameter, row.stable) for row in rows] == [("core_ml", None), ("tmax6_ml", None)]
+
+
 def test_no_class_no_stability() -> None:
     rows = stability(CATALOGUE["dawn"], patient(age=math.nan), curves(), HALF_WIDTHS, 620e-6)
     assert [(row.parameter, row.stable) for row in rows] == [("core_ml", None)]
@@ -318,6 +428,17 @@ def ruled(rule: str) -> dict[str, Any]:
         ("mine", ruled("corr_ml < 70"), "names corr_ml, which is not known"),
         ("mine", ruled("core_ml < tmax5_ml"), "names tmax5_ml, which is not known"),
         ("mine", bad(classes=[{"name": "a"}]), "criteria.mine.classes.0: {'name': 'a'} should have a name"),
+        ("mine", bad(classes=[{"name": "a", "all": []}]), "criteria.mine.classes.0.all: [] should hold a rule"),
+        (
+            "mine",
+            bad(classes=[{"name": "a", "all": [70]}]),
+            "criteria.mine.classes.0.all.0: 70 should be of type string",
+        ),
+        ("mine", bad(classes=[{"name": "a", "all": "hir > 1"}]), "classes.0.all: 'hir > 1' should be of type array"),
+        ("mine", bad(classes=[{"name": 1, "all": ["hir > 1"]}]), "classes.0.name: 1 should be of type string"),
+        ("mine", bad(otherwise=0), "criteria.mine.otherwise: 0 should be of type string"),
+        ("mine", "severe", "criteria.mine: 'severe' should be of type object"),
+        ("mine", ruled("hir > core_ml + 5"), "is no rule; write a quantity"),
         ("mine", bad(classes=[]), "criteria.mine.classes: [] should hold a class"),
         ("mine", bad(tilte="x"), "criteria.mine.tilte: unknown key; did you mean title?"),
         ("mine", bad(deficit="tmax5_ml"), "criteria.mine.deficit: tmax5_ml is no volume known here"),

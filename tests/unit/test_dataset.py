@@ -149,6 +149,19 @@ def test_lesion_masks_are_found(study: Study) -> None:
     assert json.loads(scan.settings) == {"datatype": "anat"}
 
 
+def test_brain_masks_are_found_by_what_they_were_drawn_on(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    masks = Study(study.root / "derivatives" / "brains")
+    for datatype in ("dwi", "perf"):
+        masks.add(f"sub-01/ses-baseline/{datatype}/sub-01_ses-baseline_desc-brain_mask.nii.gz")
+    manifest = study.index(brain_masks=masks.root)
+    for datatype in ("dwi", "perf"):
+        scan = manifest.find("01", "baseline", f"brain_{datatype}")
+        assert scan is not None
+        assert f"/{datatype}/" in scan.path
+    assert not manifest.has("01", "baseline", "brain_anat")
+
+
 @pytest.mark.parametrize("name", ["label-AIF_mask.nii.gz", "desc-manual_timeseries.tsv"])
 def test_arterial_inputs_are_found(study: Study, name: str) -> None:
     study.dsc("01", "baseline", GOOD)
@@ -208,6 +221,35 @@ def test_participants_are_filtered(study: Study, wanted: list[str | int]) -> Non
     for subject in ("01", "02"):
         study.dsc(subject, "baseline", GOOD)
     assert list(study.index(participants=wanted).sessions) == ["01"]
+
+
+def test_sessions_are_filtered(study: Study) -> None:
+    for session in ("baseline", "post", "1"):
+        study.dsc("01", session, GOOD)
+    assert study.index(sessions=["ses-post", 1]).sessions["01"] == ["1", "post"]
+    with pytest.raises(StudyError, match="include_sessions: followup is not in the study"):
+        study.index(sessions=["followup"])
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [({"run": 2}, 1), ({"run": [1, 2]}, 2), ({"run": "02"}, 1), ({"acquisition": "fast"}, 0), ({}, 3)],
+)
+def test_filters_ask_for_entities(study: Study, filters: dict[str, Any], found: int) -> None:
+    for extra in ("", "_run-1", "_run-02"):
+        study.dsc("01", "baseline", GOOD, extra)
+    inputs = INPUTS | {"dsc": {"suffix": "dsc", **filters}}
+    if not found:
+        with pytest.raises(StudyError, match="no scan found"):
+            index_study(study.root, inputs=inputs, roles=ROLES)
+        return
+    assert len(index_study(study.root, inputs=inputs, roles=ROLES).scans) == found
+
+
+def test_an_unknown_entity_is_refused(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    with pytest.raises(StudyError, match=r"inputs\.dsc\.contrast: BIDS has no such entity"):
+        index_study(study.root, inputs=INPUTS | {"dsc": {"suffix": "dsc", "contrast": "gd"}}, roles=ROLES)
 
 
 def test_an_unknown_or_ambiguous_participant_is_refused(study: Study) -> None:

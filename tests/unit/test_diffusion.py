@@ -89,6 +89,16 @@ def test_constant_and_empty_series_have_a_reason():
         fit_adc(-np.random.default_rng(0).random((*SHAPE, 2)), [0, 1000])
 
 
+def test_an_integer_overflow_has_a_reason_and_ringing_has_none(adc):
+    signal = np.pad(signal_of(adc, [0, 1000], s0=30e3), [(0, 0), (0, 0), (0, 6), (0, 0)], constant_values=20.0)
+    wrapped = (1.5 * signal).astype(np.int64).astype(np.int16)
+    assert (wrapped < 0).any()
+    with pytest.raises(DataFault, match="overflow"):
+        fit_adc(wrapped, [0, 1000])
+    signal[..., -1, :] = -200.0
+    assert np.isfinite(fit_adc(signal, [0, 1000]).adc[..., 0]).all()
+
+
 def test_one_direction_is_refused_and_a_trace_image_is_not(adc):
     signal = signal_of(adc, [0, 1000])
     with pytest.raises(DataFault, match="three"):

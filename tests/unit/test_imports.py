@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "workflow" / "reperfuse"
 SCIENCE = {
     "aif",
     "alignment",
+    "circulant",
     "concentration",
     "criteria",
     "deconvolution",
@@ -16,6 +17,7 @@ SCIENCE = {
     "mirror",
     "mismatch",
     "motion",
+    "nuisance",
     "quality",
     "segmentation",
     "serial",

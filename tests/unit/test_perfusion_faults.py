@@ -5,14 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from reperfuse import images
-from reperfuse.interfaces import CorrectMotion, DeconvolvePerfusion, ExtractBrain, SelectArterialInput
+from reperfuse.interfaces import (
+    CorrectMotion,
+    DeconvolvePerfusion,
+    ExtractBrain,
+    MeasureSession,
+    SegmentHypoperfusion,
+    SelectArterialInput,
+)
 from reperfuse.simulation.geometry import Grid
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
 from reperfuse.simulation.scene import DscProtocol
 
+ROOT = Path(__file__).parents[2]
 FRAMES, TR_S, TE_S = 40, 2.0, 0.03
 
 
@@ -98,6 +107,22 @@ def test_no_artery_in_the_field_of_view(vertex: images.Image, tmp_path: Path) ->
     found = {name: done[name] for name in ("curves", "cbf", "cbv", "mtt", "tmax", "ttp")}
     assert_no_value(found, "no artery in the field of view")
     assert not images.reasons(done["brain"])
+    masks = SegmentHypoperfusion(tmax=done["tmax"], brain=done["brain"], reference=done["reference"], cbv=done["cbv"])
+    tmax6 = masks.run(cwd=str(tmp_path)).outputs.tmax6
+    step = MeasureSession(
+        tmax6=tmax6,
+        curves=done["curves"],
+        participant="01",
+        session="post",
+        criteria={},
+        clinical={},
+        absences=[],
+        limits=yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))["quality"],
+    )
+    row = images.read_sidecar(step.run(cwd=str(tmp_path)).outputs.measures)["Row"]
+    assert row["status"] == "failed"
+    assert "no artery in the field of view" in row["reasons"]
+    assert row["tmax6_ml"] == row["aif_fwhm_s"] == row["bolus_cnr"] == "n/a"
 
 
 def test_the_same_stage_maps_the_whole_head(whole: images.Image, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from reperfuse import images
 from reperfuse.interfaces import DeconvolvePerfusion, SelectArterialInput
 from reperfuse.interfaces.base import read_columns
+from reperfuse.interfaces.perfusion import MATRIX_COLUMNS
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves, venous_curve
 
 TR_S, TE_S, FRAMES = 1.5, 0.03, 60
@@ -208,3 +209,17 @@ def test_leaking_tissue_gets_its_blood_volume_back(tmp_path: Path) -> None:
     for where in places.values():
         assert np.median(corrected["cbv"][where]) / normal == pytest.approx(1, abs=0.1)
     assert np.median(corrected["cbv"][3:6]) / normal == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_poses_of_replaced_frames_do_not_count(block: Block, replaced: bool) -> None:
+    """A head at rest keeps its maps; so does one that was far away only in a frame that was replaced."""
+    curves = str(block.select())
+    matrices = np.tile(np.eye(4)[:3].ravel(), (FRAMES, 1))
+    matrices[25, 3] = 30.0  # mm
+    path = block.folder / "transforms.tsv"
+    lines = ["\t".join(MATRIX_COLUMNS), *("\t".join(map(str, row)) for row in matrices)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    images.write_json(images.sidecar_path(path), {"FramesReplaced": [25] if replaced else []})
+    plain, cleaned = block.deconvolve(curves=curves), block.deconvolve(curves=curves, transforms=str(path))
+    assert all(np.array_equal(plain[name], cleaned[name], equal_nan=True) for name in plain) == replaced

@@ -5,6 +5,14 @@ import pytest
 from reperfuse import segmentation as seg
 from reperfuse.diffusion import fit_adc
 from reperfuse.faults import DataFault
+from reperfuse.mirror import Mirror, reflect, reflection_matrix
+from reperfuse.simulation.anatomy import Head, Region
+from reperfuse.simulation.geometry import sample_points
+from reperfuse.simulation.physiology import Injury
+from reperfuse.simulation.protocols import Matrix, make_grid
+from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
+from reperfuse.simulation.truth import is_inside
+from scipy import ndimage
 
 VOXEL = np.array([2.0, 2.0, 5.0])
 SHAPE = (104, 120, 30)
@@ -102,6 +110,52 @@ def test_tissue_above_the_threshold_is_no_core():
     series[lesion] *= 1.2  # T2 shine-through: bright enough, so the ADC alone decides
     assert volume_ml(find_core(series, brain)) < 0.1 * volume_ml(lesion)
     assert dice(find_core(series, brain, adc_threshold=0.74e-3), lesion) > 0.85
+
+
+def test_a_faint_core_is_found_to_its_border():
+    """A fixed threshold would put the border of a shallow lesion inside it."""
+    series, brain, lesion = head(lesion_adc=0.56e-3, snr=60)
+    core = find_core(series, brain)
+    assert dice(core, lesion) > 0.93
+    assert volume_ml(core) == pytest.approx(volume_ml(lesion), rel=0.07)
+
+
+def test_where_adc_rises_slowly_the_threshold_decides():
+    series, brain, _ = head(lesion=False, snr=200)
+    axes = [(np.arange(n) - (n - 1) / 2) * size for n, size in zip(SHAPE, VOXEL, strict=True)]
+    x, y, z = np.meshgrid(*axes, indexing="ij")
+    radius = np.sqrt((x + 38) ** 2 + (y - 5) ** 2 + (z - 10) ** 2)
+    adc = np.interp(radius, (0, 30), (0.45e-3, 0.8e-3))  # 620e-6 at 14.6 mm, and 12e-6 more a mm
+    fluid = ellipsoid((-12, 5, 5), (8, 30, 14))
+    near = (radius < 30) & brain & ~fluid
+    series[near, 1] = series[near, 0] * np.exp(-1000 * adc[near])
+    below = near & (adc < 620e-6)
+    core = find_core(series, brain)
+    assert volume_ml(core) == pytest.approx(volume_ml(below), rel=0.08)
+
+
+def test_the_lining_of_a_ventricle_is_no_core():
+    """Ringing beside bright fluid: one layer of voxels, dark at b = 0, on one side brighter on the trace."""
+    series, brain, _ = head(lesion=False, snr=100)
+    fluid = ellipsoid((12, 5, 5), (8, 30, 14))
+    lining = ndimage.binary_dilation(fluid) & ~fluid
+    series[lining] = [600.0, 420.0]  # ADC 0.36e-3; normal tissue 800, 360
+    spot = np.zeros(SHAPE, bool)
+    spot[62:64, 58:62, 15] = True
+    series[spot & lining] = [850.0, 560.0]
+    assert volume_ml(lining) > 2
+    assert volume_ml(find_core(series, brain)) == 0
+
+
+def test_a_core_that_reaches_the_ventricle_is_found_to_its_wall():
+    series, brain, _ = head(lesion=False)
+    fluid = ellipsoid((-12, 5, 5), (8, 30, 14))
+    lesion = ellipsoid((-24, 5, 5), (12, 14, 12)) & ~fluid
+    series[lesion] *= [1.05, np.exp(0.35)]
+    core = find_core(series, brain)
+    assert dice(core, lesion) > 0.9
+    wall = lesion & ndimage.binary_dilation(fluid)
+    assert (core & wall).sum() > 0.8 * wall.sum()
 
 
 def test_what_is_bright_on_both_sides_is_no_core():
@@ -224,3 +278,21 @@ def test_vessels_stand_out_by_their_blood_volume():
     cbv[50, 60, 15] = np.nan
     np.testing.assert_array_equal(seg.vessel_mask(brain, cbv, 4.0), brain & sinus)
     assert not seg.vessel_mask(brain, np.full(SHAPE, np.nan), 4.0).any()
+
+
+@pytest.mark.parametrize("lesion_ml", [40.0, 0.0])
+def test_followup_lesion_on_flair_reaches_the_white_matter_beside_cortex(lesion_ml):
+    """Cortex is half as bright again as white matter there, so infarcted white matter is only as bright as cortex."""
+    grid, head_ = make_grid(Matrix((80, 96, 24), (2.5, 2.5, 5.0))), Head()
+    region = Region("left", (36.0, -10.0, 18.0), (1.0, 1.45, 1.15), 40.0)
+    injuries = (Injury(region, adc=0.52e-3, t2_ratio=1.45),) if lesion_ml else ()
+    image = acquire_flair(head_, injuries, grid, np.eye(4), FlairProtocol(), seed=1)
+    points = sample_points(grid, np.eye(4), head_, (1, 1, 1))
+    lesion = is_inside(points, region).reshape(grid.shape)
+    brain = seg.brain_mask(image, grid.voxel_mm)
+    plane = Mirror(np.array([1.0, 0, 0]), 0.0, reflection_matrix(np.array([1.0, 0, 0]), 0.0), 1.0)
+    mirrored = reflect(image, grid.affine, plane)
+    found = seg.followup_lesion(image, brain, grid.voxel_mm, mirrored=mirrored, rim_mm=4.0)
+    assert volume_ml(found, grid.voxel_mm) == pytest.approx(volume_ml(lesion, grid.voxel_mm) * bool(lesion_ml), rel=0.1)
+    if lesion_ml:
+        assert dice(found, lesion) > 0.9

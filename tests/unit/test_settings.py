@@ -33,11 +33,11 @@ def test_shipped_config_is_valid() -> None:
         ("imr.significant_ml", "five", "imr.significant_ml: 'five' should be of type number"),
         ("deconvolution.method", "svd", "should be one of osvd or csvd or ssvd"),
         ("sessions.post", "../x", "should be a BIDS label"),
-        ("hypoperfusion.vessel_ratio", 0.5, "hypoperfusion.vessel_ratio: 0.5 should have"),
+        ("hypoperfusion.vessel_ratio", 0.5, "hypoperfusion.vessel_ratio: 0.5 should be above 1"),
         ("hypoperfusion.symptomatic_side_only", "no", "should be of type boolean"),
-        ("stability.tmax", 3, "stability.tmax: 3 should have"),
+        ("stability.tmax", 3, "stability.tmax: 3 should be below 2"),
         ("criteria", None, "criteria: None should be of type object"),
-        ("core.adc_threshold", 620, "core.adc_threshold: 620 should have"),
+        ("core.adc_threshold", 620, "core.adc_threshold: 620 should be below 0.002"),
     ],
 )
 def test_a_fault_is_named_with_its_key(key: str, value: Any, said: str) -> None:
@@ -47,11 +47,71 @@ def test_a_fault_is_named_with_its_key(key: str, value: Any, said: str) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("core.adc_threshold", "6e-4", 6e-4),
+        ("hypoperfusion.vessel_ratio", "null", None),
+        ("hypoperfusion.vessel_ratio", "4", 4.0),
+        ("hypoperfusion.symptomatic_side_only", "false", False),
+        ("quality.brain_median_adc", ["0.7e-3", "0.9e-3"], [0.7e-3, 0.9e-3]),
+        ("sessions.post", "02", "02"),
+        ("bids_dir", "null", "null"),
+    ],
+)
+def test_text_of_the_command_line_is_read_as_what_the_schema_asks(key: str, text: Any, value: Any) -> None:
+    found: Any = check_config(changed(key, text), SCHEMA)
+    for part in key.split("."):
+        found = found[part]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("core.adc_threshold", "low"),
+        ("core.adc_threshold", "null"),
+        ("core.adc_threshold", "true"),
+        ("hypoperfusion.symptomatic_side_only", "1"),
+    ],
+)
+def test_other_text_is_refused(key: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}: '{text}' should be of type"):
+        check_config(changed(key, text), SCHEMA)
+
+
+def test_the_file_and_line_of_a_fault_are_named(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("bids_dir: x\ncore:\n  adc_treshold: 6.0e-4\nimr: {significant_ml: much}\n", encoding="utf-8")
+    files = [ROOT / "config" / "config.yaml", study]
+    config = changed("imr.significant_ml", "much")
+    config["core"]["adc_treshold"] = 6.0e-4
+    config["stability"]["tmax"] = 7  # given on the command line: no file is to blame
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, SCHEMA, written_in=files)
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "study.yaml, line 3: core.adc_treshold: unknown key; did you mean adc_threshold?",
+        "study.yaml, line 4: imr.significant_ml: 'much' should be of type number or null",
+        "stability.tmax: 7 should be below 2",
+    ]
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "core: {}\ncriteria:\n  mine: {title: A}\n  other: {title: B}\n  mine: {title: C}\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match=r"study\.yaml, line 5: criteria\.mine: given in line 3 already"):
+        check_config(CONFIG, SCHEMA, written_in=[ROOT / "config" / "config.yaml", study])
+
+
 def test_every_schema_key_has_a_value_and_a_place() -> None:
     """Schema, defaults and use are kept in step."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     assert set(schema["properties"]) == set(schema["required"]) == set(CONFIG)
-    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    files = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    rules = "".join(path.read_text(encoding="utf-8") for path in files)
     for key in CONFIG:
         assert f'config["{key}"]' in rules, f"no rule uses {key}"
     for section, part in schema["properties"].items():

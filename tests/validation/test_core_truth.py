@@ -1,13 +1,14 @@
 """Core of simulated scans whose true lesion is known, and of healthy heads."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reperfuse import mirror, segmentation
 from reperfuse.diffusion import fit_adc
-from reperfuse.simulation.anatomy import tissues
+from reperfuse.simulation.anatomy import Side, tissues
 from reperfuse.simulation.geometry import (
     Grid,
     average_voxels,
@@ -16,29 +17,43 @@ from reperfuse.simulation.geometry import (
     static_oversampling,
 )
 from reperfuse.simulation.patients import Patient
-from reperfuse.simulation.protocols import DEMO, HEAD_CENTRE_MM, make_grid
+from reperfuse.simulation.physiology import Injury
+from reperfuse.simulation.protocols import DEMO, HEAD_CENTRE_MM, Matrix, make_grid
 from reperfuse.simulation.scanner import acquire_dwi
 
 GRID = make_grid(DEMO.dwi_matrix)
+THICK = make_grid(Matrix((128, 128, 20), (1.8, 1.8, 6.5), axes="RPS", tilt_deg=-8.0))
+ISOTROPIC = make_grid(Matrix((80, 88, 58), (2.5, 2.5, 2.5), axes="LPS", tilt_deg=12.0))
+ONE_TRACE = ((0.0, 1), (1000.0, 1))
+MANY_SHELLS = ((0.0, 1), (500.0, 3), (1000.0, 3))
 
 
-def find_core(patient: Patient, snr: float, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+def find_core(
+    patient: Patient,
+    seed: int,
+    *,
+    adc: float = 0.45e-3,
+    t2_ratio: float = 1.06,
+    grid: Grid = GRID,
+    **protocol: Any,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
     """Core found in a scan of the patient in a random pose, and the true one (None in a healthy head)."""
     rng = np.random.default_rng(seed)
     pose = rigid(rng.uniform(-6, 6, 3), rng.uniform(-6, 6, 3), HEAD_CENTRE_MM)
-    protocol = replace(DEMO.dwi, snr=snr)
-    series, bvals, _ = acquire_dwi(patient.head("baseline"), patient.injuries("baseline"), GRID, pose, protocol, seed)
+    injuries = [Injury(injury.region, adc, t2_ratio) for injury in patient.injuries("baseline")]
+    how = replace(DEMO.dwi, **protocol)
+    series, bvals, _ = acquire_dwi(patient.head("baseline"), injuries, grid, pose, how, seed)
     maps = fit_adc(series, bvals)
-    brain = segmentation.brain_mask(maps.b0, GRID.voxel_mm)
-    plane = mirror.find_mirror(maps.b0, GRID.affine, brain)
+    brain = segmentation.brain_mask(maps.b0, grid.voxel_mm)
+    plane = mirror.find_mirror(maps.b0, grid.affine, brain)
     core = segmentation.core_mask(
         maps.adc,
         maps.trace,
         brain,
-        GRID.voxel_mm,
-        mirrored_trace=mirror.reflect(maps.trace, GRID.affine, plane),
+        grid.voxel_mm,
+        mirrored_trace=mirror.reflect(maps.trace, grid.affine, plane),
     )
-    return core, true_core(patient, GRID, pose)
+    return core, true_core(patient, grid, pose)
 
 
 def true_core(patient: Patient, grid: Grid, pose: NDArray[np.float64]) -> NDArray[np.bool_] | None:
@@ -53,22 +68,43 @@ def true_core(patient: Patient, grid: Grid, pose: NDArray[np.float64]) -> NDArra
     return average_voxels(injured.astype(np.float32), grid, parts) >= 0.5
 
 
-@pytest.mark.parametrize(("core_ml", "snr"), [(8, 30), (25, 30), (25, 100), (88, 50)])
-@pytest.mark.parametrize("side", ["left", "right"])
-def test_core_is_the_injured_tissue(core_ml: float, snr: float, side: str) -> None:
+@pytest.mark.parametrize(
+    ("core_ml", "side", "options"),
+    [
+        (3, "left", {"snr": 30}),
+        (8, "right", {"snr": 30, "adc": 0.55e-3, "t2_ratio": 1.0}),
+        (8, "left", {"snr": 100, "adc": 0.50e-3, "te_s": 0.100}),
+        (25, "right", {"snr": 30, "te_s": 0.060, "shells": ONE_TRACE}),
+        (8, "left", {"snr": 50, "grid": THICK}),
+        (25, "right", {"snr": 100, "adc": 0.40e-3, "t2_ratio": 1.3, "shells": MANY_SHELLS}),
+        (40, "left", {"snr": 40, "adc": 0.52e-3, "t2_ratio": 1.0, "grid": ISOTROPIC}),
+        (88, "right", {"snr": 50, "coil_bias": 0.5}),
+    ],
+)
+def test_core_is_the_injured_tissue(core_ml: float, side: Side, options: dict[str, Any]) -> None:
+    """Lesions of every size, depth and T2, on other grids, at other echo times; `benchmarks/core.py` does hundreds."""
     patient = Patient("x", side=side, core_ml=float(core_ml), deficit_ml=2.0 * core_ml + 40)
-    core, truth = find_core(patient, snr, seed=core_ml)
+    core, truth = find_core(patient, seed=core_ml, **options)
     assert truth is not None
-    found_ml, true_ml = core.sum() * GRID.voxel_ml, truth.sum() * GRID.voxel_ml
+    voxel_ml = options.get("grid", GRID).voxel_ml
+    found_ml, true_ml = core.sum() * voxel_ml, truth.sum() * voxel_ml
     assert 2 * (core & truth).sum() / (core.sum() + truth.sum()) >= 0.85
     assert abs(found_ml - true_ml) <= max(0.1 * true_ml, 2.0)
 
 
-@pytest.mark.parametrize(("snr", "seed"), [(30, 0), (40, 1), (60, 2), (100, 3)])
-def test_a_healthy_head_has_no_core(snr: float, seed: int) -> None:
-    core, truth = find_core(Patient("h", core_ml=0.0, deficit_ml=0.0), snr, seed)
+@pytest.mark.parametrize(
+    ("seed", "options"),
+    [
+        (0, {"snr": 30, "shells": ONE_TRACE}),
+        (1, {"snr": 40, "te_s": 0.100, "grid": THICK}),
+        (2, {"snr": 60, "te_s": 0.060, "grid": ISOTROPIC}),
+        (3, {"snr": 100, "coil_bias": 0.5}),
+    ],
+)
+def test_a_healthy_head_has_no_core(seed: int, options: dict[str, Any]) -> None:
+    core, truth = find_core(Patient("h", core_ml=0.0, deficit_ml=0.0), seed, **options)
     assert truth is None
-    assert core.sum() * GRID.voxel_ml < 0.5
+    assert core.sum() * options.get("grid", GRID).voxel_ml < 0.5
 
 
 @pytest.mark.parametrize("order", [(2, 0, 1), (1, 0, 2)])

@@ -1,7 +1,8 @@
 """Registration of simulated clinical scans whose poses are known.
 
 Every scan is rendered in its own pose, none is resampled. Each pose is up to 7.5 mm and 7.5° about each axis
-off the middle, so two scans are up to 15 mm and 15° apart about each axis; 20 pairs each way.
+off the middle, so two scans are up to 15 mm and 15° apart about each axis. Six pairs each way here;
+`benchmarks/registration.py` does all.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from reperfuse.faults import DataFault
 from reperfuse.images import Image
 from reperfuse.registration import Registration, register_rigid, resample_mask
 from reperfuse.segmentation import brain_mask
@@ -18,6 +20,7 @@ from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.protocols import CLINICAL, HEAD_CENTRE_MM, make_grid
 from reperfuse.simulation.scanner import acquire_dsc, acquire_dwi
+from scipy import ndimage
 
 PATIENT = Patient("x", core_ml=60.0, deficit_ml=120.0, lesion_ml=90.0, swelling=0.12)
 
@@ -62,8 +65,8 @@ def scan_dwi(session: str, number: int) -> Scan:
 @cache
 def scans(kind: str) -> list[Scan]:
     if kind == "dsc":
-        return [scan_dsc(number) for number in range(4)]
-    return [scan_dwi(kind, number) for number in range(5 if kind == "baseline" else 4)]
+        return [scan_dsc(number) for number in range(3)]
+    return [scan_dwi(kind, number) for number in range(2)]
 
 
 @cache
@@ -91,19 +94,53 @@ def errors(pairs: list[tuple[Scan, Scan]]) -> NDArray[np.float64]:
 
 
 def test_diffusion_to_perfusion_the_same_day() -> None:
-    pairs = [(fixed, moving) for fixed in scans("dsc") for moving in scans("baseline")]
-    found = errors(pairs)
-    assert len(found) == 20
+    found = errors([(fixed, moving) for fixed in scans("dsc") for moving in scans("baseline")])
     assert found.mean() <= 0.35, found.round(2)
     assert found.max() <= 0.5, found.round(2)
 
 
 def test_session_to_session_across_a_swollen_lesion() -> None:
-    fixed = scans("baseline")[:3] + scans("dsc")[:2]
+    fixed = scans("baseline") + scans("dsc")[:1]
     found = errors([(one, other) for one in fixed for other in scans("followup")])
-    assert len(found) == 20
     assert found.mean() <= 0.5, found.round(2)
     assert found.max() <= 0.7, found.round(2)
+
+
+@pytest.mark.parametrize("slices", [slice(10, 24), slice(10, 16)])
+def test_a_scan_of_a_part_of_the_head(slices: slice) -> None:
+    """Perfusion of the upper 14 or of 6 middle slices of 24, whose centres are far from the whole brain's."""
+    whole, moving = scans("dsc")[0], scans("baseline")[0]
+    slab = part_of(whole, slices)
+    found = register_rigid(slab.image, moving.image, slab.brain, moving.brain)
+    assert mean_error(found, slab, moving) < 1.0
+
+
+def part_of(scan: Scan, slices: slice) -> Scan:
+    affine = scan.image.affine.copy()
+    affine[:3, 3] += slices.start * affine[:3, 2]
+    image = Image(scan.image.data[..., slices], affine)
+    return Scan(image, brain_mask(image.data, image.voxel_size_mm), scan.pose)
+
+
+@pytest.mark.parametrize("blob_mm", [0.0, 4.0])
+def test_what_shares_no_more_than_the_outline_is_refused(blob_mm: float) -> None:
+    """Noise, fine or coarse, in the shape of this very brain: the masks overlap by 99 %."""
+    fixed, moving = scans("dsc")[0], scans("baseline")[0]
+    noise = np.random.default_rng(5).normal(size=moving.image.data.shape)
+    noise = ndimage.gaussian_filter(noise, blob_mm / np.array(moving.image.voxel_size_mm))
+    nothing = np.where(moving.brain, 500 + 100 * noise / noise.std(), 0).astype(np.float32)
+    with pytest.raises(DataFault, match="do not fit"):
+        register_rigid(fixed.image, Image(nothing, moving.image.affine), fixed.brain, moving.brain)
+
+
+def test_left_and_right_are_believed_and_never_mended() -> None:
+    """A scan whose header has left and right swapped: nothing in a symmetric head would betray a mirroring fit."""
+    fixed, moving = scans("dsc")[0], scans("baseline")[0]
+    swapped = np.diag([-1.0, 1.0, 1.0, 1.0]) @ moving.image.affine
+    found = register_rigid(fixed.image, Image(moving.image.data, swapped), fixed.brain, moving.brain)
+    assert np.linalg.det(found.matrix[:3, :3]) == pytest.approx(1)
+    left = np.array([-40.0, -18.0, 20.0, 1.0])  # of the swapped scan's world
+    assert (np.linalg.inv(found.matrix) @ left)[0] < -20
 
 
 @pytest.mark.parametrize("order", [(2, 0, 1), (1, 0, 2)])

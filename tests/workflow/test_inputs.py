@@ -38,14 +38,30 @@ def test_an_empty_study(tmp_path: Path) -> None:
         ("sesions={baseline: x}", "sesions: unknown key; did you mean sessions?"),
         ("imr={significant_ml: much}", "imr.significant_ml: 'much' should be of type number"),
         ("core={adc_treshold: 1}", "core.adc_treshold: unknown key; did you mean adc_threshold?"),
+        ("core={adc_threshold: 6e-4}", "there is no folder x"),  # read as a number, so the study is what is wrong
     ],
 )
 def test_a_faulty_config(tmp_path: Path, config: str, said: str) -> None:
     assert said in refused(snakemake(tmp_path, "-n", config=("bids_dir=x", config)))
 
 
+OWN = """
+criteria:
+  mine:
+    title: Larger than a thimble
+    doi: none
+    classes:
+      - name: large
+        all: [core_ml > 3]
+    otherwise: little
+"""
+
+
 def test_a_faulty_scan_costs_that_scan_alone(tmp_path: Path) -> None:
-    """Two tiny patients: one without EchoTime at baseline, one with a truncated DSC series."""
+    """Two tiny patients: one without EchoTime at baseline, one with a truncated DSC series.
+
+    The study has a criterion of its own, which is found in the tables, their dictionary and the pages.
+    """
     study = tmp_path / "a study"
     simulate_study(study, DEMO_PATIENTS[:2], TINY)
     sidecar = next(study.glob("sub-01/ses-baseline/perf/*_dsc.json"))
@@ -55,7 +71,9 @@ def test_a_faulty_scan_costs_that_scan_alone(tmp_path: Path) -> None:
     series = next(study.glob("sub-02/ses-baseline/perf/*_dsc.nii.gz"))
     series.write_bytes(series.read_bytes()[:20000])
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*")}
-    run = snakemake(tmp_path, config=(f"bids_dir={study}", "output_dir=out"), cores=1)
+    (tmp_path / "own.yaml").write_text(OWN, encoding="utf-8")
+    config = (f"bids_dir={study}", "output_dir=out")
+    run = snakemake(tmp_path, "--configfile", "own.yaml", config=config, cores=1)
     assert run.status == 0, run.output[-3000:]
     assert {path: path.stat().st_mtime_ns for path in study.rglob("*")} == before
     failures = (tmp_path / "out" / "group" / "failures.tsv").read_text().splitlines()
@@ -71,3 +89,11 @@ def test_a_faulty_scan_costs_that_scan_alone(tmp_path: Path) -> None:
         assert table[patient, "ses-baseline"]["tmax6_ml"] == "n/a"
         assert float(table[patient, "ses-baseline"]["core_ml"]) > 0
     assert table["sub-02", "ses-baseline"]["status"] == "failed"
+    assert {table[patient, "ses-baseline"]["mine"] for patient in ("sub-01", "sub-02")} == {"large"}
+    assert table["sub-01", "ses-post"]["mine"] == "n/a"
+    dictionary = json.loads((tmp_path / "out" / "group" / "sessions.json").read_text())["mine"]
+    assert dictionary["Levels"] == {"large": "core_ml > 3", "little": "none of the others"}
+    assert "Larger than a thimble" in dictionary["Description"]
+    assert "Larger than a thimble" in (tmp_path / "out" / "sub-01.html").read_text()
+    stability = (tmp_path / "out" / "group" / "stability.tsv").read_text()
+    assert "sub-01\tses-baseline\tmine\tlarge\tcore_ml\tstable\t" in stability

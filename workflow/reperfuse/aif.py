@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import convolve1d
+from scipy.ndimage import convolve1d, rank_filter
 
 from reperfuse.concentration import Baseline
 from reperfuse.faults import DataFault
@@ -38,6 +38,8 @@ class ArterialInput:
         What a reader should know, a sentence each.
     score : float
         0 (not arterial) to 1: the worst of contrast to noise, lead, narrowness and smoothness.
+    weakness : str
+        Which of them that is: ``contrast``, ``lead``, ``width`` or ``smoothness``.
     """
 
     aif: FloatArray
@@ -47,6 +49,7 @@ class ArterialInput:
     quality: dict[str, float]
     warnings: tuple[str, ...]
     score: float
+    weakness: str
 
 
 def select_aif(
@@ -65,6 +68,7 @@ def select_aif(
     min_lead_s: float = 0.5,
     max_width: float = 1.0,
     min_excess: float = 3.0,
+    min_score: float = 0.2,
 ) -> ArterialInput:
     """Take the arterial input from the voxels whose curves are highest, narrowest and earliest.
 
@@ -101,6 +105,8 @@ def select_aif(
     min_excess : float
         Least excess of the peak over ``min_height``, in standard deviations of the voxel's baseline: of tens
         of thousands of voxels, some look arterial by chance.
+    min_score : float
+        Least score of an arterial input that is used at all.
 
     Returns
     -------
@@ -110,7 +116,7 @@ def select_aif(
     Raises
     ------
     DataFault
-        When no curve looks arterial.
+        When no curve looks arterial, or those that do score too low.
     """
     brain = _Curves.within(concentration, mask, dt_s, baseline)
     places = np.ones(len(brain.values), dtype=bool)
@@ -137,7 +143,10 @@ def select_aif(
     count = int(np.clip(round(volume_ml / voxel_ml), min_voxels, max_voxels))
     order = np.argsort(-merit, kind="stable")[:count]
     taken = candidates[order]
-    return _describe(brain, brain.values[taken].mean(axis=0), taken, scale_to_vof, max_voxels)
+    found = _describe(brain, brain.values[taken].mean(axis=0), taken, scale_to_vof, max_voxels)
+    if found.score < min_score:
+        raise DataFault(f"no usable arterial input: the best curves score {found.score:.2f} for their {found.weakness}")
+    return found
 
 
 def aif_from_voxels(
@@ -348,7 +357,12 @@ def _first_passage_end(mean: FloatArray, baseline: Baseline) -> int:
 
 
 def _find_vein(brain: _Curves, after_s: float, count: int) -> IndexArray:
-    """Curves of the largest first-passage area that rise after the arterial input and pass again."""
+    """Curves of the largest first-passage area that rise after the arterial input and pass again.
+
+    Sinuses are several voxels wide: a candidate counts for no more than the eighth largest area among its
+    neighbours and itself. Where a vein's signal is nearly gone, interpolation between frames of different
+    poses can double the area of a single voxel; it does not lift eight together.
+    """
     shape, mean = brain.shape, brain.mean_shape
     venous = (
         (shape.peak > 2 * mean.peak)
@@ -358,7 +372,11 @@ def _find_vein(brain: _Curves, after_s: float, count: int) -> IndexArray:
         & (shape.fwhm_s < 1.6 * mean.fwhm_s)
     )
     candidates = np.flatnonzero(venous)
-    return candidates[np.argsort(-shape.area[candidates], kind="stable")[:count]]
+    area, places = shape.area[candidates], tuple(brain.voxels[candidates].T)
+    volume = np.zeros(brain.voxels.max(axis=0) + 1)
+    volume[places] = area
+    shared = np.minimum(rank_filter(volume, -8, size=3, mode="constant")[places], area)
+    return candidates[np.lexsort((-area, -shared))[:count]]
 
 
 def _area_ratio(vof: FloatArray, curve: FloatArray, brain: _Curves) -> float:
@@ -387,21 +405,19 @@ def _describe(
     parts = {
         "contrast": quality["contrast"] / 20,
         "lead": quality["lead_s"] / 1.0,
-        "width": 2 * (1 - quality["fwhm_s"] / float(brain.mean_shape.fwhm_s[0])) + 0.5,
+        "width": 2 * (1 - quality["fwhm_s"] / float(brain.mean_shape.fwhm_s[0])) + 0.5,  # of endless curves: NaN
         "smoothness": 1.5 - 5 * quality["roughness"],
     }
-    score = float(np.clip(min(parts.values()), 0, 1))
+    parts = {name: float(np.nan_to_num(part, nan=0.0)) for name, part in parts.items()}
+    weakness = min(parts, key=lambda name: parts[name])
     warnings = []
     if len(veins) == 0:
         warnings.append("no vein was found, so the area of the arterial input could not be checked")
-    elif scale_to_vof and quality["area_ratio"] < 1:
-        warnings.append("the venous area is smaller than the arterial area, so the arterial input is not scaled")
-    if quality["area_ratio"] > 5:
-        warnings.append("the venous area is more than five times the arterial area: absolute CBF is doubtful")
     if 0 < len(taken) < 4:
         warnings.append(f"the arterial input is the mean of {len(taken)} voxels only")
-    if score < 0.5:
-        warnings.append(f"the arterial input is doubtful in its {min(parts, key=lambda name: parts[name])}")
     if scale_to_vof and quality["area_ratio"] > 1:
         curve = curve * quality["area_ratio"]
-    return ArterialInput(curve, vof, brain.voxels[taken], brain.voxels[veins], quality, tuple(warnings), score)
+    score = float(np.clip(parts[weakness], 0, 1))
+    return ArterialInput(
+        curve, vof, brain.voxels[taken], brain.voxels[veins], quality, tuple(warnings), score, weakness
+    )

@@ -36,6 +36,8 @@ TABULATED: dict[str, tuple[float, ...]] = {
     "rcbf": (0.2, 0.3, 0.4),
     "rmtt": (1.45, 1.5),
 }
+#: The curve of the co-registered mismatch against the threshold behind each of the volumes it is made of.
+COREGISTERED = {"core_ml": "coreg_adc", "tmax6_ml": "coreg_tmax"}
 #: What is known of a patient from the study's tables.
 CLINICAL = ("age", "nihss_baseline", "hours_from_onset")
 #: Volumes of the session after treatment.
@@ -194,7 +196,8 @@ def stability(
     criterion, quantities : mapping
         As for :func:`classify`.
     curves : mapping
-        Volume against threshold for each map of `VOLUMES`; a map that is not known may be absent.
+        Volume against threshold for each map of `VOLUMES`, and the co-registered mismatch against that of
+        ADC and Tmax (`COREGISTERED`); what is not known may be absent.
     half_widths : mapping
         For each map, how far its threshold moves either way.
     core_threshold : float
@@ -203,24 +206,26 @@ def stability(
     Returns
     -------
     list of Stability
-        One for each volume the criterion needs. None for a criterion on the co-registered mismatch, whose
-        volume is measured at one threshold only.
+        One for each volume the criterion needs; the co-registered mismatch is made of core and Tmax > 6 s, and
+        moves with either.
     """
-    needed = needs(criterion)
-    if "mismatch_coreg_ml" in needed:
-        return []
+    needed = set(needs(criterion))
+    coregistered = COREGISTERED if "mismatch_coreg_ml" in needed else {}
     nominal, _ = classify(criterion, quantities)
     found = []
-    for name in needed:
-        if name not in VOLUMES:
+    for name, (source, threshold) in VOLUMES.items():
+        if name not in needed | set(coregistered):
             continue
-        source, threshold = VOLUMES[name]
-        if nominal is None or source not in curves:
+        moved = {name: source} | ({"mismatch_coreg_ml": coregistered[name]} if name in coregistered else {})
+        if nominal is None or not set(moved.values()) <= set(curves):
             found.append(Stability(name, math.nan, math.nan, None))
             continue
-        volumes = dict(curves[source])
+        volumes = {what: dict(curves[curve]) for what, curve in moved.items()}
         band = threshold_band(core_threshold if threshold is None else threshold, half_widths[source])
-        held = [classify(criterion, {**quantities, name: volumes[value]})[0] == nominal for value in band]
+        held = [
+            classify(criterion, {**quantities, **{what: volumes[what][value] for what in moved}})[0] == nominal
+            for value in band
+        ]
         low = next((i + 1 for i in (1, 0) if not held[i]), 0)
         high = next((i - 1 for i in (3, 4) if not held[i]), 4)
         found.append(Stability(name, band[low], band[high], all(held)))

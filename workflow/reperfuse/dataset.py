@@ -5,13 +5,15 @@ gives is a TSV that every other process reads.
 """
 
 import csv
+import errno
+import fcntl
 import json
 import math
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from reperfuse.faults import DataFault
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
 _SESSION = r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_(.*_)?"
 _LESION = re.compile(_SESSION + r"label-L_mask\.nii(\.gz)?$")
+_BRAIN = re.compile(_SESSION + r"desc-brain_mask\.nii(\.gz)?$")
 _ARTERY = re.compile(_SESSION + r"(label-AIF_mask\.nii(\.gz)?|desc-manual_timeseries\.tsv)$")
 
 
@@ -41,7 +44,8 @@ class Scan:
     role : str
         baseline, post, followup, or empty for a session without a role.
     kind : str
-        dsc, dwi, adc, trace, flair, lesion or aif.
+        dsc, dwi, adc, trace, flair, lesion or aif; brain_dwi, brain_perf or brain_anat for a brain mask
+        of the study's own.
     path : str
         Absolute path of the image, or of the curve.
     settings : str
@@ -70,8 +74,11 @@ class Manifest:
     def __init__(self, scans: Iterable[Scan]) -> None:
         self.scans = sorted(scans, key=astuple)
         self._usable: dict[tuple[str, str, str], Scan] = {}
+        self._reasons: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         for scan in self.scans:
-            if not scan.reason:
+            if scan.reason:
+                self._reasons[scan.participant, scan.session].append((scan.kind, scan.reason))
+            else:
                 self._usable[scan.participant, scan.session, scan.kind] = scan
         self.sessions: dict[str, list[str]] = defaultdict(list)
         for participant, session in sorted({(scan.participant, scan.session) for scan in self.scans}):
@@ -98,11 +105,7 @@ class Manifest:
 
     def reasons(self, participant: str, session: str) -> list[tuple[str, str]]:
         """Return (kind, reason) for each scan of the session that cannot be used."""
-        return [
-            (scan.kind, scan.reason)
-            for scan in self.scans
-            if (scan.participant, scan.session) == (participant, session) and scan.reason
-        ]
+        return self._reasons[participant, session]
 
     def write(self, path: Path) -> None:
         """Write the manifest, leaving the file alone where it already says the same."""
@@ -129,8 +132,10 @@ def index_study(
     inputs: Mapping[str, Mapping[str, Any]],
     roles: Mapping[str, str],
     participants: Sequence[str | int] = (),
+    sessions: Sequence[str | int] = (),
     lesion_masks: Path | None = None,
     arterial_inputs: Path | None = None,
+    brain_masks: Path | None = None,
     acquisition: Mapping[str, float | None] | None = None,
 ) -> Manifest:
     """Index a BIDS study.
@@ -144,10 +149,14 @@ def index_study(
         Session label of each role.
     participants : sequence of str or int
         Labels to keep, with or without ``sub-``; empty for all.
+    sessions : sequence of str or int
+        Labels to keep, with or without ``ses-``; empty for all.
     lesion_masks : Path, optional
         Folder of the experts' lesion masks.
     arterial_inputs : Path, optional
         Folder of arterial inputs chosen by hand.
+    brain_masks : Path, optional
+        Folder of the study's own brain masks.
     acquisition : mapping, optional
         ``repetition_time_s`` and ``echo_time_s`` given once for the whole study.
 
@@ -158,32 +167,32 @@ def index_study(
     Raises
     ------
     StudyError
-        If there is no such folder, it is not BIDS, it holds no scan, or a participant is unknown.
+        If there is no such folder, it is not BIDS, it holds no scan, or a participant or session is unknown.
     """
     _check_study(bids_dir)
-    from bids import BIDSLayout, BIDSLayoutIndexer
-
-    # pybids matches these against the path below the study's root
-    outside = re.compile(r"^/(derivatives|sourcedata|code|stimuli)(/|$)|/\.")
-    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[outside])
-    layout = BIDSLayout(bids_dir, validate=False, derivatives=False, indexer=indexer)
     labels = {session: role for role, session in roles.items()}
+    files = _walk(bids_dir)
     scans: list[Scan] = []
     for kind, filters in inputs.items():
-        sidecars = _Sidecars(layout.get(extension=".json", suffix=filters["suffix"]))
-        found = layout.get(**{"extension": [".nii", ".nii.gz"], **filters})
-        for files in _by_session(found).values():
+        sidecars = _Sidecars(_select(files, kind, {"extension": ".json", "suffix": filters["suffix"]}))
+        found = _select(files, kind, {"extension": [".nii", ".nii.gz"], **filters})
+        for group in _by_session(found).values():
             used = None
-            for file in files:
+            for file in group:
                 scans.append(_scan(kind, file, used, sidecars, labels, acquisition or {}))
-                used = used or (None if scans[-1].reason else Path(file.path).name)
+                used = used or (None if scans[-1].reason else file.path.name)
     if lesion_masks is not None:
         scans += _find_derivatives("lesion", "lesion_masks", lesion_masks, _LESION, labels)
     if arterial_inputs is not None:
         scans += _find_derivatives("aif", "arterial_inputs", arterial_inputs, _ARTERY, labels)
+    if brain_masks is not None:
+        found_masks = _find_derivatives("brain", "brain_masks", brain_masks, _BRAIN, labels)
+        scans += [replace(scan, kind=f"brain_{json.loads(scan.settings)['datatype']}") for scan in found_masks]
     if not any(scan.kind in inputs for scan in scans):
         raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
-    return Manifest(_keep_participants(scans, participants))
+    people = _matching("participants", "sub-", {scan.participant for scan in scans}, participants)
+    visits = _matching("include_sessions", "ses-", {scan.session for scan in scans}, sessions)
+    return Manifest(scan for scan in scans if scan.participant in people and scan.session in visits)
 
 
 def _check_study(bids_dir: Path) -> None:
@@ -198,25 +207,73 @@ def _check_study(bids_dir: Path) -> None:
         raise StudyError(f"bids_dir: {bids_dir} holds no sub-<label> folder, so there is nothing to compute")
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file of the study and the BIDS entities in its name."""
+
+    path: Path
+    entities: Mapping[str, Any]
+
+
+def _walk(bids_dir: Path) -> list[_File]:
+    """Find the images and sidecars of a study, without what was derived from it.
+
+    The entities are those of pybids. Its own index, a database, takes a hundred times as long to build.
+    """
+    from bids.layout.models import Config
+
+    definitions = [entity for entity in Config.load("bids").entities.values() if entity.name not in ("scans", "fmap")]
+    root = bids_dir.absolute()
+    found = []
+    for folder, names, files in os.walk(root, followlinks=True):
+        below = folder[len(str(root)) :]
+        left_out = () if below else ("derivatives", "sourcedata", "code", "stimuli")
+        names[:] = [name for name in names if name not in left_out and not name.startswith(".")]
+        for name in files:
+            if name.endswith((".json", ".nii", ".nii.gz")) and not name.startswith("."):
+                matches = ((entity, entity.regex.search(f"{below}/{name}")) for entity in definitions)
+                entities = {entity.name: entity.dtype(match[1]) for entity, match in matches if match}
+                found.append(_File(Path(folder, name), entities))
+    return found
+
+
+def _select(files: Iterable[_File], kind: str, filters: Mapping[str, Any]) -> list[_File]:
+    """Keep the files whose entities have these values, or one of a list of values."""
+    from bids.layout.models import Config
+
+    for name in set(filters) - set(Config.load("bids").entities):
+        raise StudyError(f"inputs.{kind}.{name}: BIDS has no such entity")
+    wanted = {name: values if isinstance(values, list) else [values] for name, values in filters.items()}
+    return [
+        file
+        for file in files
+        if all(name in file.entities and _is_one_of(file.entities[name], values) for name, values in wanted.items())
+    ]
+
+
+def _is_one_of(found: Any, values: Iterable[Any]) -> bool:
+    # run-02 is asked for as 2 or as "02"
+    return any(found == value or str(found) == str(value) for value in values)
+
+
 class _Sidecars:
     """The JSON sidecars of one suffix, merged for an image as BIDS' inheritance principle says."""
 
-    def __init__(self, files: Iterable[Any]) -> None:
-        self._by_folder: dict[Path, list[Any]] = defaultdict(list)
+    def __init__(self, files: Iterable[_File]) -> None:
+        self._by_folder: dict[Path, list[_File]] = defaultdict(list)
         for file in files:
-            self._by_folder[Path(file.path).parent].append(file)
+            self._by_folder[file.path.parent].append(file)
 
-    def merged(self, image: Any) -> dict[str, Any]:
+    def merged(self, image: _File) -> dict[str, Any]:
         merged: dict[str, Any] = {}
-        entities = image.get_entities()
-        for folder in reversed(Path(image.path).parents):
+        for folder in reversed(image.path.parents):
             applicable = [
                 file
                 for file in self._by_folder.get(folder, ())
-                if all(entities.get(key) == value for key, value in file.get_entities().items() if key != "extension")
+                if all(image.entities.get(key) == value for key, value in file.entities.items() if key != "extension")
             ]
-            for file in sorted(applicable, key=lambda file: len(file.get_entities())):
-                merged |= _read_json(Path(file.path))
+            for file in sorted(applicable, key=lambda file: len(file.entities)):
+                merged |= _read_json(file.path)
         return merged
 
 
@@ -230,25 +287,22 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _by_session(files: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
-    grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
+def _by_session(files: Iterable[_File]) -> dict[tuple[str, str], list[_File]]:
+    grouped: dict[tuple[str, str], list[_File]] = defaultdict(list)
     for file in sorted(files, key=lambda file: str(file.path)):
-        entities = file.get_entities()
-        grouped[entities.get("subject", ""), entities.get("session", "")].append(file)
+        grouped[file.entities.get("subject", ""), file.entities.get("session", "")].append(file)
     return grouped
 
 
 def _scan(
     kind: str,
-    file: Any,
+    file: _File,
     used: str | None,
     sidecars: _Sidecars,
     labels: Mapping[str, str],
     acquisition: Mapping[str, float | None],
 ) -> Scan:
-    entities = file.get_entities()
-    subject, session = entities.get("subject", ""), entities.get("session", "")
-    path = Path(file.path)
+    subject, session, path = file.entities.get("subject", ""), file.entities.get("session", ""), file.path
     settings: dict[str, Any] = {}
     reason = ""
     try:
@@ -356,23 +410,21 @@ def _find_derivatives(
     return scans
 
 
-def _keep_participants(scans: list[Scan], wanted: Sequence[str | int]) -> list[Scan]:
-    if not wanted:
-        return scans
-    known = sorted({scan.participant for scan in scans})
+def _matching(key: str, prefix: str, known: set[str], wanted: Sequence[str | int]) -> set[str]:
+    """Return the labels that are wanted, all if none is; ``key`` of the config names them."""
     kept: set[str] = set()
     for label in wanted:
         # a command line turns 01 into the number 1
         matching = [
             name
             for name in known
-            if (name.isdigit() and int(name) == label if isinstance(label, int) else name == label.removeprefix("sub-"))
+            if (name.isdigit() and int(name) == label if isinstance(label, int) else name == label.removeprefix(prefix))
         ]
         if len(matching) != 1:
-            problem = "is ambiguous, write sub-<label>" if matching else "is not in the study"
-            raise StudyError(f"participants: {label} {problem}; the study has {', '.join(known[:20])}")
+            problem = f"is ambiguous, write {prefix}<label>" if matching else "is not in the study"
+            raise StudyError(f"{key}: {label} {problem}; the study has {', '.join(sorted(known)[:20])}")
         kept.update(matching)
-    return [scan for scan in scans if scan.participant in kept]
+    return kept if wanted else known
 
 
 class ClinicalData:
@@ -474,6 +526,31 @@ _IGNORED = (
     "*_growth.json",
     "*_dwiref.*",
 )
+
+
+#: The locks this process holds; they are given back when it ends, however it ends.
+_CLAIMS: list[Any] = []
+
+
+def claim(output_dir: Path) -> None:
+    """Keep every other run out of an output folder while this process lives.
+
+    Raises
+    ------
+    StudyError
+        If another run is at work in it.
+    """
+    folder = output_dir / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StudyError(f"another run is at work in {output_dir}; let it finish, or stop it") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):  # a file system without locks
+            raise
+    _CLAIMS.append(lock)
 
 
 def describe_results(output_dir: Path, bids_dir: Path) -> None:

@@ -2,11 +2,7 @@
 
 The indicator-dilution equation is Ct = (ρ/kH) · CBF · (Ca ⊗ R); the deconvolved curve k = (ρ/kH) · CBF · R is
 estimated by truncated singular value decomposition. A method is one function that prepares a solver for one
-arterial input, and one entry in ``METHODS``.
-
-A circulant matrix is diagonalised by the discrete Fourier transform: its singular values are the moduli of
-the arterial spectrum, and leaving out a singular value is leaving out a frequency. Blocks of voxels are
-therefore solved as products of small matrices.
+arterial input, and one entry in ``METHODS``. Blocks of voxels are solved as products of small matrices.
 """
 
 from collections.abc import Callable
@@ -17,11 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import toeplitz
 
+from reperfuse.circulant import decompose, smooth_peaks
 from reperfuse.faults import DataFault
 
 FloatArray = NDArray[np.floating]
 
-_RANK_TOLERANCE = 1e-5  # singular values below this share of the largest are zero in single precision
+#: Deconvolution prepared for one arterial input: from tissue curves (n, n_frames) to height (s⁻¹) and lag (frames,
+#: negative where tissue is ahead of the arterial input) of the peak of k, each (n,).
+Solver = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -54,22 +53,6 @@ class Regularisation:
     oscillation_spacing_s: float
     svd_threshold: float | None
     svd_floor: float
-
-
-@dataclass(frozen=True)
-class Solver:
-    """Deconvolution prepared for one arterial input.
-
-    Attributes
-    ----------
-    solve : callable
-        Takes tissue curves (n, n_frames) to k (n, n_lags), s⁻¹.
-    is_circular : bool
-        Whether lags of the second half are negative and the last lag is a neighbour of the first.
-    """
-
-    solve: Callable[[FloatArray], FloatArray]
-    is_circular: bool
 
 
 def deconvolve(
@@ -145,15 +128,14 @@ def deconvolve(
     if not (np.isfinite(arterial).all() and arterial.sum() > 0):
         raise DataFault("the arterial input is not finite or has no positive area")
     limits = Regularisation(oscillation_index, oscillation_spacing_s, svd_threshold, svd_floor)
-    solver = METHODS[method](arterial, dt_s, limits)
+    solve = METHODS[method](arterial, dt_s, limits)
     height, lag, area = np.full((3, len(curves)), np.nan, dtype=np.float32)
 
     def fill(start: int) -> None:
         block = slice(start, start + block_voxels)
         valid, total = _has_signal(curves[block])
         if valid.any():
-            k = solver.solve(np.asarray(curves[block][valid], dtype=np.float32))
-            height[block][valid], lag[block][valid] = _peak(k, solver.is_circular)
+            height[block][valid], lag[block][valid] = solve(np.asarray(curves[block][valid], dtype=np.float32))
             area[block][valid] = total[valid]
 
     with ThreadPoolExecutor(threads) as pool:
@@ -181,12 +163,12 @@ def ssvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     Returns
     -------
     Solver
-        With lags from 0 to n_frames − 1.
+        Of lags from 0 to n_frames − 1.
     """
     left, singular, right = np.linalg.svd(toeplitz(dt_s * aif, np.zeros_like(aif)))
     kept = singular >= (0.2 if limits.svd_threshold is None else limits.svd_threshold) * singular[0]
     inverse = ((right[kept].T / singular[kept]) @ left[:, kept].T).astype(np.float32)
-    return Solver(lambda tissue: tissue @ inverse.T, is_circular=False)
+    return lambda tissue: _peak(tissue @ inverse.T, is_circular=False)
 
 
 def csvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
@@ -206,11 +188,10 @@ def csvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     Returns
     -------
     Solver
-        With 2 · n_frames lags, those of the second half negative.
+        Of lags from −n_frames to n_frames − 1.
     """
-    spectrum = _Spectrum.of(aif, dt_s, 0.1 if limits.svd_threshold is None else limits.svd_threshold)
-    inverse = spectrum.synthesis @ spectrum.analysis
-    return Solver(lambda tissue: tissue @ inverse.T, is_circular=True)
+    inverse = decompose(aif, dt_s, 0.1 if limits.svd_threshold is None else limits.svd_threshold).inverse()
+    return lambda tissue: _peak(tissue @ inverse.T, is_circular=True)
 
 
 def osvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
@@ -231,21 +212,11 @@ def osvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     Returns
     -------
     Solver
-        With 2 · n_frames lags, those of the second half negative.
+        Of lags from −n_frames to n_frames − 1.
     """
-    spectrum = _Spectrum.of(aif, dt_s, limits.svd_floor)
-    bounds = _Bounds.of(spectrum)
+    spectrum = decompose(aif, dt_s, limits.svd_floor)
     limit = limits.oscillation_index * (dt_s / limits.oscillation_spacing_s) ** 2
-
-    def solve(tissue: FloatArray) -> FloatArray:
-        coefficients = spectrum.analysis @ tissue.T
-        may_pass = bounds.least_oscillation(coefficients) < 1.001 * limit  # room for rounding
-        by_voxel = np.ascontiguousarray(coefficients.T)
-        level = _first_smooth(spectrum, by_voxel, may_pass, limit)
-        by_voxel[np.arange(by_voxel.shape[1]) >= 2 * level[:, np.newaxis]] = 0
-        return by_voxel @ spectrum.synthesis.T
-
-    return Solver(solve, is_circular=True)
+    return lambda tissue: smooth_peaks(spectrum, tissue, limit)
 
 
 METHODS: dict[str, Callable[[FloatArray, float, Regularisation], Solver]] = {
@@ -277,112 +248,6 @@ def time_to_peak(tissue: ArrayLike, dt_s: float, arrival_frame: int = 0) -> Floa
     time = np.full(len(curves), np.nan, dtype=np.float32)
     time[valid] = (_peak(curves[valid], is_circular=False)[1] - arrival_frame) * np.float32(dt_s)
     return time
-
-
-@dataclass(frozen=True)
-class _Spectrum:
-    """A circulant matrix of 2N lags in its own basis: a cosine and a sine for each of f frequencies.
-
-    ``analysis`` (2f, N) takes a tissue curve to the coefficients of k, ``synthesis`` (2N, 2f) coefficients to
-    k, cosine and sine in turn, strongest frequency first: the first 2m are what m frequencies leave. ``bend``
-    (f,) is the factor by which the second difference changes a frequency's amplitude. ``levels`` are the
-    numbers of frequencies a threshold can leave, in the order in which it rises.
-    """
-
-    analysis: FloatArray
-    synthesis: FloatArray
-    bend: FloatArray
-    levels: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, aif: FloatArray, dt_s: float, floor: float) -> "_Spectrum":
-        frames, lags = len(aif), 2 * len(aif)
-        response = dt_s * np.fft.rfft(aif, lags)
-        modulus = np.abs(response)
-        order = np.argsort(-modulus, kind="stable")
-        order = order[modulus[order] >= max(floor, _RANK_TOLERANCE) * modulus.max()]
-        angle = 2 * np.pi / lags * (np.outer(order, np.arange(lags)) % lags)
-        weight = np.where((order == 0) | (order == frames), 1, 2)[:, np.newaxis] / lags
-        inverse = weight * np.exp(-1j * angle[:, :frames]) / response[order, np.newaxis]
-        is_apart = modulus[order][1:] < (1 - _RANK_TOLERANCE) * modulus[order][:-1]
-        return cls(
-            np.stack([inverse.real, inverse.imag], axis=1).reshape(-1, frames).astype(np.float32),
-            np.stack([np.cos(angle), -np.sin(angle)], axis=1).reshape(-1, lags).T.astype(np.float32),
-            4 * np.sin(np.pi / lags * order) ** 2,
-            np.flatnonzero(np.append(is_apart, True))[::-1] + 1,
-        )
-
-
-@dataclass(frozen=True)
-class _Bounds:
-    """What bounds the oscillation index from below without k: most levels need not be tried.
-
-    The sum of moduli of a periodic sequence is at least half its length times the amplitude of any of its
-    frequencies, and the maximum of k at most the sum of the amplitudes. The index leaves out the two second
-    differences across the ends, which are therefore taken off. ``ends`` (2f, 2f) gives these two at each
-    level, ``bend`` (f, 1) goes from an amplitude to the sum of moduli, ``total`` (f, f) adds up amplitudes.
-    """
-
-    ends: FloatArray
-    bend: FloatArray
-    total: FloatArray
-
-    @classmethod
-    def of(cls, spectrum: _Spectrum) -> "_Bounds":
-        first, second, last, last_but_one = spectrum.synthesis[[0, 1, -1, -2]]
-        frequencies, lags = len(spectrum.bend), len(spectrum.synthesis)
-        kept = np.arange(2 * frequencies) // 2 <= np.arange(frequencies)[:, np.newaxis]
-        ends = [kept * (first - 2 * last + last_but_one), kept * (second - 2 * first + last)]
-        return cls(
-            np.concatenate(ends).astype(np.float32),
-            (lags / 2 * spectrum.bend[:, np.newaxis]).astype(np.float32),
-            lags * np.tri(frequencies, dtype=np.float32),
-        )
-
-    def least_oscillation(self, coefficients: FloatArray) -> FloatArray:
-        """Bound (f, n) at each level, from the coefficients (2f, n) of k."""
-        frequencies = len(self.bend)
-        modulus = coefficients[::2] ** 2
-        modulus += coefficients[1::2] ** 2
-        np.sqrt(modulus, out=modulus)
-        largest = self.bend * modulus
-        for level in range(1, frequencies):
-            np.maximum(largest[level], largest[level - 1], out=largest[level])
-        ends = self.ends @ coefficients
-        np.abs(ends, out=ends)
-        largest -= ends[:frequencies]
-        largest -= ends[frequencies:]
-        largest /= self.total @ modulus
-        return largest
-
-
-def _first_smooth(
-    spectrum: _Spectrum, coefficients: FloatArray, may_pass: NDArray[np.bool_], limit: float
-) -> NDArray[np.intp]:
-    """First level of each voxel (n,) that oscillates less than the limit, from its coefficients (n, 2f)."""
-    lags = len(spectrum.synthesis)
-    work = np.empty((2, lags * len(coefficients)), dtype=np.float32)
-    reached = np.full(len(coefficients), spectrum.levels[-1])
-    waiting = np.ones(len(coefficients), dtype=bool)
-    for level in spectrum.levels[:-1]:
-        tried = np.flatnonzero(may_pass[level - 1] & waiting)
-        if len(tried) == 0:
-            continue
-        k, spare = (part[: lags * len(tried)].reshape(lags, -1) for part in work)
-        np.matmul(spectrum.synthesis[:, : 2 * level], coefficients[tried, : 2 * level].T, out=k)
-        passed = tried[_oscillation(k, spare) < limit]
-        reached[passed] = level
-        waiting[passed] = False
-    return reached
-
-
-def _oscillation(k: FloatArray, spare: FloatArray) -> FloatArray:
-    """Oscillation index of k (2N, n): mean modulus of its second difference over its maximum."""
-    slope, bend = spare[:-1], spare[:-2]
-    np.subtract(k[1:], k[:-1], out=slope)
-    np.subtract(slope[1:], slope[:-1], out=bend)
-    np.abs(bend, out=bend)
-    return bend.sum(axis=0) / (len(k) * k.max(axis=0))
 
 
 def _has_signal(curves: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:

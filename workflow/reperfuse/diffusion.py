@@ -129,6 +129,10 @@ def _usable_images(
         raise DataFault("The diffusion series holds one and the same value everywhere.")
     if not (values > 0).all(axis=-1).any():
         raise DataFault("No voxel of the diffusion series has a positive signal in every image.")
+    finite = values[np.isfinite(values)]
+    negative = float((finite < -0.1 * np.percentile(np.abs(finite), 99)).mean())
+    if negative > 0.01:  # a magnitude is never negative, and interpolation only makes it a little so
+        raise DataFault(f"{100 * negative:.0f} % of the diffusion series is negative: an integer overflow.")
     return used
 
 

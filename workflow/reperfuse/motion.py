@@ -48,7 +48,7 @@ class Motion:
     outlier : (t,) bool array
         Frames that could not be aligned, or that fit far worse than their neighbours.
     reference : (x, y, z) array
-        Mean of the realigned pre-bolus frames.
+        Mean of the realigned pre-bolus frames as scanned, to which all frames were aligned.
     """
 
     matrices: Array

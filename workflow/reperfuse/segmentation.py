@@ -16,6 +16,7 @@ Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 _NEIGHBOURS = np.ones((3, 3, 3), bool)
+_FACES = ndimage.generate_binary_structure(3, 1)
 
 
 def brain_mask(
@@ -63,7 +64,7 @@ def brain_mask(
     if positive.size == 0 or positive.min() == image.max() == image.min():
         raise DataFault("No brain was found: the image is empty or constant.")
     image = np.clip(image, 0, np.percentile(positive, 99))
-    if _is_stripped(image, voxel):
+    if is_stripped(image, voxel):
         return _fill(_closed(_largest(image > 0), 2.0, voxel), voxel)
 
     bright = image > _otsu(positive)
@@ -145,13 +146,19 @@ def core_mask(
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
     opening_mm: float = 1.0,
+    fluid_mm: float = 2.0,
+    border_mm: float = 10.0,
     min_volume_ml: float = 0.1,
 ) -> Mask:
     """Find the diffusion lesion of an acute stroke.
 
     A region belongs to the core if its ADC is below the threshold, its trace image is nowhere dark
     (signal voids, fluid) and somewhere brighter than its mirror image: artefacts at the skull base
-    are much alike on both sides. What is thin or small is removed.
+    are much alike on both sides. What is thin or small, or no more than the lining of a ventricle or
+    cistern, is removed. A voxel at the region's border holds injured and healthy tissue; it counts
+    where its ADC lies nearer to that of the region, which the threshold alone would decide by how
+    deep the ADC has fallen. Among core, a voxel as bright as tissue on the trace image is core too:
+    fluid in it raises the ADC, but hardly shows on the trace.
 
     Parameters
     ----------
@@ -178,8 +185,15 @@ def core_mask(
         The mirror image is the brightest within this radius: no head is quite symmetric.
     opening_mm : float
         Radius of the opening.
+    fluid_mm : float
+        A body of fluid at least twice as wide lowers the ADC of the tissue that lines it (its edge rings
+        in the image without diffusion weighting, where it is brightest): that lining counts only
+        where the core lies behind it.
+    border_mm : float
+        Width at half maximum of the Gaussian within which the ADC inside and outside of the core's
+        border is measured.
     min_volume_ml : float
-        Smallest lesion kept.
+        Smallest lesion kept, before its border is decided.
 
     Returns
     -------
@@ -188,13 +202,23 @@ def core_mask(
     voxel = np.asarray(voxel_size_mm, float)
     with np.errstate(invalid="ignore"):
         tissue = brain & (adc > 0) & (adc < csf_adc) & (trace > 0)
+        fluid = brain & ~(adc < csf_adc)
     if not tissue.any():
         return tissue
-    low = _smooth(adc, tissue, smoothing_mm, voxel) < adc_threshold
-    near, mirror = _brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
-    core = _opened(tissue & low & (near > relative_intensity), opening_mm, voxel)
-    core = _pieces_with(core, low & (mirror > peak_intensity))
-    return remove_small(core, min_volume_ml, voxel)
+    finest = 1.01 * voxel.min()
+    lining_mm = max(smoothing_mm, finest)
+    lining = _dilated(_opened(fluid, max(fluid_mm, finest), voxel), lining_mm, voxel)
+    smooth = _smooth(adc, tissue, smoothing_mm, voxel)
+    low = smooth < adc_threshold
+    near, mirror, _ = _brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
+    bright = tissue & (near > relative_intensity)
+    core = _opened(bright & low & ~lining, opening_mm, voxel)
+    core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
+    core |= bright & low & lining & _dilated(core, 1.5 * lining_mm, voxel)
+    if core.any():
+        core |= bright & _border(core, smooth, tissue, border_mm, voxel, adc_threshold)
+        core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
+    return core
 
 
 def followup_lesion(
@@ -210,6 +234,7 @@ def followup_lesion(
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
     opening_mm: float = 2.0,
+    rim_mm: float = 0.0,
     min_volume_ml: float = 0.5,
 ) -> Mask:
     """Find the infarct days after a stroke, bright on the trace image or on FLAIR.
@@ -231,6 +256,10 @@ def followup_lesion(
         Relative to the mirror image.
     csf_adc : float
         Voxels above are fluid, mm²/s.
+    rim_mm : float
+        How far around what was found a voxel need only be brighter than the mirror image at its own place.
+        On FLAIR, cortex is so much brighter than white matter that infarcted white matter beside it is no
+        brighter than the brightest within `homologue_mm` on the other side.
     smoothing_mm, homologue_mm, opening_mm, min_volume_ml : float
         As for :func:`core_mask`.
 
@@ -245,9 +274,13 @@ def followup_lesion(
             tissue &= ~(adc > csf_adc)
     if not tissue.any():
         return tissue
-    _, mirror = _brightness(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
-    bright = _opened(tissue & (mirror > relative_intensity), opening_mm, voxel)
-    return remove_small(_pieces_with(bright, mirror > peak_intensity), min_volume_ml, voxel)
+    _, mirror, place = _brightness(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
+    bright = tissue & (mirror > relative_intensity)
+    found = pieces_with(_opened(bright, opening_mm, voxel), mirror > peak_intensity)
+    if rim_mm > 0:
+        around = _opened(bright | (tissue & (place > relative_intensity)), opening_mm, voxel)
+        found = pieces_with(found | (around & _dilated(found, rim_mm, voxel)), found)
+    return remove_small(found, min_volume_ml, voxel)
 
 
 def hypoperfusion_mask(
@@ -278,7 +311,8 @@ def hypoperfusion_mask(
     half : (x, y, z) bool array, optional
         The side of the stroke; the other is left out.
     smoothing_mm : float
-        Width at half maximum of the Gaussian applied within tissue; 0 for none.
+        Width at half maximum of the Gaussian applied within tissue; 0 for none. It also decides on voxels
+        without a value, by their neighbours: where least blood arrives there may be no bolus to measure.
     opening_mm : float
         Radius of the opening; 0 for none.
     min_volume_ml : float
@@ -289,11 +323,11 @@ def hypoperfusion_mask(
     (x, y, z) bool array
     """
     voxel = np.asarray(voxel_size_mm, float)
-    tissue = brain & np.isfinite(tmax)
+    tissue = brain.copy()
     for excluded in (csf, vessels):
         if excluded is not None:
             tissue &= ~excluded
-    late = tissue & (_smooth(tmax, tissue, smoothing_mm, voxel) > threshold_s)
+    late = tissue & (_smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel) > threshold_s)
     if half is not None:
         late &= half
     return remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
@@ -346,22 +380,21 @@ def normal_tissue(
 
 def _brightness(
     image: Array, mirrored: Array | None, tissue: Mask, voxel: Array, smoothing_mm: float, homologue_mm: float
-) -> tuple[Array, Array]:
-    """Brightness relative to normal tissue nearby, and to that or the mirror image, whichever is brighter."""
+) -> tuple[Array, Array, Array]:
+    """Brightness relative to normal tissue nearby, to that or the mirror image nearby, and to that at its place."""
     smooth = _smooth(image, tissue, smoothing_mm, voxel)
     median = float(np.median(image[tissue]))
     if mirrored is None:
-        return smooth / median, smooth / median
+        return (smooth / median,) * 3
     mirrored = mirrored * _shading(image, mirrored, tissue, voxel)
     known = np.isfinite(mirrored)
     # The darker of the two sides is normal: its local mean follows the coil, not the lesion.
     darker = np.clip(np.fmin(image, mirrored), 0.5 * median, 1.5 * median)
     usual = _smooth(darker, tissue, 50.0, voxel, fill=median)
     homologue = _smooth(mirrored, known, smoothing_mm, voxel, fill=0.0)
-    offsets = [np.arange(-(homologue_mm // size), homologue_mm // size + 1) * size for size in voxel]
-    ball = sum(part**2 for part in np.meshgrid(*offsets, indexing="ij")) <= homologue_mm**2
-    brightest = ndimage.maximum_filter(homologue, footprint=ball, mode="constant")
-    return smooth / usual, smooth / np.maximum(brightest, usual)
+    brightest = ndimage.maximum_filter(homologue, footprint=ball(homologue_mm, voxel), mode="constant")
+    # white matter on FLAIR, the darkest of tissues, has some 0.7 of the mean
+    return smooth / usual, smooth / np.maximum(brightest, usual), smooth / np.maximum(homologue, 0.7 * usual)
 
 
 def _shading(image: Array, mirrored: Array, tissue: Mask, voxel: Array) -> Array:
@@ -385,7 +418,22 @@ def _shading(image: Array, mirrored: Array, tissue: Mask, voxel: Array) -> Array
     return np.exp(np.clip(linear, -0.7, 0.7)).astype(np.float32)
 
 
-def _pieces_with(mask: Mask, evidence: Mask) -> Mask:
+def _border(core: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, least_adc: float) -> Mask:
+    """Find the voxels next to the core whose ADC is below `least_adc` or nearer to the core's than to its outside's.
+
+    The outside, at most as high as the tissue's median, is measured beyond the border itself: where
+    the ADC rises slowly, little is added.
+    """
+    reached = ndimage.binary_dilation(core, _FACES)
+    inside = _smooth(adc, ndimage.binary_erosion(core, _FACES), fwhm_mm, voxel)
+    inside = np.where(np.isfinite(inside), inside, _smooth(adc, core, fwhm_mm, voxel))
+    beyond = tissue & ~reached
+    normal = float(np.median(adc[beyond])) if beyond.any() else least_adc
+    outside = _smooth(np.minimum(adc, normal), beyond, fwhm_mm, voxel, fill=normal)
+    return reached & ~core & (adc < np.maximum((inside + outside) / 2, least_adc))
+
+
+def pieces_with(mask: Mask, evidence: Mask) -> Mask:
     """Keep the pieces (26 neighbours) of a mask that hold evidence."""
     labels, count = ndimage.label(mask, _NEIGHBOURS)
     kept = np.zeros(count + 1, bool)
@@ -446,6 +494,12 @@ def _fill(mask: Mask, voxel: Array) -> Mask:
     return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in filled]), 0, across)
 
 
+def ball(radius_mm: float, voxel: ArrayLike) -> Mask:
+    """Return the voxels within a radius of the one in the middle, as a footprint."""
+    offsets = [np.arange(-(radius_mm // size), radius_mm // size + 1) * size for size in np.asarray(voxel, float)]
+    return np.asarray(sum(part**2 for part in np.meshgrid(*offsets, indexing="ij")) <= radius_mm**2)
+
+
 def remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
     """Keep the pieces (26 neighbours) of at least a volume."""
     labels, _ = ndimage.label(mask, _NEIGHBOURS)
@@ -466,11 +520,22 @@ def _otsu(values: Array) -> float:
     return float(edges[1:-1][np.argmax(below * above * difference**2)])
 
 
-def _is_stripped(image: Array, voxel: Array) -> bool:
+def is_stripped(image: Array, voxel_size_mm: ArrayLike) -> bool:
     """Tell an image without a head around the brain.
 
     Its surroundings are empty, and no dark layer (the skull) lies within 12 mm of its surface.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        Magnitude, a.u.; without missing values.
+    voxel_size_mm : (3,) array_like
+
+    Returns
+    -------
+    bool
     """
+    voxel = np.asarray(voxel_size_mm, float)
     inside = _fill(image > 0, voxel)
     if inside.mean() > 0.6:
         return False

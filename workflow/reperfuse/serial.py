@@ -1,16 +1,22 @@
 """Compare sessions: infarct growth, reperfusion, and flow that never came back."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from reperfuse.concentration import smooth
-from reperfuse.segmentation import remove_small
+from reperfuse.segmentation import ball, pieces_with, remove_small
 
-#: Smoothing tried for the asymmetry map, in mm FWHM, smallest first.
-_SMOOTHING_MM = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
+#: Smoothing tried for the asymmetry map, in mm FWHM, smallest first. No mirror brings homologous points of two
+#: unlike halves together better than by some 2.5 mm; with less than this, anatomy passes for asymmetry.
+_SMOOTHING_MM = (8.0, 10.0)
+#: In standard deviations of the noise: what a region reaches somewhere, what it nowhere falls short of, and by how
+#: much the deepest of several noisy values lies too deep.
+_PEAK_SD, _EXTENT_SD, _EXCESS_SD = 3.3, 2.0, 0.3
 #: Robust SD of a normal distribution from its median absolute deviation.
 _MAD_TO_SD = 1.4826
 
@@ -31,9 +37,82 @@ class Growth:
     reversal_ml: float
 
 
+#: What became of the core: the values of `lesion_change`.
+STAYED, GROWN, REVERSED = 1, 2, 3
+
+
+def lesion_change(core: NDArray[np.bool_], lesion: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Label each voxel: 1 in both lesions, 2 grown, 3 reversed, 0 never injured; all (x, y, z) on one grid."""
+    labels = np.zeros(core.shape, np.float32)
+    labels[core & lesion], labels[lesion & ~core], labels[core & ~lesion] = STAYED, GROWN, REVERSED
+    return labels
+
+
 def voxelwise_growth(core: NDArray[np.bool_], lesion: NDArray[np.bool_], voxel_ml: float) -> Growth:
     """Compare baseline core and follow-up lesion, both (x, y, z) on one grid."""
     return Growth(float((lesion & ~core).sum() * voxel_ml), float((core & ~lesion).sum() * voxel_ml))
+
+
+@dataclass(frozen=True)
+class GrowthInto:
+    """Where the grown part of the lesion was at baseline, in mL, as far as perfusion saw it.
+
+    Attributes
+    ----------
+    penumbra_ml : float
+        Tmax above 6 s.
+    oligaemia_ml : float
+        Tmax above 4 and not above 6 s: benign oligaemia.
+    beyond_ml : float
+        Neither.
+    unseen_ml : float
+        Outside the perfusion slab.
+    """
+
+    penumbra_ml: float
+    oligaemia_ml: float
+    beyond_ml: float
+    unseen_ml: float
+
+
+def growth_into(
+    grown: NDArray[np.bool_],
+    tmax6: NDArray[np.bool_],
+    tmax4: NDArray[np.bool_],
+    seen: NDArray[np.bool_],
+    voxel_ml: float,
+) -> GrowthInto:
+    """Tell by the baseline's perfusion what tissue was lost; all (x, y, z) on one grid."""
+    parts = (grown & seen & tmax6, grown & seen & tmax4 & ~tmax6, grown & seen & ~tmax4 & ~tmax6, grown & ~seen)
+    return GrowthInto(*(float(part.sum() * voxel_ml) for part in parts))
+
+
+#: What became of the deficit: the values of `deficit_change`.
+RECOVERED, PERSISTENT, NEW = 1, 2, 3
+
+
+def deficit_change(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], brain: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Label each voxel by its deficit before and after treatment: 1 recovered, 2 persistent, 3 new, 0 never.
+
+    Parameters
+    ----------
+    before, after : ndarray of bool, (x, y, z)
+        Tissue with a deficit in either session, on one grid.
+    brain : ndarray of bool, (x, y, z)
+        What of it was seen after treatment.
+    """
+    labels = np.zeros(before.shape, np.float32)
+    labels[before & ~after & brain] = RECOVERED
+    labels[before & after] = PERSISTENT
+    labels[~before & after] = NEW
+    return labels
+
+
+def initial_growth_rate(core_ml: float, hours_from_onset: float) -> float:
+    """Return the core's mean growth from onset to the first scan, in mL/h; NaN where the time is unknown."""
+    return core_ml / hours_from_onset if hours_from_onset > 0 else math.nan
 
 
 def salvage_fraction(penumbra: NDArray[np.bool_], lesion: NDArray[np.bool_]) -> float:
@@ -61,12 +140,14 @@ class Reflow:
         Voxels of the lesion with impaired microvascular reperfusion.
     imr_ml, lesion_ml, null_ml : float
         Volume of those voxels, of the lesion where it could be judged, and what noise alone gives.
+    sweep_ml : dict of float to float
+        ``imr_ml`` at other thresholds of the asymmetry.
     asymmetry_median : float
-        Over the lesion.
+        Over the lesion, smoothed inside it alone.
     covered : float
         Share of the lesion where the asymmetry is known.
     smoothing_fwhm_mm : float
-        The smoothing that brought normal tissue's asymmetry below the noise limit.
+        The smoothing that brought normal tissue's asymmetry below the noise limit, or the widest there is.
     noise_sd : float
         Robust SD of the asymmetry in normal tissue after smoothing.
     """
@@ -77,6 +158,7 @@ class Reflow:
     imr_ml: float
     lesion_ml: float
     null_ml: float
+    sweep_ml: dict[float, float]
     asymmetry_median: float
     covered: float
     smoothing_fwhm_mm: float
@@ -93,17 +175,22 @@ def find_impaired_reflow(
     asymmetry_threshold: float = 0.15,
     noise_limit: float = 0.075,
     min_volume_ml: float = 0.5,
+    vessel_ratio: float = 2.5,
+    sweep: Sequence[float] = (0.10, 0.15, 0.20, 0.30),
 ) -> Reflow:
-    """Find the voxels of the follow-up lesion whose rCBV stays below their mirror's.
+    """Find the voxels of the lesion whose rCBV stays below their mirror's.
 
     A voxel's noise alone would put many voxels below any threshold, so rCBV and its mirror are
     smoothed within tissue until the asymmetry of normal tissue is quiet enough; what noise still
-    gives is returned beside the result.
+    gives is returned beside the result. Smoothing blurs the edges of what it finds, so a region of
+    the lesion is first outlined where the asymmetry is half as deep as nearby (the edge of a blurred
+    step) and beyond the noise, and the map is then smoothed inside that region alone. A region
+    counts if it is somewhere deeper than noise explains.
 
     Parameters
     ----------
     rcbv, mirrored_rcbv : ndarray, (x, y, z)
-        Relative CBV after treatment and the same at the homologous points; NaN where unknown.
+        Relative CBV (or CBF) after treatment and the same at the homologous points; NaN where unknown.
     lesion : ndarray of bool, (x, y, z)
         The follow-up lesion.
     normal : ndarray of bool, (x, y, z)
@@ -115,6 +202,10 @@ def find_impaired_reflow(
         Largest robust SD of the asymmetry in normal tissue.
     min_volume_ml : float
         Smallest component that counts.
+    vessel_ratio : float
+        Where either side has more than this times normal tissue's median, it is a vessel: left out.
+    sweep : sequence of float
+        Other thresholds at which the volume is given.
 
     Returns
     -------
@@ -124,16 +215,34 @@ def find_impaired_reflow(
     ----------
     Valls Carbó et al. 2025, doi:10.3389/fneur.2025.1478240
     """
-    tissue = np.isfinite(rcbv) & np.isfinite(mirrored_rcbv) & (normal | lesion)
+    seen = np.isfinite(rcbv) & np.isfinite(mirrored_rcbv) & (normal | lesion)
+    # a large vessel beside its homologue makes one side look starved over the whole width of the smoothing
+    vessels = np.fmax(rcbv, mirrored_rcbv) > vessel_ratio * _median(rcbv[seen & normal])
+    tissue = seen & ~vessels
     for fwhm in _SMOOTHING_MM:
         mirror, asymmetry = _asymmetry(rcbv, mirrored_rcbv, tissue, voxel_size_mm, fwhm)
-        quiet = asymmetry[normal & np.isfinite(asymmetry)]
-        noise = _MAD_TO_SD * float(np.median(np.abs(quiet - np.median(quiet)))) if quiet.size else math.nan
+        known = normal & np.isfinite(asymmetry)
+        quiet = asymmetry[known]
+        noise = _robust_sd(quiet)
         if noise < noise_limit:
             break
     judged = lesion & np.isfinite(asymmetry)
+    # noise adds to blood volume, so it matters more where there is less of that
+    with np.errstate(divide="ignore", invalid="ignore"):
+        local_noise = np.where(judged, _robust_sd(quiet * mirror[known]) / mirror, np.inf)
+    depth = np.where(judged, -asymmetry, -np.inf)
+    outlined = _outline(depth, local_noise, min(*sweep, asymmetry_threshold), voxel_size_mm, fwhm)
+    if outlined.any():
+        inside = _asymmetry(rcbv, mirrored_rcbv, outlined, voxel_size_mm, fwhm)
+        mirror, asymmetry = (np.where(outlined, new, old) for new, old in zip(inside, (mirror, asymmetry), strict=True))
     voxel_ml = math.prod(voxel_size_mm) / 1000
-    imr = remove_small(judged & (asymmetry < -asymmetry_threshold), min_volume_ml, np.asarray(voxel_size_mm))
+
+    def below(threshold: float) -> NDArray[np.bool_]:
+        found = outlined & (asymmetry < -threshold)
+        found = pieces_with(found, depth > np.maximum(threshold, _PEAK_SD * local_noise))
+        return remove_small(found, min_volume_ml, np.asarray(voxel_size_mm))
+
+    imr = below(asymmetry_threshold)
     lesion_ml = float(judged.sum() * voxel_ml)
     return Reflow(
         mirror=mirror,
@@ -142,11 +251,49 @@ def find_impaired_reflow(
         imr_ml=float(imr.sum() * voxel_ml),
         lesion_ml=lesion_ml,
         null_ml=float(np.mean(quiet < -asymmetry_threshold)) * lesion_ml if quiet.size else math.nan,
-        asymmetry_median=float(np.median(asymmetry[judged])) if judged.any() else math.nan,
-        covered=float(judged.sum() / lesion.sum()) if lesion.any() else math.nan,
+        sweep_ml={threshold: float(below(threshold).sum() * voxel_ml) for threshold in sweep},
+        asymmetry_median=regional_asymmetry(rcbv, mirrored_rcbv, judged, voxel_size_mm, fwhm),
+        covered=float((lesion & seen).sum() / lesion.sum()) if lesion.any() else math.nan,
         smoothing_fwhm_mm=fwhm,
         noise_sd=noise,
     )
+
+
+def regional_asymmetry(
+    rcbv: NDArray[np.float32],
+    mirrored_rcbv: NDArray[np.float32],
+    region: NDArray[np.bool_],
+    voxel_size_mm: tuple[float, float, float],
+    fwhm_mm: float,
+) -> float:
+    """Return the median over a region of (rCBV − mirror)/mirror, smoothed inside it alone; NaN where unknown."""
+    known = region & np.isfinite(rcbv) & np.isfinite(mirrored_rcbv)
+    asymmetry = _asymmetry(rcbv, mirrored_rcbv, known, voxel_size_mm, fwhm_mm)[1][known]
+    return float(np.nanmedian(asymmetry)) if np.isfinite(asymmetry).any() else math.nan
+
+
+def _median(values: NDArray[np.float32]) -> float:
+    return float(np.median(values)) if values.size else math.nan
+
+
+def _robust_sd(values: NDArray[np.float32]) -> float:
+    return _MAD_TO_SD * _median(np.abs(values - _median(values)))
+
+
+def _outline(
+    depth: NDArray[np.floating],
+    noise: NDArray[np.floating],
+    least: float,
+    voxel_size_mm: tuple[float, float, float],
+    fwhm_mm: float,
+) -> NDArray[np.bool_]:
+    """Tell where the asymmetry is half as deep as within the smoothing's width, and deeper than noise."""
+    credible = np.full(depth.shape, -np.inf)
+    known = np.isfinite(noise)
+    credible[known] = depth[known] - _EXCESS_SD * noise[known]
+    nearby = ndimage.maximum_filter(credible, footprint=ball(fwhm_mm, voxel_size_mm), mode="constant", cval=-np.inf)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((nearby > least) & (depth > np.maximum(nearby / 2, _EXTENT_SD * noise)))
 
 
 def _asymmetry(

@@ -14,23 +14,39 @@ class ConfigError(ValueError):
     """The configuration is wrong; the message names each key, what is wrong and what is allowed."""
 
 
-def check_config(config: Mapping[str, Any], schema_path: Path) -> None:
+def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: Iterable[Path] = ()) -> dict[str, Any]:
     """Check a configuration.
 
     Parameters
     ----------
     config : mapping
+        On the command line every value inside braces is text; what reads as the number, truth value or null
+        that the schema asks for is taken as that.
     schema_path : Path
         JSON Schema, as YAML.
+    written_in : iterable of Path
+        Config files it comes from, a later one overriding, searched for the line of a fault.
+
+    Returns
+    -------
+    dict
+        The configuration with values of the types of the schema.
 
     Raises
     ------
     ConfigError
         Naming every fault, a line each.
     """
-    lines = [sentence for _, sentence in _schema_faults(config, schema_path)]
+    import yaml
+
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    typed: dict[str, Any] = _typed(config, schema, schema.get("$defs", {}))
+    files = list(written_in)
+    lines = [fault for file in files for fault in _doubles(file)]
+    lines += [_line_of_value(files, keys, typed) + sentence for keys, sentence in _schema_faults(typed, schema)]
     if lines:
         raise ConfigError("the config cannot be used:\n  " + "\n  ".join(lines))
+    return typed
 
 
 def read_criteria(
@@ -67,7 +83,8 @@ def read_criteria(
     import yaml
 
     catalogue = yaml.safe_load(catalogue_path.read_text(encoding="utf-8")) | dict(own)
-    faults = [*_schema_faults(catalogue, schema_path)]
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    faults = [*_schema_faults(catalogue, schema)]
     # a rule can only be read where the entry's form is right
     broken = {str(keys[0]) for keys, _ in faults if keys}
     for name, criterion in catalogue.items():
@@ -86,14 +103,58 @@ def read_criteria(
     return catalogue
 
 
-def _schema_faults(content: Mapping[str, Any], schema_path: Path) -> Iterator[tuple[Keys, str]]:
-    import jsonschema
+def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what counts as impaired reflow: the preset that `own` names, and what `own` puts in its place.
+
+    Parameters
+    ----------
+    presets_path : Path
+        The presets, as YAML.
+    own : mapping
+        The section ``imr`` of the configuration; an entry of None takes the preset's.
+
+    Returns
+    -------
+    dict
+    """
     import yaml
 
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    preset = yaml.safe_load(presets_path.read_text(encoding="utf-8"))[own["preset"]]
+    return preset | {key: value for key, value in own.items() if value is not None}
+
+
+def _schema_faults(content: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    import jsonschema
+
     errors = jsonschema.Draft202012Validator(schema).iter_errors(content)
     for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path))):
-        yield tuple(error.absolute_path), _sentence(error)
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = list(error.schema["properties"])
+            for name in (name for name in error.instance if name not in known):
+                yield (*place, name), _unknown_key(".".join(map(str, (*place, name))), name, known)
+        else:
+            yield place, _sentence(error)
+
+
+def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+    """Return a value with text read as the type that its schema asks for, where it can be."""
+    schema = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if isinstance(value, Mapping):
+        parts = schema.get("properties", {})
+        return {key: _typed(item, parts.get(key, {}), definitions) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item, schema.get("items", {}), definitions) for item in value]
+    types = schema.get("type", "string")
+    if not isinstance(value, str) or "string" in types:
+        return value
+    word = {"true": True, "false": False, "null": None}.get(value.lower(), value)
+    if word is not value:
+        return word if ("null" if word is None else "boolean") in types else value
+    try:
+        return float(value) if "number" in types else value
+    except ValueError:
+        return value
 
 
 def _rule_faults(name: str, criterion: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
@@ -138,17 +199,58 @@ def _find_line(files: Iterable[Path], keys: Keys) -> str:
     return ""
 
 
+def _doubles(file: Path) -> Iterator[str]:
+    """Yield a sentence for each key of a YAML file that its mapping holds twice, for the first would be lost."""
+    import yaml
+
+    root = yaml.compose(file.read_text(encoding="utf-8"))
+    unseen: list[tuple[tuple[str, ...], Any]] = [((), root)]
+    while unseen:
+        place, node = unseen.pop()
+        if isinstance(node, yaml.SequenceNode):
+            unseen += [((*place, str(number)), item) for number, item in enumerate(node.value)]
+        elif isinstance(node, yaml.MappingNode):
+            first: dict[str, int] = {}
+            for name, value in node.value:
+                key, line = (*place, str(name.value)), name.start_mark.line + 1
+                if name.value in first:
+                    where = f"{file.name}, line {line}"
+                    yield f"{where}: {'.'.join(key)}: given in line {first[name.value]} already; keep one of them"
+                first.setdefault(name.value, line)
+                unseen.append((key, value))
+
+
+def _line_of_value(files: Sequence[Path], keys: Keys, config: Mapping[str, Any]) -> str:
+    """Return "file, line n: " of the last YAML file that gives a key the value it has, or nothing."""
+    import yaml
+
+    def follow(content: Any) -> Any:
+        for key in keys:
+            content = content[key]
+        return content
+
+    for file in reversed(files):
+        try:
+            said = follow(yaml.safe_load(file.read_text(encoding="utf-8")))
+        except (KeyError, IndexError, TypeError):
+            continue
+        # the command line overrides files, and then none of them is to blame
+        if str(said) == str(follow(config)):
+            return _find_line([file], keys)
+    return ""
+
+
 def _sentence(error: Any) -> str:
     key = ".".join(map(str, error.absolute_path))
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        unknown = [name for name in error.instance if name not in known]
-        return "; ".join(_unknown_key(f"{key}.{name}".lstrip("."), name, known) for name in unknown)
     if error.validator == "required":
         return f"{key or 'top level'}: {error.message}"
     expected = {
         "type": lambda: f"should be of type {_or(error.validator_value)}",
         "enum": lambda: f"should be one of {_or(error.validator_value)}",
+        "minimum": lambda: f"should be {error.validator_value} or more",
+        "maximum": lambda: f"should be {error.validator_value} or less",
+        "exclusiveMinimum": lambda: f"should be above {error.validator_value}",
+        "exclusiveMaximum": lambda: f"should be below {error.validator_value}",
     }
     if error.validator not in expected and "explanation" in error.schema:
         return f"{key}: {error.instance!r} {error.schema['explanation']}"

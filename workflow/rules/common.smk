@@ -1,6 +1,8 @@
 # Needs: the configuration.
 # Gives: CATALOGUE, MANIFEST, OUTPUT_DIR, and the functions that name the files of the other rules.
+import gc
 import hashlib
+import inspect
 import json
 import re
 import sys
@@ -10,6 +12,9 @@ from snakemake.exceptions import WorkflowError
 
 from reperfuse import dataset, settings
 from reperfuse.faults import DataFault
+
+# the graph of a large study is millions of objects that live to the end; looking for garbage would take a tenth of the time
+gc.set_threshold(100_000, 50, 100)
 
 BASE = Path(workflow.basedir)
 TABLES_OF_RESULTS = BASE / "workflow" / "schemas" / "tables.yaml"
@@ -24,7 +29,8 @@ wildcard_constraints:
 
 def prepare_study():
     """Check the configuration and fill in its paths; without a study, simulate the demo study."""
-    settings.check_config(config, BASE / "workflow" / "schemas" / "config.schema.yaml")
+    schema = BASE / "workflow" / "schemas" / "config.schema.yaml"
+    config.update(settings.check_config(config, schema, written_in=map(Path, workflow.configfiles)))
     if config["bids_dir"] is None:
         config["bids_dir"] = "demo"
         config["lesion_masks"] = "demo/derivatives/lesions"
@@ -60,24 +66,37 @@ def simulate_demo(folder):
 
 def read_manifest():
     """Index the study in the main process; every other process reads what that found."""
-    path = Path(config["output_dir"]) / "logs" / "manifest.tsv"
     if not workflow.is_main_process:
-        return dataset.Manifest.read(path)
-    wanted, masks, arteries = config["participants"], config["lesion_masks"], config["arterial_inputs"]
-    if not isinstance(wanted, list):
-        wanted = wanted.split(",") if isinstance(wanted, str) else [wanted]
-    manifest = dataset.index_study(
+        return dataset.Manifest.read(Path(config["output_dir"]) / "logs" / "manifest.tsv")
+    masks, arteries, brains = config["lesion_masks"], config["arterial_inputs"], config["brain_masks"]
+    return dataset.index_study(
         Path(config["bids_dir"]),
         inputs=config["inputs"],
         roles=config["sessions"],
-        participants=wanted,
+        participants=labels(config["participants"]),
+        sessions=labels(config["include_sessions"]),
         lesion_masks=Path(masks) if masks else None,
         arterial_inputs=Path(arteries) if arteries else None,
+        brain_masks=Path(brains) if brains else None,
         acquisition=config["acquisition"],
     )
-    manifest.write(path)
-    dataset.describe_results(Path(config["output_dir"]), Path(config["bids_dir"]))
-    return manifest
+
+
+def labels(wanted):
+    """Return a list of labels, which a command line gives as 01,02."""
+    if isinstance(wanted, list):
+        return wanted
+    return wanted.split(",") if isinstance(wanted, str) else [wanted]
+
+
+def claim_results():
+    """Before the first job: keep other runs out of the results, describe them, and write what the jobs read."""
+    try:
+        dataset.claim(OUTPUT_DIR)
+        dataset.describe_results(OUTPUT_DIR, Path(config["bids_dir"]))
+        MANIFEST.write(OUTPUT_DIR / "logs" / "manifest.tsv")
+    except (dataset.StudyError, OSError) as fault:
+        raise WorkflowError(f"output_dir: {fault}") from None
 
 
 try:
@@ -85,6 +104,7 @@ try:
     CATALOGUE = read_catalogue()
     MANIFEST = read_manifest()
     CLINICAL = dataset.ClinicalData(Path(config["bids_dir"]))
+    REFLOW = settings.read_reflow(BASE / "config" / "reflow.yaml", config["imr"])
 except (settings.ConfigError, dataset.StudyError) as fault:
     raise WorkflowError(str(fault)) from None
 OUTPUT_DIR = Path(config["output_dir"])
@@ -137,6 +157,15 @@ def fingerprint(*modules):
     return hashlib.sha256("".join(sources[name] for name in sorted(sources)).encode()).hexdigest()[:12]
 
 
+def of_wildcards(function):
+    """State the signature of an input function; Snakemake asks for it at each of a large study's million calls."""
+    function.__signature__ = OF_WILDCARDS
+    return function
+
+
+OF_WILDCARDS = inspect.signature(lambda wildcards: None)
+
+
 # --- what a session has ----------------------------------------------------------------------
 
 
@@ -167,6 +196,7 @@ def raw(kind, unless=None):
     Nothing either if the session has a scan of the kind ``unless``, which is used in its place.
     """
 
+    @of_wildcards
     def find(wildcards):
         scan = MANIFEST.find(wildcards.subject, wildcards.session, kind)
         return scan.path if scan and not (unless and has(wildcards, unless)) else []
@@ -177,6 +207,7 @@ def raw(kind, unless=None):
 def setting(kind, key, default=None):
     """Return an input or params function: what the manifest says of the session's scan."""
 
+    @of_wildcards
     def find(wildcards):
         scan = MANIFEST.find(wildcards.subject, wildcards.session, kind)
         return json.loads(scan.settings).get(key, default) if scan else default
@@ -190,6 +221,7 @@ def if_has(pattern, *kinds):
     Alternatives are written with a bar, as in "dwi|adc".
     """
 
+    @of_wildcards
     def find(wildcards):
         whole = all(has(wildcards, *kind.split("|")) for kind in kinds)
         return pattern.format(**wildcards) if whole else []
@@ -205,12 +237,19 @@ def reference(wildcards):
     return session_file(wildcards.datatype, ending).format(**wildcards)
 
 
+def given_brain(wildcards):
+    """Return the study's own brain mask of a datatype of a session, nothing if there is none."""
+    scan = MANIFEST.find(wildcards.subject, wildcards.session, f"brain_{wildcards.datatype}")
+    return scan.path if scan else []
+
+
 # --- the follow-up session of a patient ------------------------------------------------------
 
 
 def followup_file(ending, datatype="{anchor}"):
     """Return an input function: a file of the patient's follow-up session, on the lesion's grid."""
 
+    @of_wildcards
     def find(wildcards):
         where = {"subject": wildcards.subject, "session": MANIFEST.session_of(wildcards.subject, "followup")}
         folder = lesion_anchor(wildcards.subject) if datatype == "{anchor}" else datatype
@@ -268,6 +307,7 @@ def chain_to_followup(wildcards):
 def role_file(role, datatype, ending, *kinds, needs_lesion=False):
     """Return an input function: a file of the patient's session with a role, if it can be made."""
 
+    @of_wildcards
     def find(wildcards):
         subject = wildcards.subject
         session = MANIFEST.session_of(subject, role)
@@ -287,9 +327,56 @@ def growth_file(wildcards):
     return subject_file("growth.json").format(subject=subject) if possible else []
 
 
+#: What became of the baseline's core, on its own grid.
+BASELINE_GROWTH = session_file("dwi", "desc-growth_dseg.nii.gz").replace("{session}", config["sessions"]["baseline"])
+#: The lesion in which reflow is judged, in the perfusion space after treatment.
+REFLOW_LESION = session_file(
+    "perf",
+    "space-dscref_desc-%s_mask.nii.gz"
+    % {"followup": "lesion", "core": "baselinecore", "deficit": "baselinetmax6"}[REFLOW["lesion_source"]],
+)
+#: What of REFLOW the step itself takes.
+REFLOW_PARAMETERS = """asymmetry_threshold rule noise_limit min_volume_ml min_covered_share
+    min_one_sided_share""".split()
+
+
+def baseline_mask(wildcards):
+    """Return the baseline's core or deficit in its own perfusion space."""
+    datatype, ending = {
+        "core": ("dwi", "space-dscref_desc-core_mask.nii.gz"),
+        "tmax6": ("perf", "desc-tmax6_mask.nii.gz"),
+    }[wildcards.source]
+    return role_file("baseline", datatype, ending)(wildcards)
+
+
+def has_reflow(subject):
+    """Tell whether a patient has what reflow is judged from: perfusion after treatment, and the lesion."""
+    baseline, post = (MANIFEST.session_of(subject, role) for role in ("baseline", "post"))
+    if not (post and MANIFEST.has(subject, post, "dsc")):
+        return False
+    if REFLOW["lesion_source"] == "followup":
+        return lesion_anchor(subject) is not None
+    kinds = [("dsc",)] + ([("dwi", "adc")] if REFLOW["lesion_source"] == "core" else [])
+    return bool(baseline) and all(MANIFEST.has(subject, baseline, *kind) for kind in kinds)
+
+
+def reflow_file(wildcards):
+    """Return the patient's reflow document, if it can be made."""
+    if not has_reflow(wildcards.subject):
+        return []
+    return role_file("post", "perf", "desc-imr_measures.json")(wildcards)
+
+
+def deficits_file(wildcards):
+    """Return the map of what became of the patient's deficit, if there is perfusion before and after treatment."""
+    before = role_file("baseline", "perf", "dscref.nii.gz", "dsc")(wildcards)
+    return role_file("post", "perf", "desc-reperfusion_dseg.nii.gz", "dsc")(wildcards) if before else []
+
+
 def measures(role):
     """Return an input function: the measures of the patient's session with a role."""
 
+    @of_wildcards
     def find(wildcards):
         session = MANIFEST.session_of(wildcards.subject, role)
         return SESSION_MEASURES.format(subject=wildcards.subject, session=session) if session else []
@@ -301,6 +388,12 @@ def post_measures(wildcards):
     """Return the measures of the session after treatment if this is the baseline session."""
     is_baseline = MANIFEST.role(wildcards.subject, wildcards.session) == "baseline"
     return measures("post")(wildcards) if is_baseline else []
+
+
+def own_reflow(wildcards):
+    """Return the reflow document if this is the session after treatment."""
+    is_post = MANIFEST.role(wildcards.subject, wildcards.session) == "post"
+    return reflow_file(wildcards) if is_post else []
 
 
 def own_lesion(wildcards):
@@ -323,11 +416,14 @@ def patient_figures(wildcards):
     figures = []
     for session in MANIFEST.sessions[subject]:
         perfusion = MANIFEST.has(subject, session, "dsc")
-        reflow = session == MANIFEST.session_of(subject, "post") and lesion_anchor(subject)
+        is_post = session == MANIFEST.session_of(subject, "post")
+        is_baseline = session == MANIFEST.session_of(subject, "baseline")
         possible = {
             "diffusion": MANIFEST.has(subject, session, "dwi", "adc"),
             "perfusion": perfusion,
-            "reflow": perfusion and reflow,
+            "growth": is_baseline and growth_file(wildcards),
+            "reperfusion": is_post and deficits_file(wildcards),
+            "reflow": is_post and has_reflow(subject),
             "quality": perfusion,
         }
         figures += [
@@ -338,13 +434,30 @@ def patient_figures(wildcards):
     return figures
 
 
-def all_measures(wildcards):
-    """List the measures of every session."""
+def is_tabulated(subject):
+    """Tell whether a patient goes into the tables: all do, unless those that are not finished are to be left out."""
+    finished = subject_file("measures.json").format(subject=subject)
+    return config["group_over"] == "all" or Path(finished).exists()
+
+
+def tabulated_patients(wildcards):
+    """List the measures of the patients that go into the tables."""
+    return [subject_file("measures.json").format(subject=subject) for subject in SUBJECTS if is_tabulated(subject)]
+
+
+def tabulated_sessions(wildcards):
+    """List the measures of the sessions that go into the tables."""
     return [
         SESSION_MEASURES.format(subject=subject, session=session)
         for subject in SUBJECTS
+        if is_tabulated(subject)
         for session in MANIFEST.sessions[subject]
     ]
+
+
+def unfinished_patients(wildcards):
+    """List the patients that are left out of the tables."""
+    return [subject for subject in SUBJECTS if not is_tabulated(subject)]
 
 
 def criterion_column(criterion):
@@ -385,29 +498,48 @@ DELIVERED = {
     "dwi": "ADC.nii.gz trace.nii.gz desc-core_mask.nii.gz".split(),
     "both": """space-dscref_ADC.nii.gz space-dscref_trace.nii.gz space-dscref_desc-core_mask.nii.gz
         from-dwi_to-dscref_mode-image_xfm.txt""".split(),
-    "reflow": """space-dscref_desc-lesion_mask.nii.gz desc-mirror_cbv.nii.gz desc-asymmetry_cbv.nii.gz
-        desc-imr_mask.nii.gz""".split(),
+    "lesion": ["space-dscref_desc-lesion_mask.nii.gz"],
+    "reflow": "desc-mirror_cbv.nii.gz desc-asymmetry_cbv.nii.gz desc-imr_mask.nii.gz".split(),
 }
 
 
-def deliverables(wildcards):
-    """List every result of the study, so that one that was deleted is noticed."""
+def chain_results(subject, session):
+    """List the results of a session that its row of the tables hangs on, or that are made with those."""
+    perfusion = MANIFEST.has(subject, session, "dsc")
+    diffusion = MANIFEST.has(subject, session, "dwi", "adc")
+    patterns = [session_file("perf", name) for name in DELIVERED["perf"] if perfusion]
+    patterns += [session_file("dwi", name) for name in DELIVERED["dwi"] if diffusion]
+    if perfusion and diffusion:
+        patterns += [session_file("dwi", name) for name in DELIVERED["both"]]
+        patterns.append(session_file("perf", "desc-penumbra_mask.nii.gz"))
+    return [pattern.format(subject=subject, session=session) for pattern in patterns]
+
+
+def comparison_results(subject, session):
+    """List the results of a session that compare it with others."""
+    role, patterns = MANIFEST.role(subject, session), []
+    if role == "followup" and lesion_anchor(subject):
+        patterns.append(session_file("dwi", "desc-lesion_mask.nii.gz"))
+    if role == "post" and MANIFEST.has(subject, session, "dsc") and lesion_anchor(subject):
+        patterns += [session_file("perf", name) for name in DELIVERED["lesion"]]
+    if role == "post" and has_reflow(subject):
+        patterns += [session_file("perf", name) for name in DELIVERED["reflow"]]
+    return [pattern.format(subject=subject, session=session) for pattern in patterns]
+
+
+def missing_results(wildcards):
+    """List the results that are not there, be it that one was deleted.
+
+    Those of a chain are left to the session's row while that is not there either: a large study has a hundred
+    thousand of them.
+    """
     found = []
-    for subject, session in ((subject, session) for subject in SUBJECTS for session in MANIFEST.sessions[subject]):
-        perfusion = MANIFEST.has(subject, session, "dsc")
-        diffusion = MANIFEST.has(subject, session, "dwi", "adc")
-        role = MANIFEST.role(subject, session)
-        patterns = [session_file("perf", name) for name in DELIVERED["perf"] if perfusion]
-        patterns += [session_file("dwi", name) for name in DELIVERED["dwi"] if diffusion]
-        if perfusion and diffusion:
-            patterns += [session_file("dwi", name) for name in DELIVERED["both"]]
-            patterns.append(session_file("perf", "desc-penumbra_mask.nii.gz"))
-        if role == "followup" and lesion_anchor(subject):
-            patterns.append(session_file("dwi", "desc-lesion_mask.nii.gz"))
-        if role == "post" and perfusion and lesion_anchor(subject):
-            patterns += [session_file("perf", name) for name in DELIVERED["reflow"]]
-        found += [pattern.format(subject=subject, session=session) for pattern in patterns]
-    return found
+    for subject in SUBJECTS:
+        for session in MANIFEST.sessions[subject]:
+            is_measured = Path(SESSION_MEASURES.format(subject=subject, session=session)).exists()
+            found += comparison_results(subject, session)
+            found += chain_results(subject, session) if is_measured else []
+    return [path for path in found if not Path(path).exists()]
 
 
 # --- what is absent, and why -----------------------------------------------------------------
@@ -435,12 +567,22 @@ def absent_comparisons(wildcards):
         return "" if MANIFEST.has(subject, sessions[role], *kinds) else f"no {what} in session {sessions[role]}"
 
     lesion = lacks("followup", "diffusion or FLAIR scan", "dwi", "adc", "flair")
+    diffusion, perfusion = lacks("baseline", "diffusion scan", "dwi", "adc"), lacks("baseline", "perfusion scan", "dsc")
+    perfusion_after = lacks("post", "perfusion scan", "dsc")
+    judged_in = {"followup": [lesion], "core": [diffusion, perfusion], "deficit": [perfusion]}
     needs = {
         "lesion": [lesion],
-        "growth": [lacks("baseline", "diffusion scan", "dwi", "adc"), lesion],
-        "reperfusion": [lacks(role, "perfusion scan", "dsc") for role in ("baseline", "post")],
-        "reflow": [lacks("post", "perfusion scan", "dsc"), lesion],
+        "growth": [diffusion, lesion],
+        "reperfusion": [perfusion, perfusion_after],
+        "reflow": [perfusion_after, *judged_in[REFLOW["lesion_source"]]],
     }
+    dated = [(role, CLINICAL.value(subject, ses, "acq_time")) for role, ses in sessions.items() if ses]
+    dated = [(role, date) for role, date in dated if date]
+    needs["order of sessions"] = [
+        f"session {sessions[later]} ({later}) is dated before session {sessions[earlier]} ({earlier}); check `sessions`"
+        for (earlier, first), (later, second) in zip(dated, dated[1:])
+        if second < first
+    ]
     return [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
 
 
@@ -453,10 +595,20 @@ def imr_exclusions(wildcards):
         "hemorrhagic_transformation": "haemorrhagic transformation",
         "reocclusion": "reocclusion",
     }
-    found = [reason for key, reason in reasons.items() if CLINICAL.is_set(subject, post, config["columns"][key])]
+    wanted = [key for key in reasons if key in REFLOW["exclusions"]]
+    found = [reasons[key] for key in wanted if CLINICAL.is_set(subject, post, config["columns"][key])]
     # where the artery never opened, the deficit says nothing of the microvessels
-    grade = CLINICAL.value(subject, post, config["columns"]["mtici"]).lower()
+    grade = CLINICAL.value(subject, post, config["columns"]["mtici"]).lower() if "mtici" in REFLOW["exclusions"] else ""
     return found + ([f"not recanalised (mTICI {grade})"] if grade in ("0", "1", "2a") else [])
+
+
+def hours_from_treatment(wildcards):
+    """Return [hours from treatment to the scan after it, why they are not known]."""
+    post = MANIFEST.session_of(wildcards.subject, "post")
+    try:
+        return [CLINICAL.hours_from_onset(wildcards.subject, post, config["columns"]["treatment_time"]), ""]
+    except DataFault as fault:
+        return [None, str(fault)]
 
 
 def lesion_side(wildcards):

@@ -20,7 +20,7 @@ rule compute_adc:
     params:
         interface="ComputeADC",
         units=setting("adc", "units", default=""),
-        fingerprint=fingerprint("diffusion"),
+        fingerprint=fingerprint("diffusion", "segmentation"),
     script:
         "../scripts/run_interface.py"
 
@@ -51,6 +51,8 @@ rule sweep_core:
         trace=session_file("dwi", "trace.nii.gz"),
         brain=session_file("dwi", "desc-brain_mask.nii.gz"),
         mirror=session_file("dwi", "desc-mirror_xfm.json"),
+        deficit=if_has(session_file("perf", "desc-tmax6_mask.nii.gz"), "dsc"),
+        transform=if_has(session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"), "dsc"),
     output:
         curves=session_file("dwi", "desc-thresholds_measures.json"),
     log:

@@ -8,8 +8,8 @@ TABLES = expand(
 
 rule tabulate_study:
     input:
-        sessions=all_measures,
-        patients=expand(subject_file("measures.json"), subject=SUBJECTS),
+        sessions=tabulated_sessions,
+        patients=tabulated_patients,
     output:
         sessions=f"{OUTPUT_DIR}/group/sessions.tsv",
         patients=f"{OUTPUT_DIR}/group/patients.tsv",
@@ -22,6 +22,7 @@ rule tabulate_study:
         CONDA
     params:
         interface="TabulateStudy",
+        unfinished=unfinished_patients,
         dictionaries=table_dictionaries(),
     script:
         "../scripts/run_interface.py"

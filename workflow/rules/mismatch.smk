@@ -1,4 +1,4 @@
-# Needs: a session's core and hypoperfusion masks, and its quality figures.
+# Needs: a session's core and hypoperfusion masks, its quality figures, and its reflow after treatment.
 # Gives: the penumbra, and the session's row of the tables with every trial's profile.
 
 
@@ -35,6 +35,7 @@ rule measure_session:
         motion=if_has(session_file("perf", "desc-motion_timeseries.tsv"), "dsc"),
         curves=if_has(session_file("perf", "desc-aif_timeseries.tsv"), "dsc"),
         transform=if_has(session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"), "dsc", "dwi|adc"),
+        reflow=own_reflow,
         post=post_measures,
     output:
         measures=SESSION_MEASURES,

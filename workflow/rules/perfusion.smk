@@ -28,6 +28,7 @@ rule correct_motion:
 rule extract_brain:
     input:
         reference=reference,
+        given=given_brain,
     output:
         brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
     log:
@@ -36,7 +37,7 @@ rule extract_brain:
         CONDA
     params:
         interface="ExtractBrain",
-        fingerprint=fingerprint("segmentation"),
+        fingerprint=fingerprint("segmentation", "registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -94,6 +95,7 @@ rule deconvolve_perfusion:
         series=session_file("perf", "desc-moco_dsc.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         curves=session_file("perf", "desc-aif_timeseries.tsv"),
+        transforms=session_file("perf", "from-dscref_to-dsc_mode-points_xfm.tsv"),
     output:
         **UNCORRECTED_CBV,
         cbf=session_file("perf", "cbf.nii.gz"),
@@ -113,7 +115,7 @@ rule deconvolve_perfusion:
         echo_time_s=setting("dsc", "echo_time_s"),
         slice_times_s=setting("dsc", "slice_times_s", []),
         slice_axis=setting("dsc", "slice_axis", 2),
-        fingerprint=fingerprint("concentration", "deconvolution"),
+        fingerprint=fingerprint("concentration", "nuisance", "deconvolution"),
     script:
         "../scripts/run_interface.py"
 
@@ -123,6 +125,7 @@ rule segment_hypoperfusion:
         tmax=session_file("perf", "tmax.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         reference=session_file("perf", "dscref.nii.gz"),
+        adc=if_has(session_file("dwi", "space-dscref_ADC.nii.gz"), "dwi|adc"),
         cbv=session_file("perf", "cbv.nii.gz"),
         mirror=mirror_of_known_side,
     output:
@@ -171,11 +174,13 @@ rule sweep_perfusion:
         tmax=session_file("perf", "tmax.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         reference=session_file("perf", "dscref.nii.gz"),
+        adc=if_has(session_file("dwi", "space-dscref_ADC.nii.gz"), "dwi|adc"),
         cbv=session_file("perf", "cbv.nii.gz"),
         mirror=mirror_of_known_side,
         deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
         rcbf=session_file("perf", "desc-rel_cbf.nii.gz"),
         rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
+        core=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
     output:
         curves=session_file("perf", "desc-thresholds_measures.json"),
     log:

@@ -1,7 +1,8 @@
 # Needs: finished maps, masks, curves and measures.
 # Gives: the figures of every session, a page for each patient and one for the study.
 
-REPORTS = [*expand(f"{OUTPUT_DIR}/sub-{{subject}}.html", subject=SUBJECTS), f"{OUTPUT_DIR}/group.html"]
+PAGES = expand(f"{OUTPUT_DIR}/sub-{{subject}}.html", subject=SUBJECTS)
+STUDY_PAGE = f"{OUTPUT_DIR}/group.html"
 
 
 rule plot_diffusion:
@@ -74,11 +75,54 @@ rule plot_quality:
         "../scripts/run_interface.py"
 
 
+rule plot_growth:
+    input:
+        trace=session_file("dwi", "trace.nii.gz"),
+        brain=session_file("dwi", "desc-brain_mask.nii.gz"),
+        change=session_file("dwi", "desc-growth_dseg.nii.gz"),
+    output:
+        figure=session_figure("growth"),
+    log:
+        session_log("plot_growth"),
+    conda:
+        CONDA
+    params:
+        interface="PlotGrowth",
+        participant="{subject}",
+        session="{session}",
+        fingerprint=fingerprint("reports/figures"),
+    script:
+        "../scripts/run_interface.py"
+
+
+rule plot_reperfusion:
+    input:
+        reference=session_file("perf", "dscref.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        before=session_file("perf", "space-dscref_desc-baseline_tmax.nii.gz"),
+        after=session_file("perf", "tmax.nii.gz"),
+        change=session_file("perf", "desc-reperfusion_dseg.nii.gz"),
+    output:
+        figure=session_figure("reperfusion"),
+    log:
+        session_log("plot_reperfusion"),
+    conda:
+        CONDA
+    params:
+        interface="PlotReperfusion",
+        participant="{subject}",
+        session="{session}",
+        fingerprint=fingerprint("reports/figures"),
+    script:
+        "../scripts/run_interface.py"
+
+
 rule plot_reflow:
     input:
         reference=session_file("perf", "dscref.nii.gz"),
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        lesion=session_file("perf", "space-dscref_desc-lesion_mask.nii.gz"),
+        lesion=REFLOW_LESION,
+        mirror=session_file("perf", "desc-mirror_xfm.json"),
         rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
         mirrored=session_file("perf", "desc-mirror_cbv.nii.gz"),
         asymmetry=session_file("perf", "desc-asymmetry_cbv.nii.gz"),
@@ -129,7 +173,7 @@ rule report_study:
         patients=f"{OUTPUT_DIR}/group/patients.tsv",
         failures=f"{OUTPUT_DIR}/group/failures.tsv",
     output:
-        page=f"{OUTPUT_DIR}/group.html",
+        page=STUDY_PAGE,
     log:
         f"{OUTPUT_DIR}/logs/report_study.log",
     conda:

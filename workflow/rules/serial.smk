@@ -90,9 +90,12 @@ rule quantify_growth:
         lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
         transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
         penumbra=role_file("baseline", "perf", "desc-penumbra_mask.nii.gz", "dsc"),
+        tmax6=role_file("baseline", "perf", "desc-tmax6_mask.nii.gz", "dsc"),
+        tmax4=role_file("baseline", "perf", "desc-tmax4_mask.nii.gz", "dsc"),
         penumbra_transform=role_file("baseline", "dwi", "from-dwi_to-dscref_mode-image_xfm.txt", "dsc"),
     output:
         growth=subject_file("growth.json"),
+        change=BASELINE_GROWTH,
     log:
         subject_log("quantify_growth"),
     conda:
@@ -104,12 +107,76 @@ rule quantify_growth:
         "../scripts/run_interface.py"
 
 
+rule register_baseline:
+    input:
+        fixed=session_file("perf", "dscref.nii.gz"),
+        fixed_brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        moving=role_file("baseline", "perf", "dscref.nii.gz"),
+        moving_brain=role_file("baseline", "perf", "desc-brain_mask.nii.gz"),
+    output:
+        transform=session_file("perf", "from-baseline_to-dscref_mode-image_xfm.txt"),
+    log:
+        session_log("register_baseline"),
+    conda:
+        CONDA
+    params:
+        **config["registration"],
+        interface="RegisterImages",
+        fingerprint=fingerprint("registration"),
+    script:
+        "../scripts/run_interface.py"
+
+
+rule project_baseline:
+    input:
+        lesion=baseline_mask,
+        reference=session_file("perf", "dscref.nii.gz"),
+        transforms=session_file("perf", "from-baseline_to-dscref_mode-image_xfm.txt"),
+    output:
+        lesion=session_file("perf", "space-dscref_desc-baseline{source}_mask.nii.gz"),
+    log:
+        session_log("project_baseline_{source}"),
+    wildcard_constraints:
+        source="core|tmax6",
+    conda:
+        CONDA
+    params:
+        interface="ProjectLesion",
+        fingerprint=fingerprint("registration"),
+    script:
+        "../scripts/run_interface.py"
+
+
+rule compare_deficits:
+    input:
+        before=session_file("perf", "space-dscref_desc-baselinetmax6_mask.nii.gz"),
+        after=session_file("perf", "desc-tmax6_mask.nii.gz"),
+        brain=session_file("perf", "desc-brain_mask.nii.gz"),
+        tmax=role_file("baseline", "perf", "tmax.nii.gz"),
+        transform=session_file("perf", "from-baseline_to-dscref_mode-image_xfm.txt"),
+    output:
+        change=session_file("perf", "desc-reperfusion_dseg.nii.gz"),
+        earlier_tmax=session_file("perf", "space-dscref_desc-baseline_tmax.nii.gz"),
+    log:
+        session_log("compare_deficits"),
+    conda:
+        CONDA
+    params:
+        interface="CompareDeficits",
+        fingerprint=fingerprint("serial", "registration"),
+    script:
+        "../scripts/run_interface.py"
+
+
 rule map_reflow:
     input:
         rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
+        rcbf=session_file("perf", "desc-rel_cbf.nii.gz") if REFLOW["map"] == "rcbf" else [],
+        delayed=session_file("perf", f"desc-{REFLOW['map']}_mask.nii.gz") if REFLOW["map"].startswith("tmax") else [],
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        lesion=session_file("perf", "space-dscref_desc-lesion_mask.nii.gz"),
+        lesion=REFLOW_LESION,
+        early=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
         mirror=session_file("perf", "desc-mirror_xfm.json"),
     output:
         mirrored=session_file("perf", "desc-mirror_cbv.nii.gz"),
@@ -121,11 +188,9 @@ rule map_reflow:
     conda:
         CONDA
     params:
+        **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
         interface="MapReflow",
-        asymmetry_threshold=config["imr"]["asymmetry_threshold"],
-        noise_limit=config["imr"]["noise_limit"],
-        min_volume_ml=config["imr"]["min_volume_ml"],
-        fingerprint=fingerprint("serial", "mirror"),
+        fingerprint=fingerprint("serial", "mirror", "registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -136,7 +201,8 @@ rule measure_patient:
         post=measures("post"),
         lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz", needs_lesion=True),
         growth=growth_file,
-        reflow=role_file("post", "perf", "desc-imr_measures.json", "dsc", needs_lesion=True),
+        deficits=deficits_file,
+        reflow=reflow_file,
     output:
         measures=subject_file("measures.json"),
     log:
@@ -148,7 +214,9 @@ rule measure_patient:
         participant="{subject}",
         absences=absent_comparisons,
         exclusions=imr_exclusions,
-        significant_ml=config["imr"]["significant_ml"],
+        hours=hours_from_treatment,
+        hours_allowed=REFLOW["hours_after_treatment"],
+        significant_ml=REFLOW["significant_ml"],
         fingerprint=fingerprint("serial"),
     script:
         "../scripts/run_interface.py"

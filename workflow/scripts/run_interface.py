@@ -5,7 +5,9 @@ traits; ``params.interface`` names it. The interface works in a folder of its ow
 is moved into place when it has finished, so no half-written file is ever taken for a whole one.
 """
 
+import errno
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -27,9 +29,13 @@ def run(job: "Snakemake") -> None:
     inputs = {name: _absolute(value) for name, value in job.input.items() if value}
     parameters = {name: value for name, value in job.params.items() if name not in _FOR_SNAKEMAKE}
     interface = getattr(interfaces, job.params.interface)(**inputs, **parameters)
-    target = Path(next(iter(job.output))).resolve().parent
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target, prefix=".unfinished-") as folder:
+    first = Path(next(iter(job.output))).resolve()
+    first.parent.mkdir(parents=True, exist_ok=True)
+    # beside the outputs, so that moving them is one step of the file system; what a killed job left there is cleared
+    unfinished = f".unfinished-{first.name}-"
+    for left in first.parent.glob(f"{unfinished}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=first.parent, prefix=unfinished, ignore_cleanup_errors=True) as folder:
         outputs = interface.run(cwd=folder).outputs.get()
         roots = {"raw": job.config["bids_dir"], "": job.config["output_dir"]}
         sources = [_bids_uri(Path(path), roots) for path in _flatten(inputs.values())]
@@ -90,9 +96,16 @@ def main(job: "Snakemake") -> None:
         # the compiled libraries print too, so the descriptors are redirected, not just sys.stdout
         sys.stdout.flush()
         sys.stderr.flush()
+        terminal = os.dup(2)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        run(job)
+        try:
+            run(job)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the log may have no room either
+                message = f"{job.rule}: {error.strerror}. Free some and run the same command again: it resumes.\n"
+                os.write(terminal, message.encode())
+            raise
 
 
 main(snakemake)  # noqa: F821 (Snakemake defines it)

@@ -18,9 +18,25 @@ _STAGES = {
     "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion"),
     "diffusion": ("ComputeADC", "SegmentCore", "SweepCore", "RegisterImages", "ResampleDiffusion"),
     "mismatch": ("SegmentPenumbra", "MeasureSession"),
-    "serial": ("SegmentLesion", "ProjectLesion", "QuantifyGrowth", "MapReflow", "MeasurePatient"),
+    "serial": (
+        "SegmentLesion",
+        "ProjectLesion",
+        "QuantifyGrowth",
+        "CompareDeficits",
+        "MapReflow",
+        "MeasurePatient",
+    ),
     "group": ("TabulateStudy",),
-    "report": ("PlotDiffusion", "PlotPerfusion", "PlotQuality", "PlotReflow", "ReportPatient", "ReportStudy"),
+    "report": (
+        "PlotDiffusion",
+        "PlotPerfusion",
+        "PlotQuality",
+        "PlotGrowth",
+        "PlotReperfusion",
+        "PlotReflow",
+        "ReportPatient",
+        "ReportStudy",
+    ),
 }
 _STAGE_OF = {name: stage for stage, names in _STAGES.items() for name in names}
 __all__ = sorted(_STAGE_OF)

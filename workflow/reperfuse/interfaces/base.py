@@ -85,6 +85,17 @@ class Step(SimpleInterface):
                 files[name] = [str(item) for item in value]
         return files
 
+    def _good(self, name: str) -> str | None:
+        """Return the path of an input that is given and carries no reason, else None."""
+        path = getattr(self.inputs, name)
+        return str(path) if isdefined(path) and not images.reasons(path) else None
+
+    def _refuse_faults(self, *needed: str) -> None:
+        """Fail with the reasons that inputs carry, in a step that tolerates those of others."""
+        reasons = [reason for name in needed for reason in images.reasons(getattr(self.inputs, name))]
+        if reasons:
+            raise DataFault("; ".join(dict.fromkeys(reasons)))
+
     def _inherited_reasons(self) -> list[str]:
         found = [reason for paths in self._input_files().values() for path in paths for reason in images.reasons(path)]
         return list(dict.fromkeys(found))

@@ -55,8 +55,9 @@ class ComputeADC(Step):
         bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
         bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
         found = diffusion.fit_adc(series.data, bvals, bvecs)
+        self._stripped = segmentation.is_stripped(found.b0, series.voxel_size_mm)
         for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
-            self.save_image(name, data, series, Source="fitted to the diffusion-weighted series")
+            self._save(name, data, series, Source="fitted to the diffusion-weighted series")
 
     def _convert(self) -> None:
         scanner = images.load(self.inputs.adc)
@@ -67,9 +68,13 @@ class ComputeADC(Step):
             if not images.is_same_grid(stored, scanner):
                 raise DataFault("the scanner's trace image and ADC map lie on different grids")
             trace, source = stored.data, "scanner"
-        self.save_image("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
-        self.save_image("trace", trace, scanner, Source=source)
-        self.save_image("reference", trace, scanner, Source=source)
+        self._stripped = segmentation.is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
+        self._save("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
+        self._save("trace", trace, scanner, Source=source)
+        self._save("reference", trace, scanner, Source=source)
+
+    def _save(self, name: str, data: NDArray[Any], like: images.Image, **extra: Any) -> None:
+        self.save_image(name, data, like, SkullStripped=self._stripped, **extra)
 
 
 def _read_numbers(path: str, what: str) -> NDArray[np.float64]:
@@ -136,6 +141,8 @@ class SweepCoreInputSpec(SegmentCoreInputSpec):
     """Inputs of `SweepCore`."""
 
     half_width = traits.Float(mandatory=True, desc="how far the threshold is moved either way (mm²/s)")
+    deficit = File(exists=True, desc="tissue with Tmax above 6 s, for the mismatch outside the core")
+    transform = File(exists=True, desc="perfusion reference to diffusion points (ITK)")
 
 
 class SweepCoreOutputSpec(TraitedSpec):
@@ -145,17 +152,36 @@ class SweepCoreOutputSpec(TraitedSpec):
 
 
 class SweepCore(Step):
-    """Measure the core at every threshold in use and around its own."""
+    """Measure the core, and the mismatch outside it, at every threshold in use and around its own."""
 
     input_spec = SweepCoreInputSpec
     output_spec = SweepCoreOutputSpec
+    tolerates_faults = True
 
     def _compute(self) -> None:
+        self._refuse_faults("adc", "trace", "brain", "mirror")
         adc = images.load(self.inputs.adc)
         find = _core_finder(self.inputs, adc)
+        outside = self._outside()
         limits = criteria.thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
-        curve = [[limit, images.volume_ml(find(limit), adc.affine)] for limit in limits]
-        self.save_document("curves", {"Curves": {"adc": curve}})
+        cores = {limit: images.Image(find(limit), adc.affine) for limit in limits}
+        curves = {"adc": [[limit, images.volume_ml(core.mask, adc.affine)] for limit, core in cores.items()]}
+        if outside:
+            curves["coreg_adc"] = [[limit, outside(core)] for limit, core in cores.items()]
+        self.save_document("curves", {"Curves": curves})
+
+    def _outside(self) -> Callable[[images.Image], float] | None:
+        """Return the function that gives the volume (mL) of the deficit outside a core, if perfusion is known."""
+        perfusion, transform = self._good("deficit"), self._good("transform")
+        if not (perfusion and transform):
+            return None
+        deficit, matrix = images.load(perfusion), registration.read_itk(transform)
+
+        def volume_ml(core: images.Image) -> float:
+            inside = registration.resample_mask(core, deficit, matrix)
+            return images.volume_ml(deficit.mask & ~inside, deficit.affine)
+
+        return volume_ml
 
 
 class RegisterImagesInputSpec(StepInputSpec):
@@ -201,6 +227,7 @@ class RegisterImages(Step):
             found.matrix,
             MutualInformation=found.mutual_information,
             EdgeAgreement=found.edge_agreement,
+            EdgeMargin=found.edge_margin,
             BrainDice=found.brain_dice,
         )
 
@@ -233,7 +260,9 @@ class ResampleDiffusion(Step):
         reference = images.load(self.inputs.reference)
         matrix = registration.read_itk(self.inputs.transform)
         for name in ("adc", "trace"):
-            source = images.load(getattr(self.inputs, name))
-            self.save_image(name, registration.resample(source, reference, matrix), reference, Interpolation="linear")
+            path = getattr(self.inputs, name)
+            resampled = registration.resample(images.load(path), reference, matrix)
+            stripped = images.read_sidecar(path).get("SkullStripped", False)
+            self.save_image(name, resampled, reference, Interpolation="linear", SkullStripped=stripped)
         core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
         self.save_image("core", core, reference, Interpolation="linear, above one half")

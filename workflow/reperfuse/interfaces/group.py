@@ -5,7 +5,7 @@ from typing import Any
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse import images
-from reperfuse.interfaces.base import Step, StepInputSpec, table
+from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, table
 
 
 class TabulateStudyInputSpec(StepInputSpec):
@@ -13,6 +13,9 @@ class TabulateStudyInputSpec(StepInputSpec):
 
     sessions = InputMultiObject(File(exists=True), desc="measures of every session")
     patients = InputMultiObject(File(exists=True), desc="measures of every patient")
+    unfinished = traits.List(
+        traits.Str(), usedefault=True, desc="labels of the patients that are left out, for they are not finished"
+    )
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
 
 
@@ -34,8 +37,10 @@ class TabulateStudy(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        sessions = [images.read_sidecar(path) for path in self.inputs.sessions]
-        patients = [images.read_sidecar(path) for path in self.inputs.patients]
+        sessions, patients = (
+            [images.read_sidecar(path) for path in (files if isdefined(files) else [])]
+            for files in (self.inputs.sessions, self.inputs.patients)
+        )
         self._save("sessions", [_identity(item) | item["Row"] for item in sessions])
         self._save("patients", [_identity(item) | item["Row"] for item in patients])
         for name in ("thresholds", "stability"):
@@ -44,6 +49,10 @@ class TabulateStudy(Step):
             _identity(item) | {"what": what, "reason": reason}
             for item in (*sessions, *patients)
             for what, reason in item["Failures"]
+        ]
+        failures += [
+            {"participant_id": f"sub-{label}", "what": "patient", "reason": "not finished; the next run resumes"}
+            for label in self.inputs.unfinished
         ]
         failures.sort(key=lambda row: (row["participant_id"], row.get("session_id", ""), row["what"]))
         self._save("failures", failures)

@@ -1,18 +1,21 @@
 """Steps that any image of a head goes through: the brain, and the head's own mirror."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec
 
-from reperfuse import images, mirror, segmentation
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image
+from reperfuse import images, mirror, registration, segmentation
+from reperfuse.faults import DataFault
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
 
 
 class ExtractBrainInputSpec(StepInputSpec):
     """Inputs of `ExtractBrain`."""
 
     reference = File(exists=True, mandatory=True, desc="an image of the head (a.u.)")
+    given = File(exists=True, desc="a brain mask of the study's own, on any grid in the same space")
 
 
 class ExtractBrainOutputSpec(TraitedSpec):
@@ -22,14 +25,26 @@ class ExtractBrainOutputSpec(TraitedSpec):
 
 
 class ExtractBrain(Step):
-    """Find the brain in an echo-planar or FLAIR image."""
+    """Find the brain in an echo-planar or FLAIR image, or take the mask that is given."""
 
     input_spec = ExtractBrainInputSpec
     output_spec = ExtractBrainOutputSpec
 
     def _compute(self) -> None:
         reference = images.load(self.inputs.reference)
-        self.save_image("brain", segmentation.brain_mask(reference.data, reference.voxel_size_mm), reference)
+        if not isdefined(self.inputs.given):
+            brain = segmentation.brain_mask(reference.data, reference.voxel_size_mm)
+            self.save_image("brain", brain, reference, Source="automatic")
+            return
+        given = images.load(self.inputs.given)
+        if given.data.ndim != 3:
+            raise DataFault(f"{Path(self.inputs.given).name}: a brain mask has three dimensions, not {given.data.ndim}")
+        same = images.is_same_grid(given, reference)
+        brain = given.mask if same else registration.resample_mask(given, reference)
+        if not brain.any():
+            raise DataFault(f"{Path(self.inputs.given).name}: the brain mask is empty where the image is")
+        how: dict[str, Any] = {} if same else {"Interpolation": "linear, above one half"}
+        self.save_image("brain", brain, reference, Source="given", **how)
 
 
 class FindMirrorInputSpec(StepInputSpec):

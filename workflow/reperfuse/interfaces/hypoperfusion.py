@@ -11,6 +11,9 @@ from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
 from reperfuse.interfaces.head import load_mirror
 
+#: A long MTT counts where Tmax is later than normal tissue's by this, s.
+LATE_S = 2.0
+
 
 class HypoperfusionInputSpec(StepInputSpec):
     """How hypoperfused tissue is found; each step of the cleaning can be switched off."""
@@ -18,26 +21,37 @@ class HypoperfusionInputSpec(StepInputSpec):
     tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    adc = File(exists=True, desc="ADC in perfusion space (mm²/s), to leave fluid out")
     cbv = File(exists=True, desc="CBV in any unit, to leave vessels out")
     mirror = File(exists=True, desc="the head's mirror plane, to leave the other side out")
     side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke")
     smoothing_mm = traits.Float(3.0, usedefault=True, desc="full width of a Gaussian within tissue, 0 for none (mm)")
     opening_mm = traits.Float(2.0, usedefault=True, desc="radius of the opening, 0 for none (mm)")
     min_volume_ml = traits.Float(3.0, usedefault=True, desc="smallest component kept, 0 for all (mL)")
+    csf_adc = traits.Either(None, traits.Float(), desc="fluid: ADC above this (mm²/s)")
     csf_ratio = traits.Either(None, traits.Float(), desc="fluid: reference over the brain's median (1)")
     vessel_ratio = traits.Either(None, traits.Float(), desc="vessels: CBV over the brain's median (1)")
     symptomatic_side_only = traits.Bool(False, usedefault=True, desc="leave the other side out where the side is known")
 
 
 class HypoperfusionStep(Step):
-    """A step that cleans hypoperfused tissue the way its inputs say."""
+    """A step that cleans hypoperfused tissue the way its inputs say; it does without an ADC that failed."""
+
+    tolerates_faults = True
+
+    def _fluid(self, brain: images.Image) -> np.ndarray:
+        """Return fluid, by the ADC where there is one and by the reference's brightness."""
+        inputs, csf = self.inputs, np.zeros(brain.data.shape, bool)
+        if inputs.csf_adc is not None and (path := self._good("adc")):
+            csf |= segmentation.csf_mask(brain.mask, adc=images.load(path).data, adc_threshold=inputs.csf_adc)
+        if inputs.csf_ratio is not None:
+            reference = images.load(inputs.reference).data
+            csf |= segmentation.csf_mask(brain.mask, reference=reference, relative_intensity=inputs.csf_ratio)
+        return csf
 
     def _finder(self, brain: images.Image) -> Callable[[np.ndarray, float], np.ndarray]:
         """Return the function that gives the cleaned mask of a map above a threshold."""
-        inputs, csf, vessels, half = self.inputs, None, None, None
-        if inputs.csf_ratio is not None:
-            reference = images.load(inputs.reference).data
-            csf = segmentation.csf_mask(brain.mask, reference=reference, relative_intensity=inputs.csf_ratio)
+        inputs, csf, vessels, half = self.inputs, self._fluid(brain), None, None
         if inputs.vessel_ratio is not None:
             if not isdefined(inputs.cbv):
                 raise DataFault("no CBV to find vessels by")
@@ -79,6 +93,7 @@ class SegmentHypoperfusion(HypoperfusionStep):
     output_spec = SegmentHypoperfusionOutputSpec
 
     def _compute(self) -> None:
+        self._refuse_faults("tmax", "brain", "reference")
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
         find = self._finder(brain)
         for threshold_s in (4, 6, 8, 10):
@@ -91,6 +106,7 @@ class SweepPerfusionInputSpec(HypoperfusionInputSpec):
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
     rcbf = File(exists=True, mandatory=True, desc="relative CBF (1)")
     rcbv = File(exists=True, mandatory=True, desc="relative CBV (1)")
+    core = File(exists=True, desc="diffusion core in perfusion space, for the mismatch outside it")
     half_widths = traits.Dict(mandatory=True, desc="how far the thresholds of each map are moved either way")
 
 
@@ -111,17 +127,19 @@ class SweepPerfusion(HypoperfusionStep):
 
     input_spec = SweepPerfusionInputSpec
     output_spec = SweepPerfusionOutputSpec
-    tolerates_faults = True
 
     def _compute(self) -> None:
-        if reasons := [reason for name in ("tmax", "deficit") for reason in images.reasons(getattr(self.inputs, name))]:
-            raise DataFault("; ".join(dict.fromkeys(reasons)))
+        self._refuse_faults("tmax", "brain", "reference", "deficit")
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
         find = self._finder(brain)
         deficit = images.load(self.inputs.deficit).mask
         normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
         curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, lambda limit: find(tmax.data, limit))}
-        curves["delay"] = self._curve("delay", brain, lambda limit: find(tmax.data - normal_s, limit))
+        delay = tmax.data - normal_s
+        curves["delay"] = self._curve("delay", brain, lambda limit: find(delay, limit))
+        if path := self._good("core"):
+            outside = ~images.load(path).mask
+            curves["coreg_tmax"] = self._curve("tmax", brain, lambda limit: find(tmax.data, limit) & outside)
         relative = (self.inputs.rcbf, self.inputs.rcbv)
         unknown = [reason for path in relative for reason in images.reasons(path)]
         if not unknown:
@@ -129,7 +147,8 @@ class SweepPerfusion(HypoperfusionStep):
             with np.errstate(divide="ignore", invalid="ignore"):
                 transit = np.where(flow > 0, volume / flow, np.nan)
                 curves["rcbf"] = self._curve("rcbf", brain, lambda limit: (flow < limit) & deficit)
-            curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find(transit, limit))
+            late = find(delay, LATE_S)
+            curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find(transit, limit) & late)
         content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
         self.save_document("curves", content)
 

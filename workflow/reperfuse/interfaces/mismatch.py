@@ -52,6 +52,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     motion = File(exists=True, desc="motion of each frame (mm, rad)")
     curves = File(exists=True, desc="arterial input")
     transform = File(exists=True, desc="diffusion to perfusion transform")
+    reflow = File(exists=True, desc="reflow document, for the session after treatment")
     post = File(exists=True, desc="measures of the session after treatment, for the baseline session")
     participant = traits.Str(mandatory=True, desc="label")
     session = traits.Str(mandatory=True, desc="label")
@@ -79,7 +80,7 @@ class MeasureSession(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        own = {name: paths[0] for name, paths in self._input_files().items() if name != "post"}
+        own = {name: paths[0] for name, paths in self._input_files().items() if name not in ("post", "reflow")}
         failures = [list(absence) for absence in self.inputs.absences]
         failures += [[name, reason] for name, path in own.items() for reason in images.reasons(path)]
         curves = self._curves()
@@ -104,10 +105,6 @@ class MeasureSession(Step):
                 "Stability": stability,
             },
         )
-
-    def _good(self, name: str) -> str | None:
-        path = getattr(self.inputs, name)
-        return str(path) if isdefined(path) and not images.reasons(path) else None
 
     def _volume(self, name: str) -> float:
         path = self._good(name)
@@ -140,11 +137,14 @@ class MeasureSession(Step):
         """Return the rows of the table of thresholds, for the maps the session should have."""
         expected = ["adc"] if isdefined(self.inputs.core_curves) else []
         expected += ["tmax", "delay", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else []
-        return [
+        rows = [
             {"map": name, "threshold": limit, "ml": dict(curves.get(name, ())).get(limit, math.nan)}
             for name in expected
             for limit in criteria.TABULATED[name]
         ]
+        reflow = self._good("reflow")
+        sweep = images.read_sidecar(reflow).get("asymmetry_sweep_ml", {}) if reflow else {}
+        return rows + [{"map": "asymmetry", "threshold": float(limit), "ml": ml} for limit, ml in sweep.items()]
 
     def _sides(self) -> dict[str, Any]:
         row: dict[str, Any] = {}
@@ -251,8 +251,7 @@ class MeasureSession(Step):
                 f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
                 "(is left right in one of the headers?)"
             )
-        if path := self._good("curves"):
-            warnings += [f"aif: {warning}" for warning in images.read_sidecar(path)["Warnings"]]
+        warnings += self._arterial_warnings()
         if path := self._good("core"):
             median = images.read_sidecar(path)["BrainMedianADC"]
             low, high = limits["brain_median_adc"]
@@ -262,6 +261,19 @@ class MeasureSession(Step):
                     f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
                 )
         return warnings
+
+    def _arterial_warnings(self) -> list[str]:
+        path = self._good("curves")
+        if path is None:
+            return []
+        found = images.read_sidecar(path)
+        warnings, ratio = list(found["Warnings"]), _number(found["Quality"]["area_ratio"])
+        low, high = self.inputs.limits["aif_area_ratio"]
+        if found["Score"] < self.inputs.limits["min_aif_score"]:
+            warnings.append(f"the arterial input is doubtful in its {found['Weakness']} (score {found['Score']:.2f})")
+        if not np.isnan(ratio) and not low <= ratio <= high:
+            warnings.append(f"the venous area is {ratio:.1f} times the arterial area: CBF and CBV may be out of scale")
+        return [f"aif: {warning}" for warning in warnings]
 
     def _motion_warnings(self, row: dict[str, Any]) -> list[str]:
         limits, warnings, path = self.inputs.limits, [], self._good("motion")
@@ -279,6 +291,8 @@ class MeasureSession(Step):
             )
         if row["tsnr"] < limits["min_temporal_snr"]:
             warnings.append(f"noise: the temporal SNR before the bolus is {row['tsnr']:.0f} only")
+        if row["bolus_cnr"] < limits["min_bolus_cnr"]:
+            warnings.append(f"noise: the bolus is only {row['bolus_cnr']:.1f} times as high as a voxel's noise")
         return warnings
 
 

@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import aif, alignment, concentration, deconvolution, images, mirror, motion, quality, segmentation
+from reperfuse import (
+    aif,
+    alignment,
+    concentration,
+    deconvolution,
+    images,
+    mirror,
+    motion,
+    nuisance,
+    quality,
+    segmentation,
+)
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
 from reperfuse.interfaces.head import load_mirror
@@ -50,17 +61,17 @@ class CorrectMotion(Step):
         baseline = self._baseline(_curve(raw.data, head), blank)
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
         still = _mean(raw.data[..., _within(baseline, ~blank)])
-        field = motion.receive_field(still, raw.affine, segmentation.brain_mask(still, raw.voxel_size_mm))
+        brain = segmentation.brain_mask(found.reference, raw.voxel_size_mm)
+        field = motion.receive_field(still, raw.affine, brain)
         series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
         reference = _mean(series[..., _within(baseline, ~found.outlier)])
-        brain = segmentation.brain_mask(reference, raw.voxel_size_mm)
         figures = self._quality(series[brain], baseline, found.outlier)
         replaced = found.outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
         series = self._bridge(series, replaced, baseline, brain)
         self.save_image("series", series, raw, self.inputs.repetition_time_s)
         self.save_image("reference", reference, raw)
         figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
-        self._save_motion(found, figures)
+        self._save_motion(found, figures, replaced)
 
     def _baseline(self, curve: np.ndarray, unusable: np.ndarray) -> concentration.Baseline:
         bridged = concentration.bridge_frames(curve, unusable)
@@ -90,7 +101,7 @@ class CorrectMotion(Step):
             "BrainLostShare": quality.lost_share(curves[:, ~outlier]),
         }
 
-    def _save_motion(self, found: motion.Motion, figures: dict[str, Any]) -> None:
+    def _save_motion(self, found: motion.Motion, figures: dict[str, Any], replaced: np.ndarray) -> None:
         parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
         names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
         self.save_table(
@@ -100,7 +111,11 @@ class CorrectMotion(Step):
             Quality=figures,
         )
         matrices = found.matrices[:, :3].reshape(-1, 12).T
-        self.save_table("transforms", dict(zip(MATRIX_COLUMNS, matrices, strict=True)))
+        self.save_table(
+            "transforms",
+            dict(zip(MATRIX_COLUMNS, matrices, strict=True)),
+            FramesReplaced=np.flatnonzero(replaced),
+        )
 
 
 def _mean(series: np.ndarray) -> np.ndarray:
@@ -149,6 +164,7 @@ class SelectArterialInputInputSpec(CurvesInputSpec):
     """Inputs of `SelectArterialInput`."""
 
     scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
+    min_score = traits.Float(0.2, usedefault=True, desc="least score of an arterial input found automatically (1)")
     side = traits.Enum(
         "unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite"
     )
@@ -191,6 +207,7 @@ class SelectArterialInput(CurvesStep):
             Quality=found.quality,
             BolusCNR=concentration.contrast_to_noise(curves[brain.mask], steady),
             Score=found.score,
+            Weakness=found.weakness,
             Warnings=found.warnings,
         )
 
@@ -222,6 +239,7 @@ class SelectArterialInput(CurvesStep):
             voxel_size_mm=brain.voxel_size_mm,
             search=self._search(brain),
             scale_to_vof=scale,
+            min_score=self.inputs.min_score,
         )
 
     def _search(self, brain: images.Image) -> np.ndarray | None:
@@ -275,6 +293,8 @@ class DeconvolvePerfusionInputSpec(CurvesInputSpec):
     """Inputs of `DeconvolvePerfusion`."""
 
     curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
+    transforms = File(exists=True, desc="3×4 matrix of each frame, to remove what motion leaves in the curves (mm)")
+    motion_signal_per_mm = traits.Float(0.01, usedefault=True, desc="change of signal with displacement, SD (1/mm)")
     smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
     leakage_correction = traits.Bool(False, usedefault=True, desc="correct CBV for leakage, keep both")
     window_s = traits.Float(50.0, usedefault=True, desc="time after bolus arrival that is used (s)")
@@ -314,8 +334,9 @@ class DeconvolvePerfusion(CurvesStep):
         # a voxel that left the field of view for a frame has no whole curve
         whole = brain.mask & np.isfinite(curves).all(axis=-1)
         curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
-        tissue = curves[whole]
         arterial = read_columns(self.inputs.curves)["aif"][used]
+        points_mm = alignment.apply_matrix(brain.affine, np.argwhere(whole))
+        tissue = self._without_motion(curves[whole], points_mm, arterial, used, arrival)
         maps = self._deconvolve(tissue, arterial)
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
         values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, arrival)
@@ -327,6 +348,23 @@ class DeconvolvePerfusion(CurvesStep):
             volume = np.full(brain.data.shape, np.nan, np.float32)
             volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
+
+    def _without_motion(
+        self, tissue: np.ndarray, points_mm: np.ndarray, arterial: np.ndarray, used: slice, arrival: int
+    ) -> np.ndarray:
+        """Remove what follows the displacement of each voxel, where the motion is given."""
+        if not isdefined(self.inputs.transforms):
+            return tissue
+        return nuisance.remove_motion_signal(
+            tissue,
+            points_mm,
+            read_poses(self.inputs.transforms)[used],
+            arterial,
+            self.inputs.repetition_time_s,
+            self.inputs.echo_time_s,
+            concentration.Baseline(0, arrival),
+            change_per_mm=self.inputs.motion_signal_per_mm,
+        )
 
     def _deconvolve(self, tissue: np.ndarray, arterial: np.ndarray) -> deconvolution.PerfusionMaps:
         return deconvolution.deconvolve(
@@ -347,6 +385,16 @@ class DeconvolvePerfusion(CurvesStep):
             raise DataFault("no tissue without leakage and delay, by which leakage could be corrected")
         reference = tissue[normal].mean(axis=0, dtype=float)
         return concentration.correct_leakage(tissue, reference, self.inputs.repetition_time_s, delay)[0]
+
+
+def read_poses(path: str) -> np.ndarray:
+    """Read the matrices (t, 4, 4) that `CorrectMotion` wrote; frames it replaced lie between their neighbours."""
+    columns = read_columns(path)
+    rows = np.stack([columns[name] for name in MATRIX_COLUMNS], axis=1).reshape(-1, 3, 4)
+    matrices = np.concatenate([rows, np.broadcast_to([[[0.0, 0.0, 0.0, 1.0]]], (len(rows), 1, 4))], axis=1)
+    replaced = np.zeros(len(rows), dtype=bool)
+    replaced[images.read_sidecar(path).get("FramesReplaced", [])] = True
+    return nuisance.bridge_matrices(matrices, replaced)
 
 
 class NormalizePerfusionInputSpec(StepInputSpec):
@@ -377,7 +425,7 @@ class NormalizePerfusion(Step):
     def _compute(self) -> None:
         brain, deficit = images.load(self.inputs.brain), images.load(self.inputs.deficit)
         lesion = deficit.mask
-        if isdefined(self.inputs.core) and not images.reasons(self.inputs.core):
+        if self._good("core"):
             lesion = lesion | images.load(self.inputs.core).mask
         half = mirror.half(brain.data.shape, brain.affine, load_mirror(self.inputs.mirror))
         reference, cbv = images.load(self.inputs.reference), images.load(self.inputs.cbv)

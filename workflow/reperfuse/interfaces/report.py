@@ -7,9 +7,10 @@ import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 from numpy.typing import NDArray
 
-from reperfuse import __version__, images
+from reperfuse import __version__, images, mirror
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, page, picture, read_columns
+from reperfuse.interfaces.head import load_mirror
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -179,6 +180,55 @@ class PlotQuality(Plot):
         )
 
 
+class PlotGrowthInputSpec(PlotInputSpec):
+    """Inputs of `PlotGrowth`; all on the baseline's diffusion grid."""
+
+    trace = File(exists=True, mandatory=True, desc="trace-weighted image at baseline (a.u.)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    change = File(exists=True, mandatory=True, desc="core and follow-up lesion: 1 in both, 2 grown, 3 reversed")
+
+
+class PlotGrowth(Plot):
+    """Draw what became of the core: what stayed, what grew and what was reversed."""
+
+    input_spec = PlotGrowthInputSpec
+    subject_matter = "Growth of the infarct until follow-up"
+
+    def _draw(self) -> "Figure":
+        from reperfuse.reports import figures
+
+        trace, brain, change = (self._load(name) for name in ("trace", "brain", "change"))
+        return figures.plot_growth(self._title, trace.data, change.data, trace.affine, brain.mask, self._notes)
+
+
+class PlotReperfusionInputSpec(PlotInputSpec):
+    """Inputs of `PlotReperfusion`; all in the perfusion space after treatment."""
+
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    before = File(exists=True, mandatory=True, desc="Tmax at baseline (s)")
+    after = File(exists=True, mandatory=True, desc="Tmax after treatment (s)")
+    change = File(exists=True, mandatory=True, desc="deficit: 1 recovered, 2 persistent, 3 new")
+
+
+class PlotReperfusion(Plot):
+    """Draw Tmax before and after treatment, and what became of the deficit."""
+
+    input_spec = PlotReperfusionInputSpec
+    subject_matter = "Reperfusion since baseline"
+
+    def _draw(self) -> "Figure":
+        from reperfuse.reports import figures
+
+        reference, brain, before, after, change = (
+            self._load(name) for name in ("reference", "brain", "before", "after", "change")
+        )
+        maps = {"before": before.data, "after": after.data}
+        return figures.plot_reperfusion(
+            self._title, reference.data, maps, change.data, reference.affine, brain.mask, self._notes
+        )
+
+
 class PlotReflowInputSpec(PlotInputSpec):
     """Inputs of `PlotReflow`; all in the perfusion space after treatment."""
 
@@ -189,6 +239,7 @@ class PlotReflowInputSpec(PlotInputSpec):
     mirrored = File(exists=True, mandatory=True, desc="relative CBV of the homologous point (1)")
     asymmetry = File(exists=True, mandatory=True, desc="(rCBV - mirror)/mirror (1)")
     imr = File(exists=True, mandatory=True, desc="lesion voxels with impaired microvascular reperfusion")
+    mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
 
 
 class PlotReflow(Plot):
@@ -202,7 +253,9 @@ class PlotReflow(Plot):
 
         reference, brain, lesion = (self._load(name) for name in ("reference", "brain", "lesion"))
         maps = {name: self._load(name).data for name in ("rcbv", "mirrored", "asymmetry")}
-        masks = {"lesion": lesion.mask, "imr": self._load("imr").mask}
+        plane = load_mirror(self.inputs.mirror)
+        homologue = mirror.reflect(lesion.mask.astype(np.float32), lesion.affine, plane) > 0.5
+        masks = {"lesion": lesion.mask, "homologue": homologue, "imr": self._load("imr").mask}
         return figures.plot_reflow(self._title, reference.data, maps, reference.affine, brain.mask, masks, self._notes)
 
 

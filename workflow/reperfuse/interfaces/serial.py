@@ -62,6 +62,7 @@ class SegmentLesion(Step):
             reference.voxel_size_mm,
             mirrored=mirror.reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror)),
             adc=adc,
+            rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
         )
         self.save_image("lesion", lesion, reference, LesionSource="automatic")
 
@@ -87,10 +88,17 @@ class ProjectLesion(Step):
     output_spec = ProjectLesionOutputSpec
 
     def _compute(self) -> None:
-        reference = images.load(self.inputs.reference)
+        reference, lesion = images.load(self.inputs.reference), images.load(self.inputs.lesion)
         matrix = _load_chain(self.inputs.transforms)
-        lesion = registration.resample_mask(images.load(self.inputs.lesion), reference, matrix)
-        self.save_image("lesion", lesion, reference, Interpolation="linear, above one half")
+        projected = registration.resample_mask(lesion, reference, matrix)
+        self.save_image(
+            "lesion",
+            projected,
+            reference,
+            Interpolation="linear, above one half",
+            LesionMl=images.volume_ml(lesion.mask, lesion.affine),
+            ShareInFieldOfView=registration.share_within(lesion, reference, matrix),
+        )
 
 
 class QuantifyGrowthInputSpec(StepInputSpec):
@@ -100,6 +108,8 @@ class QuantifyGrowthInputSpec(StepInputSpec):
     lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
     transform = File(exists=True, mandatory=True, desc="baseline diffusion to follow-up points (ITK)")
     penumbra = File(exists=True, desc="baseline penumbra, baseline perfusion space")
+    tmax6 = File(exists=True, desc="baseline tissue with Tmax above 6 s, baseline perfusion space")
+    tmax4 = File(exists=True, desc="the same above 4 s")
     penumbra_transform = File(exists=True, desc="baseline perfusion to baseline diffusion points (ITK)")
 
 
@@ -107,6 +117,7 @@ class QuantifyGrowthOutputSpec(TraitedSpec):
     """Outputs of `QuantifyGrowth`."""
 
     growth = document("growth and reversal of the lesion (mL) and salvage of the penumbra (1)")
+    change = image("baseline core and follow-up lesion: 1 in both, 2 grown, 3 reversed")
 
 
 class QuantifyGrowth(Step):
@@ -124,10 +135,11 @@ class QuantifyGrowth(Step):
         core, lesion = images.load(self.inputs.core), images.load(self.inputs.lesion)
         matrix = registration.read_itk(self.inputs.transform)
         voxel_ml = math.prod(core.voxel_size_mm) / 1000
-        found = serial.voxelwise_growth(core.mask, registration.resample_mask(lesion, core, matrix), voxel_ml)
+        later = registration.resample_mask(lesion, core, matrix)
+        found = serial.voxelwise_growth(core.mask, later, voxel_ml)
+        self.save_image("change", serial.lesion_change(core.mask, later), core)
         salvage = math.nan
-        penumbra = self.inputs.penumbra
-        if isdefined(penumbra) and not images.reasons(penumbra):
+        if penumbra := self._good("penumbra"):
             tissue = images.load(penumbra)
             chain = _load_chain([self.inputs.penumbra_transform, self.inputs.transform])
             salvage = serial.salvage_fraction(tissue.mask, registration.resample_mask(lesion, tissue, chain))
@@ -137,21 +149,74 @@ class QuantifyGrowth(Step):
                 "growth_voxelwise_ml": found.growth_ml,
                 "reversal_ml": found.reversal_ml,
                 "salvage_fraction": salvage,
-            },
+            }
+            | self._destinations(core, later & ~core.mask, voxel_ml),
         )
+
+    def _destinations(self, core: images.Image, grown: np.ndarray, voxel_ml: float) -> dict[str, float]:
+        """Return what the grown part was at baseline, where perfusion was measured then."""
+        if not all(self._good(name) for name in ("tmax6", "tmax4", "penumbra_transform")):
+            return {}
+        back = np.asarray(np.linalg.inv(registration.read_itk(self.inputs.penumbra_transform)), float)
+        tmax6, tmax4 = images.load(self.inputs.tmax6), images.load(self.inputs.tmax4)
+        seen = registration.resample_mask(images.Image(np.ones_like(tmax6.data), tmax6.affine), core, back)
+        late, very_late = (registration.resample_mask(mask, core, back) for mask in (tmax4, tmax6))
+        into = serial.growth_into(grown, very_late, late, seen, voxel_ml)
+        return {f"growth_{name}": value for name, value in vars(into).items()}
+
+
+class CompareDeficitsInputSpec(StepInputSpec):
+    """Inputs of `CompareDeficits`; masks in the perfusion space after treatment."""
+
+    before = File(exists=True, mandatory=True, desc="baseline tissue with Tmax above 6 s")
+    tmax = File(exists=True, mandatory=True, desc="baseline Tmax (s), in its own space")
+    transform = File(exists=True, mandatory=True, desc="points after treatment to baseline points (ITK)")
+    after = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s after treatment")
+    brain = File(exists=True, mandatory=True, desc="brain mask after treatment")
+
+
+class CompareDeficitsOutputSpec(TraitedSpec):
+    """Outputs of `CompareDeficits`."""
+
+    change = image("deficit before and after treatment: 1 recovered, 2 persistent, 3 new")
+    earlier_tmax = image("Tmax at baseline", "s")
+
+
+class CompareDeficits(Step):
+    """Tell where the deficit has recovered, where it persists, and where it is new."""
+
+    input_spec = CompareDeficitsInputSpec
+    output_spec = CompareDeficitsOutputSpec
+
+    def _compute(self) -> None:
+        before, after, brain = (images.load(getattr(self.inputs, name)) for name in ("before", "after", "brain"))
+        change = serial.deficit_change(before.mask, after.mask, brain.mask)
+        names = {"recovered": serial.RECOVERED, "persistent": serial.PERSISTENT, "new": serial.NEW}
+        volumes = {
+            f"deficit_{name}_ml": images.volume_ml(change == label, after.affine) for name, label in names.items()
+        }
+        self.save_image("change", change, after, **volumes)
+        matrix = registration.read_itk(self.inputs.transform)
+        self.save_image("earlier_tmax", registration.resample(images.load(self.inputs.tmax), after, matrix), after)
 
 
 class MapReflowInputSpec(StepInputSpec):
-    """Inputs of `MapReflow`."""
+    """Inputs of `MapReflow`; all images in the perfusion space after treatment."""
 
     rcbv = File(exists=True, mandatory=True, desc="relative CBV after treatment (1)")
+    rcbf = File(exists=True, desc="relative CBF (1), compared with its mirror in place of rCBV")
+    delayed = File(exists=True, desc="tissue with late Tmax, impaired in place of what lies below its mirror")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s after treatment")
-    lesion = File(exists=True, mandatory=True, desc="follow-up lesion in the same space")
+    lesion = File(exists=True, mandatory=True, desc="lesion in which reflow is judged")
+    early = File(exists=True, desc="diffusion lesion after treatment: the early part of the lesion")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     asymmetry_threshold = traits.Float(mandatory=True, desc="impaired below (1 - this) of the mirror (1)")
+    rule = traits.Enum("voxelwise", "regional", "subregions", mandatory=True, desc="what is held against the threshold")
     noise_limit = traits.Float(mandatory=True, desc="largest robust SD of normal tissue's asymmetry (1)")
     min_volume_ml = traits.Float(mandatory=True, desc="smallest component that counts (mL)")
+    min_covered_share = traits.Float(mandatory=True, desc="least share of the lesion inside the perfusion slab (1)")
+    min_one_sided_share = traits.Float(mandatory=True, desc="least share of the lesion on one side of the mirror (1)")
 
 
 class MapReflowOutputSpec(TraitedSpec):
@@ -170,42 +235,99 @@ class MapReflow(Step):
     output_spec = MapReflowOutputSpec
 
     def _compute(self) -> None:
-        rcbv, brain, deficit, lesion = (
-            images.load(getattr(self.inputs, name)) for name in ("rcbv", "brain", "deficit", "lesion")
-        )
+        rcbv, brain, lesion = (images.load(getattr(self.inputs, name)) for name in ("rcbv", "brain", "lesion"))
+        known = images.read_sidecar(self.inputs.lesion)
         if not lesion.mask.any():
-            raise DataFault("the follow-up lesion is empty, or lies outside the perfusion slab")
+            full_ml = float(known["LesionMl"])
+            raise DataFault(
+                f"the lesion ({full_ml:.1f} mL) lies outside the perfusion slab: 0 % of it is covered"
+                if full_ml
+                else "there is no lesion"
+            )
         plane = load_mirror(self.inputs.mirror)
-
-        def mirrored(mask: np.ndarray) -> np.ndarray:
-            return mirror.reflect(mask.astype(np.float32), brain.affine, plane) > 0.5
-
-        abnormal = deficit.mask | lesion.mask
-        found = serial.find_impaired_reflow(
-            rcbv.data,
-            mirror.reflect(rcbv.data, rcbv.affine, plane),
-            lesion.mask & brain.mask,
-            brain.mask & mirrored(brain.mask) & ~abnormal & ~mirrored(abnormal),
-            rcbv.voxel_size_mm,
-            asymmetry_threshold=self.inputs.asymmetry_threshold,
-            noise_limit=self.inputs.noise_limit,
-            min_volume_ml=self.inputs.min_volume_ml,
-        )
-        note = {"SmoothingFWHMMm": found.smoothing_fwhm_mm, "NoiseSD": found.noise_sd}
+        region = lesion.mask & brain.mask
+        found = judged = self._find(rcbv, region, brain, plane)
+        compared = rcbv
+        if isdefined(self.inputs.rcbf):
+            compared = images.load(self.inputs.rcbf)
+            judged = self._find(compared, region, brain, plane)
+        homologue = mirror.reflect(compared.data, compared.affine, plane)
+        medians = {
+            name: serial.regional_asymmetry(
+                compared.data, homologue, part, compared.voxel_size_mm, judged.smoothing_fwhm_mm
+            )
+            for name, part in self._parts(region).items()
+        }
+        imr = self._impaired(judged, region, medians, rcbv)
+        covered = found.covered * float(known["ShareInFieldOfView"]) * float(region.sum() / lesion.mask.sum())
+        volume_ml = images.volume_ml(imr, rcbv.affine)
+        note = {"SmoothingFWHMMm": judged.smoothing_fwhm_mm, "NoiseSD": judged.noise_sd}
         self.save_image("mirrored", found.mirror, rcbv, **note)
         self.save_image("asymmetry", found.asymmetry, rcbv, **note)
-        self.save_image("imr", found.imr, rcbv, **note)
+        self.save_image("imr", imr, rcbv, **note)
         self.save_document(
             "measures",
             note
             | {
-                "imr_ml": found.imr_ml,
-                "imr_fraction": found.imr_ml / found.lesion_ml if found.lesion_ml else math.nan,
-                "imr_null_ml": found.null_ml,
-                "rcbv_asymmetry_median": found.asymmetry_median,
-                "LesionCovered": found.covered,
-            },
+                "imr_ml": volume_ml,
+                "imr_fraction": volume_ml / judged.lesion_ml if judged.lesion_ml else math.nan,
+                "imr_null_ml": judged.null_ml,
+                "imr_covered": covered,
+                "asymmetry_sweep_ml": {f"{threshold:.2f}": ml for threshold, ml in judged.sweep_ml.items()},
+                "NotEvaluable": self._doubts(covered, lesion, plane),
+            }
+            | {f"rcbv_asymmetry_median{name}": value for name, value in medians.items()},
         )
+
+    def _find(
+        self, compared: images.Image, region: np.ndarray, brain: images.Image, plane: mirror.Mirror
+    ) -> serial.Reflow:
+        def mirrored(mask: np.ndarray) -> np.ndarray:
+            return mirror.reflect(mask.astype(np.float32), brain.affine, plane) > 0.5
+
+        abnormal = images.load(self.inputs.deficit).mask | region
+        return serial.find_impaired_reflow(
+            compared.data,
+            mirror.reflect(compared.data, compared.affine, plane),
+            region,
+            brain.mask & mirrored(brain.mask) & ~abnormal & ~mirrored(abnormal),
+            compared.voxel_size_mm,
+            asymmetry_threshold=self.inputs.asymmetry_threshold,
+            noise_limit=self.inputs.noise_limit,
+            min_volume_ml=self.inputs.min_volume_ml,
+        )
+
+    def _parts(self, region: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the lesion and, where it is known what of it came first, its early and its late part."""
+        path = self._good("early")
+        if path is None:
+            return {"": region}
+        early = images.load(path).mask
+        return {"": region, "_early": region & early, "_growth": region & ~early}
+
+    def _impaired(
+        self, judged: serial.Reflow, region: np.ndarray, medians: dict[str, float], like: images.Image
+    ) -> np.ndarray:
+        if isdefined(self.inputs.delayed):
+            late = images.load(self.inputs.delayed).mask & region
+            return segmentation.remove_small(late, self.inputs.min_volume_ml, np.array(like.voxel_size_mm))
+        if self.inputs.rule == "voxelwise":
+            return judged.imr
+        counted = [""] if self.inputs.rule == "regional" else list(medians)
+        parts = self._parts(region)
+        low = [parts[name] for name in counted if medians[name] < -self.inputs.asymmetry_threshold]
+        return np.logical_or.reduce([*low, np.zeros_like(region)])
+
+    def _doubts(self, covered: float, lesion: images.Image, plane: mirror.Mirror) -> list[str]:
+        """Say why the lesion does not allow to judge reflow, if it does not."""
+        found = []
+        if covered < self.inputs.min_covered_share:
+            found.append(f"perfusion covers only {100 * covered:.0f} % of the lesion")
+        side = mirror.half(lesion.data.shape, lesion.affine, plane)
+        share = float((lesion.mask & side).sum() / lesion.mask.sum())
+        if max(share, 1 - share) < self.inputs.min_one_sided_share:
+            found.append(f"the lesion crosses the midline ({100 * min(share, 1 - share):.0f} % on the other side)")
+        return found
 
 
 class MeasurePatientInputSpec(StepInputSpec):
@@ -215,11 +337,14 @@ class MeasurePatientInputSpec(StepInputSpec):
     post = File(exists=True, desc="measures of the session after treatment")
     lesion = File(exists=True, desc="follow-up lesion")
     growth = File(exists=True, desc="growth document")
+    deficits = File(exists=True, desc="what became of the deficit, voxel by voxel")
     reflow = File(exists=True, desc="reflow document")
     participant = traits.Str(mandatory=True, desc="label")
     absences = traits.List(desc="[what, reason] of each comparison that cannot be made")
     exclusions = traits.List(desc="reasons why IMR cannot be judged in this patient")
     significant_ml = traits.Float(mandatory=True, desc="IMR above this volume is significant (mL)")
+    hours = traits.List(desc="[time from treatment to the scan after it (h), why it is not known]")
+    hours_allowed = traits.List(desc="[first, last] time from treatment at which reflow can be judged (h)")
 
 
 class MeasurePatientOutputSpec(TraitedSpec):
@@ -237,7 +362,7 @@ class MeasurePatient(Step):
 
     def _compute(self) -> None:
         failures = [list(absence) for absence in self.inputs.absences]
-        for name in ("lesion", "growth", "reflow"):
+        for name in ("lesion", "growth", "deficits", "reflow"):
             path = getattr(self.inputs, name)
             if isdefined(path):
                 failures += [[name, reason] for reason in images.reasons(path)]
@@ -262,13 +387,16 @@ class MeasurePatient(Step):
             "infarct_followup_ml": math.nan,
             "lesion_source": None,
         }
-        if isdefined(self.inputs.lesion) and not images.reasons(self.inputs.lesion):
+        if self._good("lesion"):
             lesion = images.load(self.inputs.lesion)
             row["infarct_followup_ml"] = images.volume_ml(lesion.mask, lesion.affine)
             row["lesion_source"] = images.read_sidecar(self.inputs.lesion)["LesionSource"]
         row["growth_ml"] = row["infarct_followup_ml"] - row["core_baseline_ml"]
-        for key in ("growth_voxelwise_ml", "reversal_ml"):
+        parts = ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml")
+        for key in ("growth_voxelwise_ml", "reversal_ml", *parts):
             row[key] = self._number("growth", key)
+        hours = self._number("baseline", "hours_from_onset")
+        row["initial_growth_ml_h"] = serial.initial_growth_rate(row["core_baseline_ml"], hours)
         row["penumbra_ml"] = self._number("baseline", "mismatch_coreg_ml")
         row["salvage_fraction"] = self._number("growth", "salvage_fraction")
         return row
@@ -284,16 +412,26 @@ class MeasurePatient(Step):
             "reperfused_50": fraction > 0.5 if known else None,
             "reperfused_90": fraction > 0.9 if known else None,
             "persistent_tmax6_ml": after,
+        } | {
+            f"deficit_{name}_ml": self._number("deficits", f"deficit_{name}_ml")
+            for name in ("recovered", "persistent", "new")
         }
 
     def _reflow(self, failures: list[list[str]]) -> dict[str, Any]:
-        keys = ("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median")
-        row: dict[str, Any] = {key: self._number("reflow", key) for key in keys}
+        keys = ("imr_ml", "imr_fraction", "imr_null_ml", "imr_covered", "rcbv_asymmetry_median")
+        parts = ("rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth")
+        row: dict[str, Any] = {key: self._number("reflow", key) for key in (*keys, *parts)}
         known = not math.isnan(row["imr_ml"])
-        exclusions = list(self.inputs.exclusions)
+        hours, unknown = self.inputs.hours
+        first, last = self.inputs.hours_allowed
+        exclusions = [*self.inputs.exclusions, *self._read("reflow").get("NotEvaluable", [])]
+        if hours is not None and not first <= hours <= last:
+            exclusions.append(f"scanned {hours:.1f} h after treatment, not within {first:g} to {last:g} h")
         if not known:
             exclusions += [reason for what, reason in failures if what == "reflow"] or ["not computed"]
         row["imr_significant"] = row["imr_ml"] > self.inputs.significant_ml if known else None
         row["imr_evaluable"] = not exclusions
         row["imr_exclusion"] = "; ".join(dict.fromkeys(exclusions))
+        row["hours_from_treatment"] = math.nan if hours is None else hours
+        row["imr_note"] = f"time from treatment unknown ({unknown}), so it is not held against it" if unknown else ""
         return row

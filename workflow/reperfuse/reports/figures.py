@@ -108,6 +108,41 @@ def plot_perfusion(
     return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
 
 
+def _labelled(change: Volume, *names: tuple[str, str]) -> list[Region]:
+    """Return a region for each label of a map, 1 and up, by its name and colour."""
+    return [Region(name, colour, change == label) for label, (name, colour) in enumerate(names, start=1)]
+
+
+def plot_growth(
+    title: str, trace: Volume, change: Volume, affine: Volume, brain: Volume, notes: Sequence[str] = ()
+) -> "Figure":
+    """Draw what became of the core on the baseline's trace image; ``change`` is 1 stayed, 2 grown, 3 reversed."""
+    fills = _labelled(change, ("Core that stayed", CORE), ("Grown", IMPAIRED), ("Reversed", PENUMBRA))
+    window = _grey_window(trace, brain)
+    rows = [Row("Trace", "", trace, window), Row("Growth", "", trace, window, fills=fills)]
+    return montage(title, rows, affine, brain, focus=change > 0, notes=notes)
+
+
+def plot_reperfusion(
+    title: str,
+    reference: Volume,
+    maps: Mapping[str, Volume],
+    change: Volume,
+    affine: Volume,
+    brain: Volume,
+    notes: Sequence[str] = (),
+) -> "Figure":
+    """Draw Tmax (s) ``before`` and ``after`` treatment; ``change`` is 1 recovered, 2 persistent, 3 new."""
+    fills = _labelled(change, ("Recovered", PENUMBRA), ("Persistent", CORE), ("New", IMPAIRED))
+    tmax = [np.where(brain, maps[name], np.nan) for name in ("before", "after")]
+    rows = [
+        Row("Tmax\nbefore", "s", tmax[0], _TMAX_WINDOW_S, "viridis"),
+        Row("Tmax\nafter", "s", tmax[1], _TMAX_WINDOW_S, "viridis"),
+        Row("Tmax > 6 s", "", reference, _grey_window(reference, brain), fills=fills),
+    ]
+    return montage(title, rows, affine, brain, focus=change > 0, notes=notes)
+
+
 def plot_reflow(
     title: str,
     reference: Volume,
@@ -117,12 +152,13 @@ def plot_reflow(
     masks: Masks,
     notes: Sequence[str] = (),
 ) -> "Figure":
-    """Draw ``rcbv``, ``mirrored`` rCBV and ``asymmetry`` (1) with the ``lesion`` and the ``imr`` voxels."""
-    lesion = _named(masks, lesion=("Follow-up lesion", LESION))
+    """Draw ``rcbv``, ``mirrored`` and ``asymmetry`` (1) with ``lesion``, its ``homologue`` and the ``imr`` voxels."""
+    lesion = _named(masks, lesion=("Lesion", LESION))
+    both = _named(masks, lesion=("Lesion", LESION), homologue=("Its mirror", MUTED))
     impaired = _named(masks, imr=("Impaired reflow (IMR)", IMPAIRED))
     rows = [
-        Row("IMR", "", reference, _grey_window(reference, brain), outlines=lesion, fills=impaired),
-        Row("rCBV", "× normal", maps["rcbv"], _RELATIVE_WINDOW, "cividis", outlines=lesion),
+        Row("IMR", "", reference, _grey_window(reference, brain), outlines=both, fills=impaired),
+        Row("rCBV", "× normal", maps["rcbv"], _RELATIVE_WINDOW, "cividis", outlines=both),
         Row("Mirror\nof rCBV", "× normal", maps["mirrored"], _RELATIVE_WINDOW, "cividis", outlines=lesion),
         Row("Asymmetry", "1", maps["asymmetry"], _ASYMMETRY_WINDOW, "RdBu", outlines=[*lesion, *impaired]),
     ]
@@ -179,7 +215,9 @@ __all__ = [
     "house_style",
     "notice",
     "plot_diffusion",
+    "plot_growth",
     "plot_perfusion",
     "plot_reflow",
+    "plot_reperfusion",
     "save",
 ]

@@ -22,6 +22,9 @@ _SHARES = {
     "reperfusion_fraction",
     "imr_fraction",
     "rcbv_asymmetry_median",
+    "rcbv_asymmetry_median_early",
+    "rcbv_asymmetry_median_growth",
+    "imr_covered",
 }
 #: Columns that are text beside the numbers, shown elsewhere on the page.
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
@@ -32,8 +35,11 @@ _CAPTIONS = {
     "MTT, relative CBF and relative CBV.",
     "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
     "(squares: artery, circles: vein).",
-    "reflow": "Follow-up lesion after treatment; relative CBV, its mirror image, and (rCBV − mirror)/mirror; "
-    "voxels with impaired microvascular reperfusion (IMR).",
+    "growth": "Trace-weighted image at baseline; the core that is infarct at follow-up, what has grown since, "
+    "and what was reversed.",
+    "reperfusion": "Tmax at baseline and after treatment; the deficit (above 6 s) that recovered, persists or is new.",
+    "reflow": "Lesion after treatment and its mirror image; relative CBV, its mirror image, and "
+    "(rCBV − mirror)/mirror; voxels with impaired microvascular reperfusion (IMR).",
 }
 
 Dictionary = Mapping[str, Mapping[str, Any]]
@@ -172,7 +178,7 @@ def render_patient(
         cards=_cards(values, baseline),
         profiles={title: baseline[name] for name, title in criteria.items()},
         numbers=Numbers.of(
-            (value for value in values.values() if value.column != "imr_exclusion"),
+            (value for value in values.values() if value.column not in ("imr_exclusion", "imr_note")),
             subject.get("Failures", []),
         ),
         broken=subject.get("Reasons", []),

@@ -33,8 +33,11 @@ _PATIENT_NEEDS = {
     "infarct_followup_ml": ("lesion",),
     "lesion_source": ("lesion",),
     **dict.fromkeys(("growth_ml", "growth_voxelwise_ml", "reversal_ml", "salvage_fraction"), _GROWTH),
+    **dict.fromkeys(("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml"), _GROWTH),
+    **dict.fromkeys(("deficit_recovered_ml", "deficit_persistent_ml", "deficit_new_ml"), ("reperfusion", "deficits")),
     **dict.fromkeys(("reperfusion_fraction", "reperfused_50", "reperfused_90"), ("reperfusion",)),
     **dict.fromkeys(("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median", "imr_significant"), _REFLOW),
+    **dict.fromkeys(("imr_covered", "rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth"), _REFLOW),
 }
 #: The sessions' columns a patient's column is made of.
 _MADE_OF = {
@@ -42,13 +45,21 @@ _MADE_OF = {
     "growth_ml": (("baseline", "core_ml"),),
     "growth_voxelwise_ml": (("baseline", "core_ml"),),
     "reversal_ml": (("baseline", "core_ml"),),
+    **dict.fromkeys(
+        ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml"),
+        (("baseline", "core_ml"), ("baseline", "tmax6_ml")),
+    ),
+    "initial_growth_ml_h": (("baseline", "core_ml"), ("baseline", "hours_from_onset")),
     "penumbra_ml": (("baseline", "mismatch_coreg_ml"),),
     "salvage_fraction": (("baseline", "mismatch_coreg_ml"),),
     "tmax6_baseline_ml": (("baseline", "tmax6_ml"),),
     "tmax6_post_ml": (("post", "tmax6_ml"),),
     "persistent_tmax6_ml": (("post", "tmax6_ml"),),
     **dict.fromkeys(
-        ("reperfusion_fraction", "reperfused_50", "reperfused_90"),
+        (
+            *("reperfusion_fraction", "reperfused_50", "reperfused_90"),
+            *("deficit_recovered_ml", "deficit_persistent_ml", "deficit_new_ml"),
+        ),
         (("baseline", "tmax6_ml"), ("post", "tmax6_ml")),
     ),
 }
@@ -59,6 +70,8 @@ _UNDEFINED = {
     **dict.fromkeys(("core_covered", "core_side", "core_laterality"), "there is no core"),
     **dict.fromkeys(("deficit_side", "deficit_laterality"), "there is no deficit"),
     "hours_from_onset": "the time of onset or of the scan is not known",
+    "hours_from_treatment": "the time of treatment or of the scan is not known",
+    **dict.fromkeys(("rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth"), "the lesion has no such part"),
     "salvage_fraction": "there was no penumbra at baseline",
     "reperfusion_fraction": "there was no deficit at baseline",
     "reperfused_50": "there was no deficit at baseline",

@@ -164,17 +164,18 @@ class Region:
 
     Attributes
     ----------
-    side : {"left", "right"}
-        Half of the brain it lies in; the region never crosses the midline.
+    side : {"left", "right", "both"}
+        Half of the brain it lies in, or both: then it is mirrored. It never crosses the midline.
     centre_mm : tuple of float
         Distance from the midline, y, z of the centre, template frame.
     proportions : tuple of float
         Relative semi-axes along x, y, z.
     volume_ml : float
-        Volume of tissue (grey + white fraction of at least one half) inside, in an unwarped head.
+        Volume of tissue (grey + white fraction of at least one half) inside, in an unwarped head; of both sides
+        together.
     """
 
-    side: Side
+    side: Side | Literal["both"]
     centre_mm: tuple[float, float, float]
     proportions: tuple[float, float, float]
     volume_ml: float
@@ -190,7 +191,7 @@ class Region:
         Returns
         -------
         (n,) array
-            Relative radius; infinite on the other side of the midline.
+            Relative radius; infinite on the side it does not lie on.
         """
         return _relative_radius(self, template_points) / _surface_radius(self)
 
@@ -337,8 +338,8 @@ def _warp(points: Array) -> Array:
 
 
 def _relative_radius(region: Region, points: Array) -> Array:
-    sign = -1.0 if region.side == "left" else 1.0
-    side = points[:, 0] * np.float32(sign)
+    sign = {"left": -1.0, "right": 1.0, "both": np.sign(points[:, 0])}[region.side]
+    side = points[:, 0] * np.asarray(sign, dtype=np.float32)
     centre, axes = np.array(region.centre_mm, np.float32), np.array(region.proportions, np.float32)
     dx, dy, dz = (
         (side - centre[0]) / axes[0],

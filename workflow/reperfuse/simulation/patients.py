@@ -1,11 +1,13 @@
 """Patients of a simulated study: where the injury lies and what becomes of it from session to session."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from reperfuse.simulation.anatomy import Head, Region, Side
 from reperfuse.simulation.physiology import Flow, Injury, Zone
 
 SESSIONS = ("baseline", "post", "followup")
+HOURS_AFTER_ONSET = {"baseline": 3.5, "post": 5.5, "followup": 120.0}
 ALL_SCANS = {"baseline": ("dsc", "dwi"), "post": ("dsc", "dwi"), "followup": ("dwi", "flair")}
 
 # Middle cerebral artery territory: centres are distance from the midline, y, z (template mm).
@@ -25,9 +27,11 @@ class Patient:
     side : {"left", "right"}
         Side of the stroke.
     core_ml : float
-        Diffusion lesion at baseline.
+        Diffusion lesion at baseline. One larger than the deficit has outlasted it: what lies outside is reperfused.
     deficit_ml : float
         Hypoperfused tissue at baseline (core and penumbra).
+    bilateral : bool
+        Whether the deficit lies on both sides, half of its volume on each; the core stays on the side of the stroke.
     oligaemia_ml : float
         Benign oligaemia around the deficit.
     post_deficit_ml : float
@@ -42,6 +46,8 @@ class Patient:
         rCBV of that part relative to healthy tissue.
     core_centre_mm, deficit_centre_mm, lesion_centre_mm, island_centre_mm : (float, float, float)
         Centres: distance from the midline, y, z, template mm.
+    hours_late : float
+        Hours by which every session is later than usual.
     swelling : float
         Linear stretch of the infarct at follow-up, see :class:`reperfuse.simulation.anatomy.Head`.
     asymmetry_mm : float
@@ -58,6 +64,7 @@ class Patient:
     side: Side = "left"
     core_ml: float = 25.0
     deficit_ml: float = 90.0
+    bilateral: bool = False
     oligaemia_ml: float = 50.0
     post_deficit_ml: float = 0.0
     post_core_ml: float = 28.0
@@ -68,6 +75,7 @@ class Patient:
     deficit_centre_mm: tuple[float, float, float] = DEFICIT_CENTRE
     lesion_centre_mm: tuple[float, float, float] = CORE_CENTRE
     island_centre_mm: tuple[float, float, float] = CORE_CENTRE
+    hours_late: float = 0.0
     swelling: float = 0.0
     asymmetry_mm: float = 2.5
     expert_mask: bool = True
@@ -92,7 +100,7 @@ class Patient:
     def deficit(self, session: str) -> Region | None:
         """Hypoperfused tissue (core and penumbra) in a session."""
         volume = {"baseline": self.deficit_ml, "post": self.post_deficit_ml}.get(session, 0.0)
-        return self._region(self.deficit_centre_mm, volume)
+        return self._region(self.deficit_centre_mm, volume, "both" if self.bilateral else self.side)
 
     def island(self, session: str) -> Region | None:
         """Tissue without microvascular reflow in a session."""
@@ -102,20 +110,20 @@ class Patient:
         """Perfusion in a session."""
         deficit, core, island = self.deficit(session), self.core(session), self.island(session)
         zones = []
-        if deficit is not None:
-            rim = self._region(self.deficit_centre_mm, deficit.volume_ml + self.oligaemia_ml)
-            if rim is not None:
-                zones.append(Zone(rim, (0.4, 0.9), (1.05, 1.05), (8.0, 1.0)))
-            zones.append(Zone(deficit, (0.35, 0.45), (1.05, 1.05), (6.5, 5.0)))
-            if core is not None:
-                zones.append(Zone(core, (0.12, 0.18), (0.33, 0.37), (8.0, 7.0)))
-        elif core is not None:
+        reperfused = core is not None and (deficit is None or deficit.volume_ml < core.volume_ml)
+        if core is not None and reperfused:
             zones.append(Zone(core, (1.05, 1.05), (1.04, 1.04), (0.3, 0.3)))
+        if deficit is not None:
+            rim = replace(deficit, volume_ml=deficit.volume_ml + self.oligaemia_ml)
+            zones.append(Zone(rim, (0.4, 0.9), (1.05, 1.05), (8.0, 1.0)))
+            zones.append(Zone(deficit, (0.35, 0.45), (1.05, 1.05), (6.5, 5.0)))
+        if core is not None and not reperfused:
+            zones.append(Zone(core, (0.12, 0.18), (0.33, 0.37), (8.0, 7.0)))
         if island is not None:
             ratio = self.island_cbv_ratio
             zones.append(Zone(island, (0.85 * ratio, 0.85 * ratio), (ratio, ratio), (0.6, 0.6)))
         delay = 4.0 if deficit is not None else 0.0
-        left, right = (delay, 0.0) if self.side == "left" else (0.0, delay)
+        left, right = (delay * (side == self.side or self.bilateral) for side in ("left", "right"))
         return Flow(tuple(zones), left_mca_delay_s=left, right_mca_delay_s=right)
 
     def injuries(self, session: str) -> tuple[Injury, ...]:
@@ -127,8 +135,10 @@ class Patient:
             return (Injury(core, adc=0.52e-3, t2_ratio=1.45),)
         return (Injury(core, adc=0.45e-3, t2_ratio=1.06 if session == "baseline" else 1.12),)
 
-    def _region(self, centre: tuple[float, float, float], volume_ml: float) -> Region | None:
-        return Region(self.side, centre, PROPORTIONS, volume_ml) if volume_ml > 0 else None
+    def _region(
+        self, centre: tuple[float, float, float], volume_ml: float, side: Side | Literal["both"] | None = None
+    ) -> Region | None:
+        return Region(side or self.side, centre, PROPORTIONS, volume_ml) if volume_ml > 0 else None
 
     def _midway(self) -> tuple[float, float, float]:
         x, y, z = (0.5 * (a + b) for a, b in zip(self.core_centre_mm, self.lesion_centre_mm, strict=True))

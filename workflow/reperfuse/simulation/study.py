@@ -15,14 +15,11 @@ import numpy as np
 from reperfuse.simulation import scanner, truth
 from reperfuse.simulation.anatomy import Array
 from reperfuse.simulation.geometry import Grid
-from reperfuse.simulation.patients import DEMO_PATIENTS, SESSIONS, Patient
+from reperfuse.simulation.patients import DEMO_PATIENTS, HOURS_AFTER_ONSET, SESSIONS, Patient
 from reperfuse.simulation.protocols import CLINICAL, DEMO, TINY, Protocol, plan_session, stream
 from reperfuse.simulation.scene import DscProtocol
 
 __all__ = ["CLINICAL", "DEMO", "DEMO_PATIENTS", "TINY", "Patient", "Protocol", "simulate_study"]
-
-
-HOURS_AFTER_ONSET = {"baseline": 3.5, "post": 5.5, "followup": 120.0}
 
 
 def simulate_study(
@@ -194,7 +191,9 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
         rows = [
             {
                 "session_id": f"ses-{s}",
-                "acq_time": (onset + timedelta(hours=HOURS_AFTER_ONSET[s])).isoformat(timespec="seconds"),
+                "acq_time": (onset + timedelta(hours=HOURS_AFTER_ONSET[s] + patient.hours_late)).isoformat(
+                    timespec="seconds"
+                ),
             }
             for s in SESSIONS
             if s in patient.scans

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from reperfuse.simulation import anatomy, scanner
 from reperfuse.simulation.anatomy import Array, Head, Region
+from reperfuse.simulation.geometry import world_points
 from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.physiology import perfusion_at
@@ -56,7 +57,8 @@ class SessionTruth:
         if "flair" in scans:
             self.transforms["anat", "from-head_to-flair_mode-points"] = poses["flair"][None]
         volumes = [f"tmax{s}_ml" for s in TMAX_THRESHOLDS_S]
-        names = ["core_ml", "deficit_ml", *volumes, "mismatch_ml", "mismatch_ratio", "hir", "defuse2"]
+        names = ["core_ml", "deficit_ml", *volumes, "delay2_ml", "rcbf30_ml", "rmtt150_ml"]
+        names += ["mismatch_ml", "mismatch_coreg_ml", "mismatch_ratio", "hir", "defuse2"]
         self.row: Row = {
             "participant_id": f"sub-{patient.label}",
             "session_id": f"ses-{session}",
@@ -96,6 +98,7 @@ class SessionTruth:
             deficit = tmax > threshold
             self.images["perf", f"desc-tmax{threshold}_mask"] = deficit, grid
             self.row[f"tmax{threshold}_ml"] = float(deficit.sum() * grid.voxel_ml)
+        self._add_relative_volumes(tissue >= 0.5)
         self._add_mismatch()
 
     def add_masks(self, scans: Sequence[str]) -> None:
@@ -159,6 +162,32 @@ class SessionTruth:
         for name, image in maps.items():
             self.images["perf", name] = image, grid
         return tissue, brain
+
+    def _add_relative_volumes(self, tissue: Array) -> None:
+        """Add the volumes that lie beyond normal tissue: later, with less flow, with a longer transit.
+
+        Normal is tissue outside deficit and core, on the other side unless the deficit is on both. Only tissue
+        whose perfusion was changed counts: elsewhere a long transit is that of a vein in the same voxel.
+        """
+        grid, patient = self.grids["dsc"], self.patient
+        cbf, cbv, tmax = (self.images["perf", f"desc-ideal_{name}"][0] for name in ("cbf", "cbv", "tmax"))
+        deficit = self.images["perf", "desc-tmax6_mask"][0]
+        core = self._mask("dsc", patient.core(self.session))
+        normal = tissue & ~deficit & ~core
+        delay = tmax - np.nanmedian(tmax[normal])
+        if deficit.any() and not patient.bilateral:
+            world = world_points(grid) - self.poses["dsc"][:3, 3]
+            right = (world @ self.poses["dsc"][:3, 0]).reshape(grid.shape) > 0
+            normal &= right if patient.side == "left" else ~right
+        with np.errstate(divide="ignore", invalid="ignore"):
+            flow, volume = (image / np.nanmean(image[normal]) for image in (cbf, cbv))
+            found = {"delay2_ml": delay > 2, "rcbf30_ml": deficit & (flow < 0.3), "rmtt150_ml": volume / flow > 1.5}
+        changed = np.zeros(grid.shape, dtype=bool)
+        for zone in patient.flow(self.session).zones:
+            changed |= self._mask("dsc", zone.region)
+        self.row |= {name: float((changed & mask).sum() * grid.voxel_ml) for name, mask in found.items()}
+        if self.row["core_ml"] is not None:
+            self.row["mismatch_coreg_ml"] = float((deficit & ~core).sum() * grid.voxel_ml)
 
     def _add_mismatch(self) -> None:
         row = self.row

@@ -1,0 +1,37 @@
+"""The environments are one: conda, Docker and Apptainer install the versions of the pip constraints."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ENVS = Path(__file__).parents[2] / "envs"
+
+
+def pins() -> dict[str, str]:
+    lines = (ENVS / "constraints.txt").read_text().splitlines()
+    return {name.lower(): version for name, _, version in (line.partition("==") for line in lines) if version}
+
+
+def test_conda_has_the_same_versions() -> None:
+    environment = yaml.safe_load((ENVS / "reperfuse.yaml").read_text())
+    wanted = dict(item.split("==") for item in environment["dependencies"][-1]["pip"])
+    assert wanted == {name: pins()[name] for name in wanted}
+
+
+@pytest.mark.parametrize("recipe", ["Dockerfile", "reperfuse.def"])
+def test_containers_install_by_the_constraints(recipe: str) -> None:
+    text = (ENVS / recipe).read_text()
+    assert 'pip install --no-cache-dir -c /opt/reperfuse/envs/constraints.txt -e "/opt/reperfuse[cluster]"' in text
+    assert "python:3.11-slim-bookworm" in text
+
+
+def test_every_dependency_is_pinned() -> None:
+    import tomllib
+
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    named = [*project["dependencies"], *(item for extra in ("cluster", "test") for item in extras[extra])]
+    names = {re.split(r"[<>=\[]", item)[0].lower() for item in named}
+    assert names - set(pins()) == {"reperfuse"}

@@ -1,0 +1,60 @@
+"""The brain mask of the study's own, in place of the automatic one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from reperfuse import images
+from reperfuse.interfaces import ExtractBrain
+
+AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
+SHAPE = (40, 48, 24)
+
+
+def ball(centre: tuple[float, ...], radius_mm: float, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray:
+    points = np.indices(shape).reshape(3, -1).T @ affine[:3, :3].T + affine[:3, 3]
+    return (np.linalg.norm(points - np.array(centre), axis=1) < radius_mm).reshape(shape)
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    path = tmp_path / "dwiref.nii.gz"
+    head = ball((80, 96, 60), 55, AFFINE, SHAPE) * 500.0 + np.random.default_rng(0).random(SHAPE)
+    images.save(path, head, AFFINE, sidecar={})
+    return path
+
+
+def extract(reference: Path, **inputs: str) -> Path:
+    return Path(ExtractBrain(reference=str(reference), **inputs).run(cwd=str(reference.parent)).outputs.brain)
+
+
+def test_a_given_mask_takes_the_place_of_the_automatic_one(reference: Path) -> None:
+    given = reference.with_name("given.nii.gz")
+    mask = ball((80, 96, 60), 30, AFFINE, SHAPE)
+    images.save(given, mask, AFFINE, sidecar={})
+    automatic = images.load(extract(reference)).mask
+    assert images.read_sidecar(reference.with_name("brain.nii.gz"))["Source"] == "automatic"
+    taken = extract(reference, given=str(given))
+    np.testing.assert_array_equal(images.load(taken).mask, mask)
+    assert (automatic != mask).any()
+    assert images.read_sidecar(taken)["Source"] == "given"
+
+
+def test_a_given_mask_may_lie_on_another_grid(reference: Path) -> None:
+    flipped = np.diag([-2.0, 3.0, 2.5, 1.0])
+    flipped[0, 3] = 158
+    given = reference.with_name("given.nii.gz")
+    images.save(given, ball((80, 96, 60), 30, flipped, (80, 64, 48)), flipped, sidecar={})
+    taken = images.load(extract(reference, given=str(given)))
+    expected = ball((80, 96, 60), 30, AFFINE, SHAPE)
+    assert taken.data.shape == SHAPE
+    assert 2 * (taken.mask & expected).sum() / (taken.mask.sum() + expected.sum()) > 0.97
+
+
+def test_a_given_mask_that_misses_the_head_is_a_reason(reference: Path) -> None:
+    given = reference.with_name("given.nii.gz")
+    images.save(given, np.zeros(SHAPE, bool), AFFINE, sidecar={})
+    taken = extract(reference, given=str(given))
+    assert "empty" in images.reasons(taken)[0]
+    assert np.isnan(images.load(taken).data).all()

@@ -1,0 +1,231 @@
+"""Reflow and a patient's row, from small files with known volumes."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from reperfuse import images, registration, settings
+from reperfuse.interfaces import CompareDeficits, MapReflow, MeasurePatient, ProjectLesion, QuantifyGrowth
+
+ROOT = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+#: 4 × 4 × 6 mm, x from the patient's left (negative) to the right.
+AFFINE = np.diag([4.0, 4.0, 6.0, 1.0])
+SHAPE = (36, 40, 14)
+AFFINE[:3, 3] = -(np.array(SHAPE) - 1) / 2 * [4, 4, 6]
+WORLD = np.moveaxis(np.indices(SHAPE), 0, -1) * [4, 4, 6] + AFFINE[:3, 3]
+BRAIN = ((WORLD / [65, 75, 40]) ** 2).sum(axis=-1) < 1
+
+
+def ball(centre: tuple[float, float, float], radius_mm: float) -> np.ndarray:
+    return ((WORLD - centre) ** 2).sum(axis=-1) < radius_mm**2
+
+
+LESION, ISLAND = ball((-35, 0, 0), 25), ball((-35, 0, 0), 16)
+
+
+class Patient:
+    """The files of a patient after treatment: an island at 0.6 of its mirror in a lesion on the left."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        noise = np.random.default_rng(0).normal(0, 0.05, SHAPE)
+        self.files = {
+            "rcbv": self.save("rcbv", np.where(BRAIN, np.where(ISLAND, 0.6, 1.0) + noise, np.nan)),
+            "brain": self.save("brain", BRAIN),
+            "deficit": self.save("deficit", np.zeros(SHAPE, bool)),
+            "lesion": self.lesion(LESION),
+            "mirror": str(folder / "mirror.json"),
+        }
+        images.write_json(folder / "mirror.json", {"Normal": [1.0, 0, 0], "OffsetMm": 0.0, "Quality": 0.9})
+
+    def save(self, name: str, data: np.ndarray, **sidecar: Any) -> str:
+        path = self.folder / f"{name}.nii.gz"
+        images.save(path, data, AFFINE, sidecar=sidecar)
+        return str(path)
+
+    def lesion(self, mask: np.ndarray, share: float = 1.0) -> str:
+        return self.save("lesion", mask, LesionMl=images.volume_ml(mask, AFFINE), ShareInFieldOfView=share)
+
+    def reflow(self, **changed: Any) -> dict[str, Any]:
+        reflow = settings.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
+        parameters = {name: reflow[name] for name in MapReflow.input_spec().copyable_trait_names() if name in reflow}
+        parameters.pop("map", None)
+        done = MapReflow(**self.files | parameters | changed).run(cwd=str(self.folder)).outputs
+        self.found = images.load(done.imr).data
+        self.document = done.measures
+        return images.read_sidecar(done.measures)
+
+    def row(self, **changed: Any) -> dict[str, Any]:
+        given: dict[str, Any] = {
+            "participant": "01",
+            "absences": [],
+            "exclusions": [],
+            "significant_ml": 5.0,
+            "hours": [1.0, ""],
+            "hours_allowed": [0.0, 2.0],
+        }
+        step = MeasurePatient(**given | changed)
+        return images.read_sidecar(step.run(cwd=str(self.folder)).outputs.measures)["Row"]
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Patient:
+    return Patient(tmp_path)
+
+
+def test_reflow_of_an_island(patient: Patient) -> None:
+    measures = patient.reflow()
+    true_ml = images.volume_ml(ISLAND, AFFINE)
+    assert measures["imr_ml"] == pytest.approx(true_ml, rel=0.2)
+    assert list(measures["asymmetry_sweep_ml"]) == ["0.10", "0.15", "0.20", "0.30"]
+    assert measures["asymmetry_sweep_ml"]["0.15"] == pytest.approx(measures["imr_ml"])
+    row = patient.row(reflow=patient.document)
+    assert (row["imr_evaluable"], row["imr_significant"], row["imr_exclusion"]) == (True, True, "")
+    assert row["imr_covered"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_lesion_across_the_midline_cannot_be_judged(patient: Patient) -> None:
+    patient.files["lesion"] = patient.lesion(ball((-5, 0, 0), 25))
+    patient.reflow()
+    row = patient.row(reflow=patient.document)
+    assert row["imr_evaluable"] is False
+    assert "the lesion crosses the midline" in row["imr_exclusion"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "exclusion", "note"),
+    [
+        ([1.5, ""], "", ""),
+        ([5.0, ""], "scanned 5.0 h after treatment, not within 0 to 2 h", ""),
+        (
+            [None, "no treatment_time"],
+            "",
+            "time from treatment unknown (no treatment_time), so it is not held against it",
+        ),
+    ],
+)
+def test_time_since_treatment(patient: Patient, hours: list[Any], exclusion: str, note: str) -> None:
+    patient.reflow()
+    row = patient.row(reflow=patient.document, hours=hours)
+    assert (row["imr_exclusion"], row["imr_note"]) == (exclusion, note)
+    assert row["imr_evaluable"] is (not exclusion)
+
+
+def test_an_excluded_patient_keeps_the_volume(patient: Patient) -> None:
+    patient.reflow()
+    row = patient.row(reflow=patient.document, exclusions=["carotid occlusion", "reocclusion"])
+    assert (row["imr_evaluable"], row["imr_exclusion"]) == (False, "carotid occlusion; reocclusion")
+    assert row["imr_ml"] > 5
+
+
+def project(patient: Patient, mask: np.ndarray, shift_mm: float) -> str:
+    """Bring a lesion to the perfusion space of a slab that lies higher by a shift."""
+    later = patient.save("later", mask)
+    transform = patient.folder / "shift.txt"
+    matrix = np.eye(4)
+    matrix[2, 3] = shift_mm
+    registration.write_itk(transform, matrix)
+    step = ProjectLesion(lesion=later, reference=patient.files["brain"], transforms=[str(transform)])
+    return str(step.run(cwd=str(patient.folder)).outputs.lesion)
+
+
+def test_the_part_of_the_lesion_that_perfusion_covers_is_stated(patient: Patient) -> None:
+    patient.files["lesion"] = project(patient, LESION, 42.0)  # the slab's edge cuts the lesion in two
+    assert images.read_sidecar(patient.files["lesion"])["ShareInFieldOfView"] == pytest.approx(0.5, abs=0.06)
+    patient.reflow()
+    row = patient.row(reflow=patient.document)
+    assert "perfusion covers only" in row["imr_exclusion"]
+    assert 0 < row["imr_covered"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("shift_mm", "mask", "said"),
+    [(90.0, LESION, "outside the perfusion slab: 0 % of it is covered"), (0.0, LESION & False, "there is no lesion")],
+)
+def test_nothing_to_judge_has_a_reason(patient: Patient, shift_mm: float, mask: np.ndarray, said: str) -> None:
+    patient.files["lesion"] = project(patient, mask, shift_mm)
+    patient.reflow()
+    row = patient.row(reflow=patient.document)
+    assert row["imr_evaluable"] is False
+    assert said in row["imr_exclusion"]
+    assert row["imr_ml"] == "n/a"
+
+
+def test_rules_other_than_voxelwise(patient: Patient) -> None:
+    lesion_ml = images.volume_ml(LESION, AFFINE)
+    assert patient.reflow(rule="regional")["imr_ml"] == 0  # most of the lesion flows
+    early = patient.save("early", ISLAND)
+    found = patient.reflow(rule="subregions", early=early)
+    assert found["rcbv_asymmetry_median_early"] == pytest.approx(-0.4, abs=0.03)
+    assert found["rcbv_asymmetry_median_growth"] == pytest.approx(0.0, abs=0.03)
+    assert found["imr_ml"] == pytest.approx(images.volume_ml(ISLAND, AFFINE))
+    delayed = patient.save("delayed", WORLD[..., 1] > 0)
+    assert patient.reflow(delayed=delayed)["imr_ml"] == pytest.approx(lesion_ml / 2, rel=0.1)
+    flow = patient.save("rcbf", np.where(BRAIN, np.where(LESION, 0.5, 1.0), np.nan))
+    assert patient.reflow(rcbf=flow, rule="regional")["imr_ml"] == pytest.approx(lesion_ml, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["valls2025", "ng2022", "anzsoc2025", "schiphorst2021", "mujanovic2022"])
+def test_presets_keep_to_the_schema_and_give_way_to_the_study(name: str) -> None:
+    own = CONFIG["imr"] | {"preset": name}
+    reflow = settings.read_reflow(ROOT / "config" / "reflow.yaml", own)
+    shown = {key: value for key, value in reflow.items() if key != "title"}
+    settings.check_config(CONFIG | {"imr": own | shown}, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    assert None not in reflow.values()
+    changed = settings.read_reflow(ROOT / "config" / "reflow.yaml", own | {"significant_ml": 7.5})
+    assert changed == reflow | {"significant_ml": 7.5}
+
+
+def test_what_became_of_the_deficit(patient: Patient) -> None:
+    before, after = patient.save("before", ball((-35, 0, 0), 20)), patient.save("after", ball((-35, 8, 0), 20))
+    shift, matrix = patient.folder / "shift.txt", np.eye(4)
+    matrix[0, 3] = 4.0
+    registration.write_itk(shift, matrix)
+    tmax = patient.save("tmax", WORLD[..., 0])
+    step = CompareDeficits(before=before, after=after, brain=patient.files["brain"], tmax=tmax, transform=str(shift))
+    done = step.run(cwd=str(patient.folder)).outputs
+    np.testing.assert_allclose(images.load(done.earlier_tmax).data[:-1], WORLD[:-1, ..., 0] + 4, atol=1e-4)
+    change = done.change
+    labels, sidecar = images.load(change).data, images.read_sidecar(change)
+    first, then = ball((-35, 0, 0), 20), ball((-35, 8, 0), 20)
+    expected = {"recovered": first & ~then & BRAIN, "persistent": first & then, "new": then & ~first}
+    for label, (name, mask) in enumerate(expected.items(), start=1):
+        np.testing.assert_array_equal(labels == label, mask)
+        assert sidecar[f"deficit_{name}_ml"] == pytest.approx(images.volume_ml(mask, AFFINE))
+    row = patient.row(deficits=change)
+    assert row["deficit_new_ml"] == sidecar["deficit_new_ml"]
+
+
+def test_growth_is_told_apart_by_what_the_tissue_was(patient: Patient) -> None:
+    identity = patient.folder / "identity.txt"
+    registration.write_itk(identity, np.eye(4))
+    radii = {"core": 12, "tmax6": 18, "tmax4": 22, "lesion": 26}
+    masks = {name: ball((-35, 0, 0), radius) for name, radius in radii.items()}
+    files = {name: patient.save(f"growth_{name}", mask) for name, mask in masks.items()}
+    step = QuantifyGrowth(
+        **files,
+        penumbra=patient.save("penumbra", masks["tmax6"] & ~masks["core"]),
+        transform=str(identity),
+        penumbra_transform=str(identity),
+    )
+    growth = step.run(cwd=str(patient.folder)).outputs.growth
+    row = patient.row(growth=growth)
+    shells = [
+        images.volume_ml(masks[b] & ~masks[a], AFFINE) for a, b in zip(list(radii)[:-1], list(radii)[1:], strict=True)
+    ]
+    assert [row[f"growth_{name}_ml"] for name in ("penumbra", "oligaemia", "beyond")] == pytest.approx(shells)
+    assert row["growth_unseen_ml"] == 0
+    assert row["growth_voxelwise_ml"] == pytest.approx(sum(shells))
+    assert row["salvage_fraction"] == 0
+
+
+def test_the_initial_growth_needs_the_time_of_onset(patient: Patient) -> None:
+    baseline = patient.folder / "baseline.json"
+    images.write_json(baseline, {"Row": {"core_ml": 21.0, "hours_from_onset": 3.5}})
+    assert patient.row(baseline=str(baseline))["initial_growth_ml_h"] == pytest.approx(6.0)
+    images.write_json(baseline, {"Row": {"core_ml": 21.0, "hours_from_onset": math.nan}})
+    assert patient.row(baseline=str(baseline))["initial_growth_ml_h"] == "n/a"

@@ -1,0 +1,80 @@
+"""A run may be killed, doubled, or run out of disk: what is there is whole, and the same command finishes the rest."""
+
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import Small, command, contents, differences, snakemake
+
+pytestmark = pytest.mark.xdist_group("small")
+
+
+def test_killed_five_times_the_same_command_finishes_with_the_same_results(small: Small) -> None:
+    folder = small.study.parent / "killed"
+    folder.mkdir()
+    moments = random.Random(8)
+    for _ in range(5):
+        process = subprocess.Popen(
+            command(config=small.config, cores=1), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(moments.uniform(2.5, 9.0))
+        process.kill()
+        process.wait()
+    run = snakemake(folder, config=small.config, cores=1)
+    assert run.status == 0, run.output[-3000:]
+    assert differences(small.results, contents(folder / "out")) == []
+    assert "Nothing to be done" in snakemake(folder, "-n", config=small.config).output
+
+
+def test_a_second_run_on_the_same_results_is_told_so(small: Small, tmp_path: Path) -> None:
+    """Even one started elsewhere, where Snakemake itself does not see the first."""
+    from reperfuse import dataset
+
+    dataset.claim(tmp_path / "out")
+    run = snakemake(tmp_path, "group", config=small.config)
+    assert run.status != 0
+    assert "another run is at work in out" in run.output
+    assert not (tmp_path / "out" / "group").exists()
+
+
+def test_a_dry_run_writes_nothing(small: Small, tmp_path: Path) -> None:
+    run = snakemake(tmp_path, "-n", config=small.config)
+    assert "correct_motion" in run.jobs
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_over_what_is_complete_list_the_rest(small: Small, tmp_path: Path) -> None:
+    run = snakemake(tmp_path, "group", config=(*small.config, "group_over=complete"), cores=1)
+    assert run.status == 0, run.output[-3000:]
+    failures = (tmp_path / "out" / "group" / "failures.tsv").read_text().splitlines()
+    assert failures[1].split("\t") == ["sub-01", "n/a", "patient", "not finished; the next run resumes"]
+    assert len((tmp_path / "out" / "group" / "sessions.tsv").read_text().splitlines()) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 100 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a file system of its own needs root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_named_and_the_next_run_recovers(small: Small, small_disk: Path, tmp_path: Path) -> None:
+    config = (*small.config[:2], f"output_dir={small_disk}/out")
+    full = snakemake(tmp_path, "--until", "compute_adc", config=config)
+    assert full.status != 0
+    assert "compute_adc: No space left on device. Free some and run the same command again" in full.output
+    subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
+    run = snakemake(tmp_path, "--until", "compute_adc", config=config)
+    assert run.status == 0, run.output[-3000:]
+    found = contents(small_disk / "out")
+    # the way from the results to the study differs, nothing else
+    assert set(differences(found, {name: small.results[name] for name in found})) == {"dataset_description.json"}
+    assert any(name.endswith("_ADC.nii.gz") for name in found)
