@@ -53,9 +53,10 @@ def test_results_are_those_of_a_local_run_though_a_job_is_killed_and_the_node_dr
         finally:
             run.kill()
     # two sessions, one patient, and the study twice: a chain is one job
-    jobs = slurm.ask("scontrol", "--oneliner", "show", "job").splitlines()
+    numbers = re.findall(r"SLURM jobid (\d+)", log.read_text())
+    jobs = [slurm.ask("scontrol", "--oneliner", "show", "job", number) for number in numbers]
     assert len(jobs) == 5, jobs
-    assert f"StepId={_number(jobs[3])}.batch exceeded memory limit" in (slurm.folder / "slurmd.log").read_text()
+    assert f"StepId={numbers[3]}.batch exceeded memory limit" in (slurm.folder / "slurmd.log").read_text()
     assert ["JobState=COMPLETED" in job for job in jobs] == [True, True, True, False, True]
     asked = [int(found[1]) for job in jobs if "tabulate_study" in job and (found := re.search(r"mem=(\d+)M", job))]
     assert asked[0] < asked[1]
@@ -81,10 +82,6 @@ def test_the_generic_profile_submits_through_a_command(small: Small, slurm: Sing
     found = contents(folder / "out")
     assert any(name.endswith("_ADC.nii.gz") for name in found)
     assert differences(found, {name: small.results[name] for name in found}) == []
-
-
-def _number(job: str) -> str:
-    return job.split()[0].removeprefix("JobId=")
 
 
 def _wait(condition, timeout_s: float = 300.0) -> None:  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""The brain mask of the study's own, in place of the automatic one."""
+"""The brain mask, the study's own or the automatic one, and the mirror plane that goes with it."""
 
 from pathlib import Path
 
@@ -58,3 +58,13 @@ def test_a_given_mask_that_misses_the_head_is_a_reason(reference: Path) -> None:
     taken = extract(reference, given=str(given))
     assert "empty" in images.reasons(taken)[0]
     assert np.isnan(images.load(taken).data).all()
+
+
+def test_a_head_without_symmetry_keeps_its_brain(reference: Path) -> None:
+    noise = np.random.default_rng(1).random(SHAPE) + 1
+    images.save(reference, noise, AFFINE, sidecar={})
+    given = reference.with_name("given.nii.gz")
+    images.save(given, ball((80, 96, 60), 30, AFFINE, SHAPE), AFFINE, sidecar={})
+    taken = extract(reference, given=str(given))
+    assert images.load(taken).mask.any()
+    assert "does not match its own reflection" in images.reasons(taken.with_name("mirror.json"))[0]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from reperfuse import images
 from reperfuse.diffusion import convert_adc, fit_adc
-from reperfuse.interfaces import FindMirror, SegmentLesion
+from reperfuse.interfaces import ExtractBrain, SegmentLesion
 from reperfuse.segmentation import brain_mask, core_mask, followup_lesion
 from scipy import ndimage, optimize
 
@@ -134,7 +134,7 @@ def test_followup_lesion_by_the_steps_of_the_workflow(external_data, tmp_path, s
     for name in ("trace", "adc", "brain"):
         files[name] = str(tmp_path / f"{name}.nii.gz")
         images.save(files[name], getattr(scan, name), affine, sidecar={})
-    plane = FindMirror(reference=files["trace"], brain=files["brain"]).run(cwd=str(tmp_path)).outputs.mirror
+    plane = ExtractBrain(reference=files["trace"], given=files["brain"]).run(cwd=str(tmp_path)).outputs.mirror
     step = SegmentLesion(reference=files["trace"], brain=files["brain"], adc=files["adc"], mirror=plane)
     lesion = images.load(step.run(cwd=str(tmp_path)).outputs.lesion).mask
     if subject == "ads01":

@@ -76,7 +76,6 @@ def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo, tmp_path: Path)
         "compute_adc",
         "register_diffusion",
         "correct_motion",
-        "find_mirror",
     }
 
 

@@ -31,30 +31,14 @@ rule extract_brain:
         given=given_brain,
     output:
         brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
+        mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
     log:
         session_log("extract_brain_{datatype}"),
     conda:
         CONDA
     params:
         interface="ExtractBrain",
-        fingerprint=fingerprint("segmentation", "registration"),
-    script:
-        "../scripts/run_interface.py"
-
-
-rule find_mirror:
-    input:
-        reference=reference,
-        brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
-    output:
-        mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
-    log:
-        session_log("find_mirror_{datatype}"),
-    conda:
-        CONDA
-    params:
-        interface="FindMirror",
-        fingerprint=fingerprint("mirror"),
+        fingerprint=fingerprint("segmentation", "registration", "mirror"),
     script:
         "../scripts/run_interface.py"
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _STAGES = {
-    "head": ("ExtractBrain", "FindMirror"),
+    "head": ("ExtractBrain",),
     "perfusion": (
         "CorrectMotion",
         "SelectArterialInput",

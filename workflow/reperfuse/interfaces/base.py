@@ -72,7 +72,8 @@ class Step(SimpleInterface):
             self._compute()
         except DataFault as fault:
             self._results.clear()
-            self._save_fault(inherited or [str(fault)])
+            for name in self.output_spec().copyable_trait_names():
+                self.save_fault(name, inherited or [str(fault)])
         return runtime
 
     def _input_files(self) -> dict[str, list[str]]:
@@ -154,16 +155,16 @@ class Step(SimpleInterface):
         """Save an output document."""
         images.write_json(self._path(name), self._sidecar(name, content))
 
-    def _save_fault(self, reasons: list[str]) -> None:
-        for name in self.output_spec().copyable_trait_names():
-            path = self._path(name)
-            sidecar = self._sidecar(name, {"Reasons": reasons})
-            if path.name.endswith(".nii.gz"):
-                images.save(path, np.full((1, 1, 1), np.nan), np.eye(4), sidecar=sidecar)
-                continue
-            if path.suffix != ".json":
-                path.write_text("", encoding="utf-8")
-            images.write_json(images.sidecar_path(path), sidecar)
+    def save_fault(self, name: str, reasons: list[str]) -> None:
+        """Save an output without a value, which says why there is none."""
+        path = self._path(name)
+        sidecar = self._sidecar(name, {"Reasons": reasons})
+        if path.name.endswith(".nii.gz"):
+            images.save(path, np.full((1, 1, 1), np.nan), np.eye(4), sidecar=sidecar)
+            return
+        if path.suffix != ".json":
+            path.write_text("", encoding="utf-8")
+        images.write_json(images.sidecar_path(path), sidecar)
 
 
 def format_cell(value: Any) -> str:

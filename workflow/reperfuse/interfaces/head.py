@@ -1,10 +1,10 @@
-"""Steps that any image of a head goes through: the brain, and the head's own mirror."""
+"""The step that any image of a head goes through: its brain, and the plane that mirrors it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec
+from numpy.typing import NDArray
 
 from reperfuse import images, mirror, registration, segmentation
 from reperfuse.faults import DataFault
@@ -22,20 +22,31 @@ class ExtractBrainOutputSpec(TraitedSpec):
     """Outputs of `ExtractBrain`."""
 
     brain = image("brain mask")
+    mirror = document("the head's mirror plane: unit normal and its distance from the world's origin (mm)")
 
 
 class ExtractBrain(Step):
-    """Find the brain in an echo-planar or FLAIR image, or take the mask that is given."""
+    """Find the brain in an echo-planar or FLAIR image, or take the mask that is given, and the plane of its symmetry."""
 
     input_spec = ExtractBrainInputSpec
     output_spec = ExtractBrainOutputSpec
 
     def _compute(self) -> None:
         reference = images.load(self.inputs.reference)
-        if not isdefined(self.inputs.given):
-            brain = segmentation.brain_mask(reference.data, reference.voxel_size_mm)
-            self.save_image("brain", brain, reference, Source="automatic")
+        if isdefined(self.inputs.given):
+            brain, how = self._given(reference)
+        else:
+            brain, how = segmentation.brain_mask(reference.data, reference.voxel_size_mm), {"Source": "automatic"}
+        self.save_image("brain", brain, reference, **how)
+        try:
+            plane = mirror.find_mirror(reference.data, reference.affine, brain)
+        except DataFault as fault:  # the maps can do without
+            self.save_fault("mirror", [str(fault)])
             return
+        content = {"Normal": plane.normal, "OffsetMm": plane.offset_mm, "Quality": plane.quality}
+        self.save_document("mirror", content)
+
+    def _given(self, reference: images.Image) -> tuple[NDArray[np.bool_], dict[str, str]]:
         given = images.load(self.inputs.given)
         if given.data.ndim != 3:
             raise DataFault(f"{Path(self.inputs.given).name}: a brain mask has three dimensions, not {given.data.ndim}")
@@ -43,38 +54,11 @@ class ExtractBrain(Step):
         brain = given.mask if same else registration.resample_mask(given, reference)
         if not brain.any():
             raise DataFault(f"{Path(self.inputs.given).name}: the brain mask is empty where the image is")
-        how: dict[str, Any] = {} if same else {"Interpolation": "linear, above one half"}
-        self.save_image("brain", brain, reference, Source="given", **how)
-
-
-class FindMirrorInputSpec(StepInputSpec):
-    """Inputs of `FindMirror`."""
-
-    reference = File(exists=True, mandatory=True, desc="an image of the head (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="its brain mask")
-
-
-class FindMirrorOutputSpec(TraitedSpec):
-    """Outputs of `FindMirror`."""
-
-    mirror = document("the head's mirror plane: unit normal and its distance from the world's origin (mm)")
-
-
-class FindMirror(Step):
-    """Find the plane of the head's own left–right symmetry."""
-
-    input_spec = FindMirrorInputSpec
-    output_spec = FindMirrorOutputSpec
-
-    def _compute(self) -> None:
-        reference, brain = images.load(self.inputs.reference), images.load(self.inputs.brain)
-        plane = mirror.find_mirror(reference.data, reference.affine, brain.mask)
-        content = {"Normal": plane.normal, "OffsetMm": plane.offset_mm, "Quality": plane.quality}
-        self.save_document("mirror", content)
+        return brain, {"Source": "given"} | ({} if same else {"Interpolation": "linear, above one half"})
 
 
 def load_mirror(path: str | Path) -> mirror.Mirror:
-    """Read the plane that `FindMirror` wrote."""
+    """Read the plane that `ExtractBrain` wrote."""
     content = images.read_sidecar(path)
     normal = np.array(content["Normal"])
     matrix = mirror.reflection_matrix(normal, content["OffsetMm"])

@@ -47,7 +47,8 @@ class Plot(Step):
         with figures.house_style():
             self._save(self._draw())
 
-    def _save_fault(self, reasons: list[str]) -> None:
+    def save_fault(self, name: str, reasons: list[str]) -> None:
+        """Save a figure that says in words why there is none."""
         from reperfuse.reports import figures
 
         with figures.house_style():
