@@ -1,6 +1,7 @@
 """The step that any image of a head goes through: its brain, and the plane that mirrors it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec
@@ -26,7 +27,7 @@ class ExtractBrainOutputSpec(TraitedSpec):
 
 
 class ExtractBrain(Step):
-    """Find the brain in an echo-planar or FLAIR image, or take the mask that is given, and the plane of its symmetry."""
+    """Find the brain in an echo-planar or FLAIR image, or take the mask that is given; and its plane of symmetry."""
 
     input_spec = ExtractBrainInputSpec
     output_spec = ExtractBrainOutputSpec
@@ -46,7 +47,7 @@ class ExtractBrain(Step):
         content = {"Normal": plane.normal, "OffsetMm": plane.offset_mm, "Quality": plane.quality}
         self.save_document("mirror", content)
 
-    def _given(self, reference: images.Image) -> tuple[NDArray[np.bool_], dict[str, str]]:
+    def _given(self, reference: images.Image) -> tuple[NDArray[np.bool_], dict[str, Any]]:
         given = images.load(self.inputs.given)
         if given.data.ndim != 3:
             raise DataFault(f"{Path(self.inputs.given).name}: a brain mask has three dimensions, not {given.data.ndim}")

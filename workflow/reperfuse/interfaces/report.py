@@ -45,21 +45,21 @@ class Plot(Step):
 
         self._notes: list[str] = []
         with figures.house_style():
-            self._save(self._draw())
+            self._save("figure", self._draw())
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save a figure that says in words why there is none."""
         from reperfuse.reports import figures
 
         with figures.house_style():
-            self._save(figures.notice(self._title, reasons), Reasons=reasons)
+            self._save(name, figures.notice(self._title, reasons), Reasons=reasons)
 
-    def _save(self, figure: "Figure", **extra: Any) -> None:
+    def _save(self, name: str, figure: "Figure", **extra: Any) -> None:
         from reperfuse.reports import figures
 
-        path = self._path("figure")
+        path = self._path(name)
         figures.save(figure, path)
-        images.write_json(images.sidecar_path(path), self._sidecar("figure", {"Description": self._title} | extra))
+        images.write_json(images.sidecar_path(path), self._sidecar(name, {"Description": self._title} | extra))
 
     @property
     def _title(self) -> str:
