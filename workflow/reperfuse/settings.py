@@ -14,6 +14,20 @@ class ConfigError(ValueError):
     """The configuration is wrong; the message names each key, what is wrong and what is allowed."""
 
 
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file."""
+    import yaml
+
+    return yaml.load(path.read_text(encoding="utf-8"), _loader())
+
+
+def _loader() -> Any:
+    """Return the compiled loader where PyYAML has it: every job of a cluster reads the settings."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: Iterable[Path] = ()) -> dict[str, Any]:
     """Check a configuration.
 
@@ -37,9 +51,7 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     ConfigError
         Naming every fault, a line each.
     """
-    import yaml
-
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    schema = read_yaml(schema_path)
     typed: dict[str, Any] = _typed(config, schema, schema.get("$defs", {}))
     files = list(written_in)
     lines = [fault for file in files for fault in _doubles(file)]
@@ -80,10 +92,8 @@ def read_criteria(
     ConfigError
         Naming every fault with its key, the file and line where it is found, and the reason.
     """
-    import yaml
-
-    catalogue = yaml.safe_load(catalogue_path.read_text(encoding="utf-8")) | dict(own)
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    catalogue = read_yaml(catalogue_path) | dict(own)
+    schema = read_yaml(schema_path)
     faults = [*_schema_faults(catalogue, schema)]
     # a rule can only be read where the entry's form is right
     broken = {str(keys[0]) for keys, _ in faults if keys}
@@ -117,9 +127,7 @@ def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    import yaml
-
-    preset = yaml.safe_load(presets_path.read_text(encoding="utf-8"))[own["preset"]]
+    preset = read_yaml(presets_path)[own["preset"]]
     return preset | {key: value for key, value in own.items() if value is not None}
 
 
@@ -180,7 +188,7 @@ def _find_line(files: Iterable[Path], keys: Keys) -> str:
     import yaml
 
     for file in files:
-        node, marks = yaml.compose(file.read_text(encoding="utf-8")), []
+        node, marks = yaml.compose(file.read_text(encoding="utf-8"), _loader()), []
         for key in keys:
             if isinstance(node, yaml.MappingNode):
                 pairs = {name.value: (name, value) for name, value in node.value}
@@ -203,7 +211,7 @@ def _doubles(file: Path) -> Iterator[str]:
     """Yield a sentence for each key of a YAML file that its mapping holds twice, for the first would be lost."""
     import yaml
 
-    root = yaml.compose(file.read_text(encoding="utf-8"))
+    root = yaml.compose(file.read_text(encoding="utf-8"), _loader())
     unseen: list[tuple[tuple[str, ...], Any]] = [((), root)]
     while unseen:
         place, node = unseen.pop()
@@ -222,7 +230,6 @@ def _doubles(file: Path) -> Iterator[str]:
 
 def _line_of_value(files: Sequence[Path], keys: Keys, config: Mapping[str, Any]) -> str:
     """Return "file, line n: " of the last YAML file that gives a key the value it has, or nothing."""
-    import yaml
 
     def follow(content: Any) -> Any:
         for key in keys:
@@ -231,7 +238,7 @@ def _line_of_value(files: Sequence[Path], keys: Keys, config: Mapping[str, Any])
 
     for file in reversed(files):
         try:
-            said = follow(yaml.safe_load(file.read_text(encoding="utf-8")))
+            said = follow(read_yaml(file))
         except (KeyError, IndexError, TypeError):
             continue
         # the command line overrides files, and then none of them is to blame

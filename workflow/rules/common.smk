@@ -1,5 +1,5 @@
 # Needs: the configuration.
-# Gives: CATALOGUE, MANIFEST, OUTPUT_DIR, and the functions that name the files of the other rules.
+# Gives: CATALOGUE, MANIFEST, OUTPUT_DIR, DICTIONARIES, and the functions that name the files of the other rules.
 import gc
 import hashlib
 import inspect
@@ -7,7 +7,6 @@ import json
 import re
 import sys
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import dataset, settings
@@ -46,7 +45,7 @@ def read_catalogue():
         BASE / "config" / "criteria.yaml",
         config["criteria"],
         BASE / "workflow" / "schemas" / "criteria.schema.yaml",
-        taken=yaml.safe_load(TABLES_OF_RESULTS.read_text(encoding="utf-8"))["sessions"],
+        taken=settings.read_yaml(TABLES_OF_RESULTS)["sessions"],
         written_in=[Path(file) for file in workflow.configfiles],
     )
 
@@ -477,7 +476,7 @@ def criterion_column(criterion):
 
 def table_dictionaries():
     """Return the data dictionary of each table, with a column for every criterion of the catalogue."""
-    tables = yaml.safe_load(TABLES_OF_RESULTS.read_text(encoding="utf-8"))
+    tables = settings.read_yaml(TABLES_OF_RESULTS)
     columns = {}
     for name, entry in tables.pop("sessions").items():
         columns[name] = entry
@@ -485,6 +484,9 @@ def table_dictionaries():
             for criterion, definition in CATALOGUE.items():
                 columns[criterion] = criterion_column(definition)
     return {"sessions": columns, **tables}
+
+
+DICTIONARIES = table_dictionaries()
 
 
 # --- what is delivered -----------------------------------------------------------------------

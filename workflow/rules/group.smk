@@ -23,6 +23,6 @@ rule tabulate_study:
     params:
         interface="TabulateStudy",
         unfinished=unfinished_patients,
-        dictionaries=table_dictionaries(),
+        dictionaries=DICTIONARIES,
     script:
         "../scripts/run_interface.py"

@@ -155,7 +155,7 @@ rule report_patient:
         CONDA
     params:
         interface="ReportPatient",
-        dictionaries=table_dictionaries(),
+        dictionaries=DICTIONARIES,
         criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
         fingerprint=fingerprint(
             "reports/page",
@@ -180,7 +180,7 @@ rule report_study:
         CONDA
     params:
         interface="ReportStudy",
-        dictionaries=table_dictionaries(),
+        dictionaries=DICTIONARIES,
         fingerprint=fingerprint(
             "reports/page",
             "reports/templates/base.html",
