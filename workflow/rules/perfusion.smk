@@ -37,7 +37,7 @@ rule extract_brain:
         CONDA
     params:
         interface="ExtractBrain",
-        fingerprint=fingerprint("segmentation", "registration"),
+        fingerprint=fingerprint("segmentation", "transforms"),
     script:
         "../scripts/run_interface.py"
 
