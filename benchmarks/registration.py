@@ -1,4 +1,4 @@
-"""Registration of simulated clinical scans against their poses: 20 pairs the same day, 20 across a swollen lesion, 4 of EPI.
+"""Registration of simulated clinical scans against their poses: 20 the same day, 20 across a swollen lesion, 4 of EPI.
 
 ``python benchmarks/registration.py``; about 3 s a pair.
 """
