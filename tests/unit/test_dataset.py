@@ -209,6 +209,20 @@ def test_slice_timing_that_cannot_be_is_refused(study: Study, timing: dict[str, 
     assert said in reason(study.index())
 
 
+@pytest.mark.parametrize(
+    ("sidecar", "axis"),
+    [
+        ({"PhaseEncodingDirection": "j-"}, "j"),
+        ({"PhaseEncodingAxis": "i"}, "i"),
+        ({}, None),
+        ({"PhaseEncodingDirection": "y"}, None),
+    ],
+)
+def test_the_axis_of_phase_encoding_is_found(study: Study, sidecar: dict[str, str], axis: str | None) -> None:
+    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", sidecar)
+    assert json.loads(study.index().scans[0].settings).get("phase_encoding_axis") == axis
+
+
 def test_other_names_are_reached_through_filters(study: Study) -> None:
     study.add("sub-01/ses-baseline/func/sub-01_ses-baseline_task-rest_ce-gd_bold.nii.gz", GOOD, frames=3)
     inputs = INPUTS | {"dsc": {"datatype": "func", "suffix": "bold", "ceagent": "gd"}}

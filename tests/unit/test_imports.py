@@ -14,6 +14,7 @@ SCIENCE = {
     "criteria",
     "deconvolution",
     "diffusion",
+    "distortion",
     "mirror",
     "mismatch",
     "motion",
@@ -41,11 +42,12 @@ ALLOWED = {
     "settings": {"science"},
     "images": {"faults"},
     "dataset": {"images", "faults"},
-    "registration": {"images", "faults"},
+    "transforms": {"images"},
+    "registration": {"transforms", "images", "science", "faults"},
     "cohort": set(),
     "reports": {"reports", "images"},
     "simulation": {"simulation", "science", "images", "faults"},
-    "interfaces": {"interfaces", "images", "registration", "science", "reports", "cohort", "faults"},
+    "interfaces": {"interfaces", "images", "transforms", "registration", "science", "reports", "cohort", "faults"},
 }
 
 

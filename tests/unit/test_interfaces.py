@@ -34,6 +34,15 @@ def test_a_reason_is_handed_down_the_chain(tmp_path: Path) -> None:
     assert images.reasons(brain) == ["no bolus"]
 
 
+def test_distortion_along_an_unknown_axis_is_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "x.nii.gz"
+    images.save(path, np.ones((4, 4, 4)), np.eye(4), sidecar={})
+    pair = dict.fromkeys(("fixed", "fixed_brain", "moving", "moving_brain"), str(path))
+    step = interfaces.RegisterImages(**pair, min_brain_dice=0.8, min_edge_agreement=0.2, distortion_axis="unknown")
+    (reason,) = images.reasons(step.run(cwd=str(tmp_path)).outputs.transform)
+    assert "PhaseEncodingDirection is missing" in reason
+
+
 def test_a_sidecar_says_unit_and_parameters(tmp_path: Path) -> None:
     deficit, core = tmp_path / "tmax6.nii.gz", tmp_path / "core.nii.gz"
     mask = np.zeros((4, 4, 4), bool)

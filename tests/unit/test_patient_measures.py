@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images, registration, settings
+from reperfuse import images, settings, transforms
 from reperfuse.interfaces import CompareDeficits, MapReflow, MeasurePatient, ProjectLesion, QuantifyGrowth
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def project(patient: Patient, mask: np.ndarray, shift_mm: float) -> str:
     transform = patient.folder / "shift.txt"
     matrix = np.eye(4)
     matrix[2, 3] = shift_mm
-    registration.write_itk(transform, matrix)
+    transforms.write_itk(transform, matrix)
     step = ProjectLesion(lesion=later, reference=patient.files["brain"], transforms=[str(transform)])
     return str(step.run(cwd=str(patient.folder)).outputs.lesion)
 
@@ -184,7 +184,7 @@ def test_what_became_of_the_deficit(patient: Patient) -> None:
     before, after = patient.save("before", ball((-35, 0, 0), 20)), patient.save("after", ball((-35, 8, 0), 20))
     shift, matrix = patient.folder / "shift.txt", np.eye(4)
     matrix[0, 3] = 4.0
-    registration.write_itk(shift, matrix)
+    transforms.write_itk(shift, matrix)
     tmax = patient.save("tmax", WORLD[..., 0])
     step = CompareDeficits(before=before, after=after, brain=patient.files["brain"], tmax=tmax, transform=str(shift))
     done = step.run(cwd=str(patient.folder)).outputs
@@ -202,7 +202,7 @@ def test_what_became_of_the_deficit(patient: Patient) -> None:
 
 def test_growth_is_told_apart_by_what_the_tissue_was(patient: Patient) -> None:
     identity = patient.folder / "identity.txt"
-    registration.write_itk(identity, np.eye(4))
+    transforms.write_itk(identity, np.eye(4))
     radii = {"core": 12, "tmax6": 18, "tmax4": 22, "lesion": 26}
     masks = {name: ball((-35, 0, 0), radius) for name, radius in radii.items()}
     files = {name: patient.save(f"growth_{name}", mask) for name, mask in masks.items()}

@@ -22,6 +22,7 @@ LIMITS = {
     "min_aif_score": 0.5,
     "aif_area_ratio": [0.8, 5.0],
     "min_registration_dice": 0.85,
+    "min_edge_margin": 0.02,
     "max_hours_from_onset": 12.0,
     "brain_median_adc": [0.7e-3, 0.95e-3],
 }
@@ -127,6 +128,21 @@ class Session:
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     return Session(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, None),
+        ({"EdgeMargin": 0.01}, "agree hardly better than 4 mm off (0.45, +0.01)"),
+        ({"BrainDice": 0.8}, "overlap with Dice 0.80 only"),
+    ],
+)
+def test_a_doubtful_registration_is_a_warning(session: Session, changed: dict[str, float], said: str | None) -> None:
+    session.document("transform", {"BrainDice": 0.98, "EdgeAgreement": 0.45, "EdgeMargin": 0.06} | changed)
+    row = session.measure()["Row"]
+    assert (row["edge_agreement"], row["status"]) == (0.45, "warn" if said else "ok")
+    assert said is None or said in row["reasons"]
 
 
 def test_a_target_is_one_by_every_criterion(session: Session) -> None:

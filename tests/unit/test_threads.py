@@ -20,7 +20,7 @@ class Probe:
         import numpy as np
         from threadpoolctl import threadpool_info
         from reperfuse.images import Image
-        from reperfuse.registration import register_rigid
+        from reperfuse.registration import register
 
         rng = np.random.default_rng(0)
         matrix = rng.random((1500, 1500))
@@ -28,7 +28,7 @@ class Probe:
         blob = np.zeros((24, 24, 24), np.float32)
         blob[6:18, 8:16, 7:15] = 1 + rng.random((12, 8, 8))
         image = Image(blob, np.diag([4.0, 4.0, 4.0, 1.0]))
-        register_rigid(image, image, blob > 0, blob > 0)
+        register(image, image, blob > 0, blob > 0)
         tasks = len(os.listdir("/proc/self/task"))
         pools = {pool["num_threads"] for pool in threadpool_info()}
         Path(cwd, "out.txt").write_text(f"{tasks} {pools}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images, interfaces, registration
+from reperfuse import images, interfaces, transforms
 from reperfuse.concentration import smooth
 from reperfuse.deconvolution import deconvolve
 from reperfuse.diffusion import fit_adc
@@ -134,7 +134,7 @@ class Session:
         given = {name: self.files[name] for name in ("brain", "reference", "cbv")}
         plane = self.files["deficit_mirror"]
         moved = str(self.folder / "moved.txt")
-        registration.write_itk(moved, self.plan.poses["dwi"] @ np.linalg.inv(self.plan.poses["dsc"]))
+        transforms.write_itk(moved, self.plan.poses["dwi"] @ np.linalg.inv(self.plan.poses["dsc"]))
         maps = {name: self.files[name] for name in ("adc", "trace", "core", "reference")}
         resampled = self.step("ResampleDiffusion", **maps, transform=moved)
         core = self.files["core_dscref"] = resampled["core"]

@@ -4,14 +4,19 @@ The comparison for two of them is a network's prediction: a second opinion, not 
 """
 
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pytest
+import yaml
 from reperfuse import images
 from reperfuse.diffusion import convert_adc, fit_adc
+from reperfuse.faults import DataFault
+from reperfuse.images import Image
 from reperfuse.interfaces import ExtractBrain, SegmentLesion
+from reperfuse.registration import register
 from reperfuse.segmentation import brain_mask, core_mask, followup_lesion
 from scipy import ndimage, optimize
 
@@ -70,7 +75,9 @@ def load(folder, subject):
         assert factor == 1e-3
     voxel = np.array(image.header.get_zooms()[:3], float)
     brain = brain_mask(reference, voxel)
-    scan = SimpleNamespace(voxel=voxel, adc=adc, trace=trace, brain=brain)
+    scan = SimpleNamespace(
+        voxel=voxel, adc=adc, trace=trace, brain=brain, reference=np.asarray(reference), affine=image.affine
+    )
     scan.mirrored = mirror_image(trace, reference, brain, image.affine)
     for name in ("brain", "L"):
         path = raw / "derivatives" / "network" / f"{stem}label-{name}_mask.nii.gz"
@@ -141,3 +148,18 @@ def test_followup_lesion_by_the_steps_of_the_workflow(external_data, tmp_path, s
         assert dice(lesion, scan.network_L) >= 0.75
     else:
         assert volume_ml(lesion, scan) <= 3
+
+
+@pytest.mark.parametrize("pair", [("ads01", "isles01"), ("ads02", "ads01"), ("isles01", "ads02")])
+def test_two_patients_are_refused_or_doubted(external_data, pair):
+    """What the session's status says when one patient's diffusion lies with another's perfusion."""
+    limits = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))[
+        "quality"
+    ]
+    fixed, moving = (load(external_data, subject) for subject in pair)
+    images_of = (Image(scan.reference, scan.affine) for scan in (fixed, moving))
+    try:
+        margin = register(*images_of, fixed.brain, moving.brain).edge_margin
+    except DataFault:
+        margin = -np.inf  # refused: the session has failed
+    assert margin < limits["min_edge_margin"]

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from reperfuse import images, registration
+from reperfuse import images, transforms
 from reperfuse.interfaces.base import read_columns
 from running import Demo
 
@@ -107,7 +107,7 @@ def test_motion(demo: Demo, patient: str, session: str) -> None:
 @pytest.mark.parametrize(("patient", "session"), WITH_PERFUSION)
 def test_diffusion_to_perfusion(demo: Demo, patient: str, session: str) -> None:
     folder = f"{patient}/{session}/dwi/{patient}_{session}"
-    found = registration.read_itk(demo.results / f"{folder}_from-dwi_to-dscref_mode-image_xfm.txt")
+    found = transforms.read_itk(demo.results / f"{folder}_from-dwi_to-dscref_mode-image_xfm.txt").matrix
     true = matrices(demo.truth / f"{folder}_from-dwi_to-dscref_mode-points_xfm.tsv")[0]
     points = brain_points(demo, patient, session)
     error = np.linalg.norm(((found - np.linalg.inv(true)) @ points)[:3], axis=0)

@@ -350,10 +350,18 @@ def _settings(
         if not bvals.is_file():
             raise DataFault(f"{bvals.name}: missing, so the b-values of {path.name} are unknown")
         bvecs = bvals.with_suffix(".bvec")
-        return {"bvals": str(bvals)} | ({"bvecs": str(bvecs)} if bvecs.is_file() else {})
-    if kind == "adc" and isinstance(sidecar.get("Units"), str):
-        return {"units": sidecar["Units"]}
+        directions = {"bvecs": str(bvecs)} if bvecs.is_file() else {}
+        return {"bvals": str(bvals)} | directions | _phase_encoding(sidecar)
+    if kind == "adc":
+        units = {"units": sidecar["Units"]} if isinstance(sidecar.get("Units"), str) else {}
+        return units | _phase_encoding(sidecar)
     return {}
+
+
+def _phase_encoding(sidecar: Mapping[str, Any]) -> dict[str, str]:
+    """Return the voxel axis of phase encoding, where the sidecar says; its sign may be unknown (PhaseEncodingAxis)."""
+    stated = str(sidecar.get("PhaseEncodingDirection", sidecar.get("PhaseEncodingAxis"))).removesuffix("-")
+    return {"phase_encoding_axis": stated} if stated in ("i", "j", "k") else {}
 
 
 def _seconds(

@@ -1,8 +1,6 @@
-"""Register two images rigidly with ANTs, and resample through a matrix.
+"""Register two images rigidly with ANTs, and undo the distortion of an echo-planar one.
 
-The only importer of ANTsPy, which is imported when a registration starts and not before. A transform
-is a 4×4 matrix in the world (RAS+, mm) that takes a point of the fixed image to the moving image:
-the direction in which images are resampled, and the one an ITK transform file stores.
+The only importer of ANTsPy, which is imported when a registration starts and not before.
 """
 
 import importlib.machinery
@@ -20,14 +18,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from reperfuse.distortion import estimate_distortion
 from reperfuse.faults import DataFault
 from reperfuse.images import Image
+from reperfuse.transforms import FLIP, Displacement, Matrix, Transform, from_itk, resample, resample_mask
 
-Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: ITK's world is LPS+, ours RAS+.
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 _EDGE_SIGMA_MM = 2.0
 _BINS = 48
 #: How deep in the brain edges are compared, and at how many points.
@@ -40,12 +37,12 @@ _MARGIN_NOISE = 0.02
 
 @dataclass(frozen=True)
 class Registration:
-    """A rigid registration and how well the two images fit.
+    """A registration and how well the two images fit.
 
     Attributes
     ----------
     matrix : ndarray, (4, 4)
-        Point of the fixed image to point of the moving image (world, RAS+, mm).
+        The rigid part: point of the fixed image to point of the moving image (world, RAS+, mm).
     mutual_information : float
         Normalised mutual information over the fixed brain (Studholme 1999,
         doi:10.1016/S0031-3203(98)00091-0): 1 for images that have nothing in common, 2 for the same.
@@ -57,6 +54,8 @@ class Registration:
         Negative: the fit is not at its own optimum.
     brain_dice : float
         Overlap of the brain masks where both images see.
+    displacement : Displacement, optional
+        From where the rigid part ends to where the tissue is in the distorted moving image.
     """
 
     matrix: Matrix
@@ -64,9 +63,15 @@ class Registration:
     edge_agreement: float
     edge_margin: float
     brain_dice: float
+    displacement: Displacement | None = None
+
+    @property
+    def transform(self) -> Transform:
+        """Point of the fixed image to point of the moving image."""
+        return Transform((self.matrix, self.displacement) if self.displacement else (self.matrix,))
 
 
-def register_rigid(
+def register(
     fixed: Image,
     moving: Image,
     fixed_brain: Mask,
@@ -77,9 +82,13 @@ def register_rigid(
     min_edge_agreement: float = 0.2,
     rim_mm: float = 20.0,
     lesion_rim_mm: float = 5.0,
+    distortion_axis: int | None = None,
     seed: int = 1,
 ) -> Registration:
     """Register ``moving`` to ``fixed`` by a rotation and a translation (ANTs, Mattes mutual information).
+
+    Where an axis of distortion is named, a smooth displacement along it follows (`estimate_distortion`),
+    if the edges then agree better.
 
     The start is the shift that brings the brains' centres together. Where the fit found from there
     is poor, the search starts again from heads turned to either side about each axis, and from heads
@@ -101,6 +110,8 @@ def register_rigid(
         a part of the brain: from 5 mm, 14 upper slices of 24 came out 4.4 mm off, from 20 mm 0.7 mm.
     lesion_rim_mm : float
         How far around the lesion the measure does not look.
+    distortion_axis : int, optional
+        Axis of the moving image's array along which it is distorted, and the fixed image is not.
     seed : int
         Of ANTs; on one thread the same seed gives the same bits.
 
@@ -131,7 +142,9 @@ def register_rigid(
             f"registration: the images do not fit (overlap of the brains {found.brain_dice:.2f}, "
             f"edge agreement {found.edge_agreement:.2f}, {found.edge_margin:+.2f} against the best place nearby)"
         )
-    return found
+    if distortion_axis is None:
+        return found
+    return max(found, pair.undistort(found, distortion_axis), key=lambda fit: fit.edge_agreement)
 
 
 def _is_poor(found: Registration, min_brain_dice: float, min_edge_agreement: float) -> bool:
@@ -141,7 +154,7 @@ def _is_poor(found: Registration, min_brain_dice: float, min_edge_agreement: flo
 
 def _turns(angles_deg: Iterable[float]) -> list[Matrix]:
     turns = [Rotation.from_euler(axis, angle, degrees=True) for axis in "xyz" for angle in angles_deg]
-    matrices = [np.eye(4) for _ in turns]
+    matrices: list[Matrix] = [np.eye(4) for _ in turns]
     for matrix, turn in zip(matrices, turns, strict=True):
         matrix[:3, :3] = turn.as_matrix()
     return matrices
@@ -177,8 +190,9 @@ class _Pair:
         self.scope = _dilated(fixed_brain, fixed, rim_mm)
         depth = ndimage.distance_transform_edt(fixed_brain, sampling=fixed.voxel_size_mm)
         inside = np.argwhere(depth > min(_EDGE_DEPTH_MM, 0.5 * depth.max()))
-        self.edge_voxels = inside[:: max(1, len(inside) // _EDGE_POINTS)]
-        self.fixed_edges = _gradient_magnitude(self.fixed.data, fixed)[tuple(self.edge_voxels.T)]
+        inside = inside[:: max(1, len(inside) // _EDGE_POINTS)]
+        self.edge_points = inside @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
+        self.fixed_edges = _gradient_magnitude(self.fixed.data, fixed)[tuple(inside.T)]
         self.moving_edges = _gradient_magnitude(self.moving.data, moving)
         self.fixed_centre, self.moving_centre = (
             _shift(image.affine[:3, :3] @ np.argwhere(brain).mean(axis=0) + image.affine[:3, 3])
@@ -198,25 +212,37 @@ class _Pair:
             scope = scope & outside
         return self.judge(self._register(start, scope, 4.0))
 
-    def judge(self, matrix: Matrix) -> Registration:
+    def undistort(self, found: Registration, axis: int) -> Registration:
+        """Find the displacement along an axis of the moving image that is left by a rigid fit."""
+        moving, back = self.moving, np.linalg.inv(found.matrix)
+        there = np.nan_to_num(resample(self.fixed, moving, back))
+        brain = resample_mask(Image(self.fixed_brain, self.fixed.affine), moving, back)
+        along, pitch = estimate_distortion(there, moving.data, brain, moving.voxel_size_mm, axis)
+        direction = moving.affine[:3, axis] / moving.voxel_size_mm[axis]
+        field = Displacement(along[..., None] * direction, moving.affine @ np.diag([*pitch, 1.0]))
+        return self.judge(found.matrix, field)
+
+    def judge(self, matrix: Matrix, displacement: Displacement | None = None) -> Registration:
         """Tell how well the images fit."""
-        there = resample(self.moving, self.fixed, matrix)
+        transform = Transform((matrix, displacement) if displacement else (matrix,))
+        there = resample(self.moving, self.fixed, transform)
         seen = np.isfinite(there)
         there[~seen] = 0
-        brain = resample_mask(self.moving_brain, self.fixed, matrix)
+        brain = resample_mask(self.moving_brain, self.fixed, transform)
         information = _mutual_information(self.fixed.data, there, seen & self.fixed_brain)
-        agreement = self._edge_agreement(matrix)
+        agreement = self._edge_agreement(transform)
         nearby = [*_turns((-_NEARBY, _NEARBY)), *_shifts((-_NEARBY, _NEARBY), range(3))]
         back = np.linalg.inv(self.fixed_centre)
-        best = np.max([self._edge_agreement(matrix @ self.fixed_centre @ move @ back) for move in nearby])
-        return Registration(matrix, information, agreement, agreement - best, dice(brain, self.fixed_brain & seen))
+        moves = [Transform((self.fixed_centre @ move @ back,)) for move in nearby]
+        best = np.max([self._edge_agreement(move.then(transform)) for move in moves])
+        overlap = dice(brain, self.fixed_brain & seen)
+        return Registration(matrix, information, agreement, agreement - best, overlap, displacement)
 
-    def _edge_agreement(self, matrix: Matrix) -> float:
+    def _edge_agreement(self, transform: Transform) -> float:
         """Correlate the edges in the depth of the fixed brain with those of the moving image."""
-        voxels = np.linalg.inv(self.moving.affine) @ matrix @ self.fixed.affine
-        places = self.edge_voxels @ voxels[:3, :3].T + voxels[:3, 3]
-        seen = ((places >= 0) & (places <= np.array(self.moving_edges.shape) - 1)).all(axis=1)
-        there = ndimage.map_coordinates(self.moving_edges, places[seen].T, order=1)
+        points = transform.then(Transform((np.linalg.inv(self.moving.affine),)))(self.edge_points)
+        seen = ((points >= 0) & (points <= np.array(self.moving_edges.shape) - 1)).all(axis=1)
+        there = ndimage.map_coordinates(self.moving_edges, points[seen].T, order=1)
         return _correlation(self.fixed_edges[seen], there)
 
     def _register(self, start: Matrix, scope: Mask, spacing_mm: float) -> Matrix:
@@ -261,17 +287,10 @@ def _read_ants_affine(path: Path) -> Matrix:
     content = loadmat(path)
     kind = next(name for name in content if name.startswith("AffineTransform"))
     values, centre = content[kind].ravel().astype(float), content["fixed"].ravel().astype(float)
-    matrix = _from_itk(values, centre)
+    matrix = from_itk(values, centre)
     left, _, right = np.linalg.svd(matrix[:3, :3])
     matrix[:3, :3] = left @ right  # a rotation to double precision
     return matrix
-
-
-def _from_itk(parameters: Matrix, centre: Matrix) -> Matrix:
-    lps = np.eye(4)
-    lps[:3, :3] = parameters[:9].reshape(3, 3)
-    lps[:3, 3] = parameters[9:] + centre - lps[:3, :3] @ centre
-    return _FLIP @ lps @ _FLIP
 
 
 def _shift(vector: Matrix) -> Matrix:
@@ -314,82 +333,10 @@ def _mutual_information(first: NDArray[np.floating], second: NDArray[np.floating
     return (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
 
 
-def resample(
-    image: Image, like: Image, matrix: NDArray[np.float64] | None = None, *, order: int = 1
-) -> NDArray[np.float32]:
-    """Bring an image onto another's grid in one interpolation.
-
-    Parameters
-    ----------
-    image : Image, (x, y, z)
-        A missing value (NaN) makes the samples that touch it missing.
-    like : Image
-        Whose grid is wanted.
-    matrix : ndarray, (4, 4), optional
-        Point of ``like`` to point of ``image`` (world, RAS+, mm); the identity by default.
-    order : int
-        Of the spline: 0 nearest neighbour, 1 linear.
-
-    Returns
-    -------
-    ndarray of float32, (x, y, z)
-        NaN outside the field of view.
-    """
-    matrix = np.eye(4) if matrix is None else matrix
-    voxels = np.linalg.inv(image.affine) @ matrix @ like.affine
-    return ndimage.affine_transform(
-        image.data.astype(np.float32),
-        voxels[:3, :3],
-        voxels[:3, 3],
-        output_shape=like.data.shape[:3],
-        order=order,
-        cval=np.nan,
-        prefilter=False,
-    ).astype(np.float32)
-
-
-def resample_mask(image: Image, like: Image, matrix: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
-    """Bring a mask onto another's grid: linear interpolation, then one half.
-
-    Unlike nearest neighbour this keeps the volume of a small mask on a coarser grid. Outside the
-    field of view the mask is empty.
-    """
-    return resample(Image(image.mask.astype(np.float32), image.affine), like, matrix) > 0.5
-
-
-def share_within(mask: Image, like: Image, matrix: NDArray[np.float64]) -> float:
-    """Return the share of a mask inside the field of view of another image; NaN for an empty mask.
-
-    ``matrix`` takes a point of ``like`` to the mask's (world, RAS+, mm), as in `resample`.
-    """
-    voxels = np.argwhere(mask.mask)
-    there = np.linalg.inv(like.affine) @ np.linalg.inv(matrix) @ mask.affine
-    places = voxels @ there[:3, :3].T + there[:3, 3]
-    inside = ((places >= -0.5) & (places <= np.array(like.data.shape[:3]) - 0.5)).all(axis=1)
-    return float(inside.mean()) if len(voxels) else float("nan")
-
-
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Return the overlap of two masks, 2|A∩B|/(|A|+|B|); NaN if both are empty."""
     total = int(first.sum() + second.sum())
     return 2 * int((first & second).sum()) / total if total else float("nan")
-
-
-def write_itk(path: str | Path, matrix: NDArray[np.float64]) -> None:
-    """Write a matrix as an ITK transform file, which ANTs, Slicer and ITK-SNAP read."""
-    lps = _FLIP @ matrix @ _FLIP
-    values = " ".join(f"{value:.12g}" for value in (*lps[:3, :3].ravel(), *lps[:3, 3]))
-    Path(path).write_text(
-        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
-        f"Parameters: {values}\nFixedParameters: 0 0 0\n",
-        encoding="ascii",
-    )
-
-
-def read_itk(path: str | Path) -> NDArray[np.float64]:
-    """Read the matrix `write_itk` wrote."""
-    fields = dict(line.split(": ", 1) for line in Path(path).read_text(encoding="ascii").splitlines() if ": " in line)
-    return _from_itk(*(np.array(fields[key].split(), float) for key in ("Parameters", "FixedParameters")))
 
 
 def _load_ants() -> Any:
@@ -426,7 +373,7 @@ class _ItkImage:
 
 def _to_ants(data: NDArray[Any], affine: Matrix) -> _ItkImage:
     library = _load_ants()
-    lps = _FLIP @ affine
+    lps = FLIP @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     # the library is handed bare pointers: an image must be float, a mask must be bytes
     kind, letters = (np.uint8, "UC") if data.dtype == bool else (np.float32, "F")

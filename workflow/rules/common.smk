@@ -236,6 +236,20 @@ def reference(wildcards):
     return session_file(wildcards.datatype, ending).format(**wildcards)
 
 
+#: What RegisterImages takes for a good fit.
+FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}
+
+
+@of_wildcards
+def distortion_axis(wildcards):
+    """Return the voxel axis along which the session's diffusion is distorted: none if that is not to be undone."""
+    asked = config["registration"]["distortion_axis"]
+    if asked != "sidecar":
+        return asked
+    scan = MANIFEST.find(wildcards.subject, wildcards.session, "dwi", "adc")
+    return json.loads(scan.settings).get("phase_encoding_axis", "unknown")
+
+
 def given_brain(wildcards):
     """Return the study's own brain mask of a datatype of a session, nothing if there is none."""
     scan = MANIFEST.find(wildcards.subject, wildcards.session, f"brain_{wildcards.datatype}")

@@ -63,7 +63,7 @@ rule sweep_core:
         **config["core"],
         interface="SweepCore",
         half_width=config["stability"]["adc"],
-        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
+        fingerprint=fingerprint("segmentation", "mirror", "criteria", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -81,8 +81,9 @@ rule register_diffusion:
     conda:
         CONDA
     params:
-        **config["registration"],
+        **FIT_LIMITS,
         interface="RegisterImages",
+        distortion_axis=distortion_axis,
         fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"
@@ -105,6 +106,6 @@ rule resample_diffusion:
         CONDA
     params:
         interface="ResampleDiffusion",
-        fingerprint=fingerprint("registration"),
+        fingerprint=fingerprint("transforms"),
     script:
         "../scripts/run_interface.py"

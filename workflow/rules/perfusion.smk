@@ -38,7 +38,7 @@ rule extract_brain:
         CONDA
     params:
         interface="ExtractBrain",
-        fingerprint=fingerprint("segmentation", "registration", "mirror"),
+        fingerprint=fingerprint("segmentation", "transforms", "mirror"),
     script:
         "../scripts/run_interface.py"
 

@@ -16,7 +16,7 @@ rule register_flair:
     conda:
         CONDA
     params:
-        **config["registration"],
+        **FIT_LIMITS,
         interface="RegisterImages",
         fingerprint=fingerprint("registration"),
     script:
@@ -40,7 +40,7 @@ rule segment_lesion:
     params:
         interface="SegmentLesion",
         expert_datatype=expert_datatype,
-        fingerprint=fingerprint("segmentation", "mirror", "registration"),
+        fingerprint=fingerprint("segmentation", "mirror", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -59,7 +59,7 @@ rule register_followup:
     conda:
         CONDA
     params:
-        **config["registration"],
+        **FIT_LIMITS,
         interface="RegisterImages",
         fingerprint=fingerprint("registration"),
     script:
@@ -79,7 +79,7 @@ rule project_lesion:
         CONDA
     params:
         interface="ProjectLesion",
-        fingerprint=fingerprint("registration"),
+        fingerprint=fingerprint("transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -102,7 +102,7 @@ rule quantify_growth:
         CONDA
     params:
         interface="QuantifyGrowth",
-        fingerprint=fingerprint("serial", "registration"),
+        fingerprint=fingerprint("serial", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -120,7 +120,7 @@ rule register_baseline:
     conda:
         CONDA
     params:
-        **config["registration"],
+        **FIT_LIMITS,
         interface="RegisterImages",
         fingerprint=fingerprint("registration"),
     script:
@@ -142,7 +142,7 @@ rule project_baseline:
         CONDA
     params:
         interface="ProjectLesion",
-        fingerprint=fingerprint("registration"),
+        fingerprint=fingerprint("transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -163,7 +163,7 @@ rule compare_deficits:
         CONDA
     params:
         interface="CompareDeficits",
-        fingerprint=fingerprint("serial", "registration"),
+        fingerprint=fingerprint("serial", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -190,7 +190,7 @@ rule map_reflow:
     params:
         **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
         interface="MapReflow",
-        fingerprint=fingerprint("serial", "mirror", "registration"),
+        fingerprint=fingerprint("serial", "mirror", "transforms"),
     script:
         "../scripts/run_interface.py"
 

@@ -8,7 +8,7 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, isdefined
 from numpy.typing import NDArray
 
-from reperfuse import __version__, images, registration
+from reperfuse import __version__, images, transforms
 from reperfuse.faults import DataFault
 
 
@@ -145,10 +145,10 @@ class Step(SimpleInterface):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
 
-    def save_transform(self, name: str, matrix: NDArray[np.float64], **extra: Any) -> None:
+    def save_transform(self, name: str, transform: transforms.Transform, **extra: Any) -> None:
         """Save an output transform."""
         path = self._path(name)
-        registration.write_itk(path, matrix)
+        transforms.write_itk(path, transform)
         images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
 
     def save_document(self, name: str, content: dict[str, Any]) -> None:

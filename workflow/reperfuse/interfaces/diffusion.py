@@ -9,7 +9,7 @@ import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 from numpy.typing import NDArray
 
-from reperfuse import criteria, diffusion, images, mirror, registration, segmentation
+from reperfuse import criteria, diffusion, images, mirror, registration, segmentation, transforms
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, transform_file
 from reperfuse.interfaces.head import load_mirror
@@ -172,13 +172,13 @@ class SweepCore(Step):
 
     def _outside(self) -> Callable[[images.Image], float] | None:
         """Return the function that gives the volume (mL) of the deficit outside a core, if perfusion is known."""
-        perfusion, transform = self._good("deficit"), self._good("transform")
-        if not (perfusion and transform):
+        perfusion, path = self._good("deficit"), self._good("transform")
+        if not (perfusion and path):
             return None
-        deficit, matrix = images.load(perfusion), registration.read_itk(transform)
+        deficit, transform = images.load(perfusion), transforms.read_itk(path)
 
         def volume_ml(core: images.Image) -> float:
-            inside = registration.resample_mask(core, deficit, matrix)
+            inside = transforms.resample_mask(core, deficit, transform)
             return images.volume_ml(deficit.mask & ~inside, deficit.affine)
 
         return volume_ml
@@ -194,26 +194,35 @@ class RegisterImagesInputSpec(StepInputSpec):
     lesion = File(exists=True, desc="part of the moving image left out of the measure")
     min_brain_dice = traits.Float(mandatory=True, desc="least overlap of the brain masks of a good fit")
     min_edge_agreement = traits.Float(mandatory=True, desc="least correlation of the edges of a good fit")
+    distortion_axis = traits.Enum(
+        "none", "i", "j", "k", "unknown", usedefault=True, desc="voxel axis of the moving image along which it is bent"
+    )
 
 
 class RegisterImagesOutputSpec(TraitedSpec):
     """Outputs of `RegisterImages`."""
 
-    transform = transform_file("rigid transform, fixed to moving points (ITK, LPS+, mm)")
+    transform = transform_file("transform, fixed to moving points (ITK, LPS+, mm)")
 
 
 class RegisterImages(Step):
-    """Register two images of one head rigidly."""
+    """Register two images of one head rigidly, and undo the distortion of the moving one if that is asked for."""
 
     input_spec = RegisterImagesInputSpec
     output_spec = RegisterImagesOutputSpec
 
     def _compute(self) -> None:
+        axis = self.inputs.distortion_axis
+        if axis == "unknown":
+            raise DataFault(
+                "registration: PhaseEncodingDirection is missing in the sidecar of the diffusion scan, so the axis of "
+                "its distortion is unknown; add it, or give registration.distortion_axis (i, j, k or none)"
+            )
         fixed, fixed_brain, moving, moving_brain = (
             images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
         )
         lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
-        found = registration.register_rigid(
+        found = registration.register(
             fixed,
             moving,
             fixed_brain.mask,
@@ -221,15 +230,26 @@ class RegisterImages(Step):
             lesion=lesion,
             min_brain_dice=self.inputs.min_brain_dice,
             min_edge_agreement=self.inputs.min_edge_agreement,
+            distortion_axis=None if axis == "none" else "ijk".index(axis),
         )
+        displaced = 0.0 if found.displacement is None else _longest(found, fixed, fixed_brain)
         self.save_transform(
             "transform",
-            found.matrix,
+            found.transform,
+            Kind="rigid" if found.displacement is None else f"rigid, then displaced along {axis} of the moving image",
+            LargestDisplacementMm=displaced,
             MutualInformation=found.mutual_information,
             EdgeAgreement=found.edge_agreement,
             EdgeMargin=found.edge_margin,
             BrainDice=found.brain_dice,
         )
+
+
+def _longest(found: registration.Registration, fixed: images.Image, brain: images.Image) -> float:
+    """Return how far tissue of the brain is displaced at most, in mm."""
+    points = np.argwhere(brain.mask) @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
+    straight = transforms.as_transform(found.matrix)(points)
+    return float(np.linalg.norm(found.transform(points) - straight, axis=1).max())
 
 
 class ResampleDiffusionInputSpec(StepInputSpec):
@@ -258,11 +278,11 @@ class ResampleDiffusion(Step):
 
     def _compute(self) -> None:
         reference = images.load(self.inputs.reference)
-        matrix = registration.read_itk(self.inputs.transform)
+        transform = transforms.read_itk(self.inputs.transform)
         for name in ("adc", "trace"):
             path = getattr(self.inputs, name)
-            resampled = registration.resample(images.load(path), reference, matrix)
+            resampled = transforms.resample(images.load(path), reference, transform)
             stripped = images.read_sidecar(path).get("SkullStripped", False)
             self.save_image(name, resampled, reference, Interpolation="linear", SkullStripped=stripped)
-        core = registration.resample_mask(images.load(self.inputs.core), reference, matrix)
+        core = transforms.resample_mask(images.load(self.inputs.core), reference, transform)
         self.save_image("core", core, reference, Interpolation="linear, above one half")

@@ -7,7 +7,7 @@ import numpy as np
 from nipype.interfaces.base import File, TraitedSpec
 from numpy.typing import NDArray
 
-from reperfuse import images, mirror, registration, segmentation
+from reperfuse import images, mirror, segmentation, transforms
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
 
@@ -52,7 +52,7 @@ class ExtractBrain(Step):
         if given.data.ndim != 3:
             raise DataFault(f"{Path(self.inputs.given).name}: a brain mask has three dimensions, not {given.data.ndim}")
         same = images.is_same_grid(given, reference)
-        brain = given.mask if same else registration.resample_mask(given, reference)
+        brain = given.mask if same else transforms.resample_mask(given, reference)
         if not brain.any():
             raise DataFault(f"{Path(self.inputs.given).name}: the brain mask is empty where the image is")
         return brain, {"Source": "given"} | ({} if same else {"Interpolation": "linear, above one half"})

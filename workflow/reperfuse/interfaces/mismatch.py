@@ -212,7 +212,8 @@ class MeasureSession(Step):
 
     def _quality(self) -> dict[str, float]:
         names = ("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "registration_dice")
-        quality = dict.fromkeys((*names, "tsnr", "dvars_percent", "outlier_frames", "brain_lost_share"), math.nan)
+        more = ("tsnr", "dvars_percent", "outlier_frames", "brain_lost_share", "edge_agreement", "edge_margin")
+        quality = dict.fromkeys((*names, *more), math.nan)
         if path := self._good("motion"):
             displacement = read_columns(path)["framewise_displacement"]
             quality |= {
@@ -230,7 +231,12 @@ class MeasureSession(Step):
             curves = images.read_sidecar(path)
             quality |= {"bolus_cnr": curves["BolusCNR"], "aif_fwhm_s": curves["Quality"]["fwhm_s"]}
         if path := self._good("transform"):
-            quality["registration_dice"] = images.read_sidecar(path)["BrainDice"]
+            fit = images.read_sidecar(path)
+            quality |= {
+                "registration_dice": _number(fit["BrainDice"]),
+                "edge_agreement": _number(fit["EdgeAgreement"]),
+                "edge_margin": _number(fit["EdgeMargin"]),
+            }
         return quality
 
     def _warnings(self, row: dict[str, Any]) -> list[str]:
@@ -240,6 +246,11 @@ class MeasureSession(Step):
         warnings += self._motion_warnings(row)
         if row["registration_dice"] < limits["min_registration_dice"]:
             warnings.append(f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only")
+        if row["edge_margin"] < limits["min_edge_margin"]:
+            warnings.append(
+                "registration: the edges of diffusion and perfusion agree hardly better than 4 mm off "
+                f"({row['edge_agreement']:.2f}, {row['edge_margin']:+.2f}); are they aligned, and of one patient?"
+            )
         if self.inputs.role == "baseline" and row["hours_from_onset"] > limits["max_hours_from_onset"]:
             warnings.append(
                 f"time: scanned {row['hours_from_onset']:.1f} h after onset; the thresholds were set on earlier scans"

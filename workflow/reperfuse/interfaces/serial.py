@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
-from reperfuse import images, mirror, registration, segmentation, serial
+from reperfuse import images, mirror, segmentation, serial, transforms
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
 from reperfuse.interfaces.head import load_mirror
 
 
-def _load_chain(paths: list[str]) -> np.ndarray:
-    """Multiply transforms, the first applied first."""
-    return reduce(lambda chain, path: registration.read_itk(path) @ chain, paths, np.eye(4))
+def _load_chain(paths: list[str]) -> transforms.Transform:
+    """Put transforms one after another, the first applied first."""
+    return reduce(transforms.Transform.then, map(transforms.read_itk, paths))
 
 
 class SegmentLesionInputSpec(StepInputSpec):
@@ -47,12 +47,12 @@ class SegmentLesion(Step):
     def _compute(self) -> None:
         reference, brain = images.load(self.inputs.reference), images.load(self.inputs.brain)
         if isdefined(self.inputs.expert):
-            matrix: np.ndarray | None = None
+            transform: transforms.Transform | None = None
             if isdefined(self.inputs.expert_transform):
-                matrix = registration.read_itk(self.inputs.expert_transform)
+                transform = transforms.read_itk(self.inputs.expert_transform)
                 # diffusion was registered to perfusion, so its transform starts at the expert's grid
-                matrix = np.linalg.inv(matrix) if self.inputs.expert_datatype == "perf" else matrix
-            lesion = registration.resample_mask(images.load(self.inputs.expert), reference, matrix)
+                transform = transform.inverse() if self.inputs.expert_datatype == "perf" else transform
+            lesion = transforms.resample_mask(images.load(self.inputs.expert), reference, transform)
             self.save_image("lesion", lesion, reference, LesionSource="expert")
             return
         adc = images.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None
@@ -89,15 +89,15 @@ class ProjectLesion(Step):
 
     def _compute(self) -> None:
         reference, lesion = images.load(self.inputs.reference), images.load(self.inputs.lesion)
-        matrix = _load_chain(self.inputs.transforms)
-        projected = registration.resample_mask(lesion, reference, matrix)
+        chain = _load_chain(self.inputs.transforms)
+        projected = transforms.resample_mask(lesion, reference, chain)
         self.save_image(
             "lesion",
             projected,
             reference,
             Interpolation="linear, above one half",
             LesionMl=images.volume_ml(lesion.mask, lesion.affine),
-            ShareInFieldOfView=registration.share_within(lesion, reference, matrix),
+            ShareInFieldOfView=transforms.share_within(lesion, reference, chain),
         )
 
 
@@ -133,16 +133,16 @@ class QuantifyGrowth(Step):
         if reasons:
             raise DataFault("; ".join(dict.fromkeys(reasons)))
         core, lesion = images.load(self.inputs.core), images.load(self.inputs.lesion)
-        matrix = registration.read_itk(self.inputs.transform)
+        transform = transforms.read_itk(self.inputs.transform)
         voxel_ml = math.prod(core.voxel_size_mm) / 1000
-        later = registration.resample_mask(lesion, core, matrix)
+        later = transforms.resample_mask(lesion, core, transform)
         found = serial.voxelwise_growth(core.mask, later, voxel_ml)
         self.save_image("change", serial.lesion_change(core.mask, later), core)
         salvage = math.nan
         if penumbra := self._good("penumbra"):
             tissue = images.load(penumbra)
             chain = _load_chain([self.inputs.penumbra_transform, self.inputs.transform])
-            salvage = serial.salvage_fraction(tissue.mask, registration.resample_mask(lesion, tissue, chain))
+            salvage = serial.salvage_fraction(tissue.mask, transforms.resample_mask(lesion, tissue, chain))
         self.save_document(
             "growth",
             {
@@ -157,10 +157,10 @@ class QuantifyGrowth(Step):
         """Return what the grown part was at baseline, where perfusion was measured then."""
         if not all(self._good(name) for name in ("tmax6", "tmax4", "penumbra_transform")):
             return {}
-        back = np.asarray(np.linalg.inv(registration.read_itk(self.inputs.penumbra_transform)), float)
+        back = transforms.read_itk(self.inputs.penumbra_transform).inverse()
         tmax6, tmax4 = images.load(self.inputs.tmax6), images.load(self.inputs.tmax4)
-        seen = registration.resample_mask(images.Image(np.ones_like(tmax6.data), tmax6.affine), core, back)
-        late, very_late = (registration.resample_mask(mask, core, back) for mask in (tmax4, tmax6))
+        seen = transforms.resample_mask(images.Image(np.ones_like(tmax6.data), tmax6.affine), core, back)
+        late, very_late = (transforms.resample_mask(mask, core, back) for mask in (tmax4, tmax6))
         into = serial.growth_into(grown, very_late, late, seen, voxel_ml)
         return {f"growth_{name}": value for name, value in vars(into).items()}
 
@@ -196,8 +196,8 @@ class CompareDeficits(Step):
             f"deficit_{name}_ml": images.volume_ml(change == label, after.affine) for name, label in names.items()
         }
         self.save_image("change", change, after, **volumes)
-        matrix = registration.read_itk(self.inputs.transform)
-        self.save_image("earlier_tmax", registration.resample(images.load(self.inputs.tmax), after, matrix), after)
+        transform = transforms.read_itk(self.inputs.transform)
+        self.save_image("earlier_tmax", transforms.resample(images.load(self.inputs.tmax), after, transform), after)
 
 
 class MapReflowInputSpec(StepInputSpec):

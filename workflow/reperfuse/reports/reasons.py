@@ -25,7 +25,7 @@ _SESSION_NEEDS = {
     "bolus_cnr": ("curves", *_PERFUSION),
     "aif_fwhm_s": ("curves", *_PERFUSION),
     **dict.fromkeys(("tsnr", "dvars_percent", "outlier_frames", "brain_lost_share"), ("motion", *_PERFUSION)),
-    "registration_dice": ("transform", *_PERFUSION, *_DIFFUSION),
+    **dict.fromkeys(("registration_dice", "edge_agreement", "edge_margin"), ("transform", *_PERFUSION, *_DIFFUSION)),
 }
 _REFLOW, _GROWTH = ("reflow",), ("growth", "lesion")
 #: The same for a patient's.
