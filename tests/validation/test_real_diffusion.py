@@ -150,13 +150,12 @@ def test_followup_lesion_by_the_steps_of_the_workflow(external_data, tmp_path, s
         assert volume_ml(lesion, scan) <= 3
 
 
-@pytest.mark.parametrize("pair", [("ads01", "isles01"), ("ads02", "ads01"), ("isles01", "ads02")])
-def test_two_patients_are_refused_or_doubted(external_data, pair):
+def test_two_patients_are_refused_or_doubted(external_data):
     """What the session's status says when one patient's diffusion lies with another's perfusion."""
     limits = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))[
         "quality"
     ]
-    fixed, moving = (load(external_data, subject) for subject in pair)
+    fixed, moving = (load(external_data, subject) for subject in ("ads01", "isles01"))
     images_of = (Image(scan.reference, scan.affine) for scan in (fixed, moving))
     try:
         margin = register(*images_of, fixed.brain, moving.brain).edge_margin
