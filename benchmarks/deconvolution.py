@@ -28,7 +28,7 @@ from scipy.linalg import circulant
 FloatArray = NDArray[np.floating]
 Result = TypeVar("Result")
 
-DT_S, ECHO_S, FRAMES, LIMIT, FLOOR, BLOCK = 1.5, 0.030, 60, 0.035 * 1.5**2, 0.01, 2048
+DT_S, ECHO_S, FRAMES, LIMIT, FLOOR, BLOCK = 1.5, 0.030, 60, 0.035 * 1.5**2, 0.01, 8000
 
 
 def simulate(voxels: int, snr: float = 50.0) -> tuple[FloatArray, FloatArray]:

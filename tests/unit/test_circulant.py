@@ -24,7 +24,7 @@ def test_inverse_is_the_pseudo_inverse_of_the_whole_matrix() -> None:
 def test_bounds_hold_at_every_level() -> None:
     tissue = curves()
     coefficients = np.einsum("pfn,vn->pfv", SPECTRUM.analysis, tissue)
-    least, highest = circulant._bounds(SPECTRUM, coefficients, limit=0.1)
+    least, highest = circulant._bounds(SPECTRUM, coefficients, limit=0.1, scratch=circulant.Scratch())
     for level in range(1, len(SPECTRUM.bend) + 1):
         even, odd = np.einsum("plf,pfv->plv", SPECTRUM.synthesis[..., :level], coefficients[:, :level])
         k = np.concatenate([(even + odd)[1:-1], (even - odd)[-3:1:-1]])  # lags 0 … N, then −(N − 1) … −1
@@ -32,5 +32,5 @@ def test_bounds_hold_at_every_level() -> None:
         assert (least[level - 1] <= oscillation + 1e-4 * oscillation.max()).all()
         assert (highest[level - 1] >= k.max(axis=0) * (1 - 1e-4)).all()
         kept = np.ascontiguousarray(coefficients[:, :level].transpose(0, 2, 1))
-        work = np.empty(SPECTRUM.synthesis[..., 0].size * len(tissue), dtype=np.float32)
-        np.testing.assert_allclose(circulant._oscillation(SPECTRUM, kept, work), oscillation, rtol=1e-4)
+        found = circulant._oscillation(SPECTRUM, kept, circulant.Scratch())
+        np.testing.assert_allclose(found, oscillation, rtol=1e-4)

@@ -154,8 +154,10 @@ def test_order_blocks_and_threads_change_nothing(seed: int, method: str, block: 
     order = np.random.default_rng(seed).permutation(40)
     maps = deconvolve(curves, AIF, DT_S, method)
     moved = deconvolve(curves[order], AIF, DT_S, method, block_voxels=block, threads=2)
+    alone = deconvolve(curves[order], AIF, DT_S, method, block_voxels=block, threads=1)
     for name in ("cbf", "cbv", "mtt", "tmax"):
         np.testing.assert_allclose(getattr(moved, name), getattr(maps, name)[order], rtol=1e-3, atol=1e-3)
+        np.testing.assert_array_equal(getattr(moved, name), getattr(alone, name))
 
 
 @settings(max_examples=15, deadline=None)

@@ -6,6 +6,7 @@ is the sum of an even part (cosines) and an odd part (sines), k(±i) = even(i) �
 the two parts hold all of it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +91,23 @@ def decompose(aif: FloatArray, dt_s: float, floor: float) -> Spectrum:
     )
 
 
-def smooth_peaks(spectrum: Spectrum, tissue: FloatArray, limit: float) -> tuple[FloatArray, FloatArray]:
+class Scratch:
+    """Memory that a thread uses again for each block of voxels: new pages would cost as much as the arithmetic."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, FloatArray] = {}
+
+    def __call__(self, name: str, *shape: int) -> FloatArray:
+        """Return a float32 array that shares its memory with the last one of that name."""
+        size = math.prod(shape)
+        if name not in self._buffers or self._buffers[name].size < size:
+            self._buffers[name] = np.empty(size, dtype=np.float32)
+        return self._buffers[name][:size].reshape(shape)
+
+
+def smooth_peaks(
+    spectrum: Spectrum, tissue: FloatArray, limit: float, scratch: Scratch
+) -> tuple[FloatArray, FloatArray]:
     """Peak of k at the first level whose oscillation index is below a limit.
 
     The index is OI = (1/L) (1/max k) Σ |k(i) − 2k(i−1) + k(i−2)|; the last level is taken where none passes.
@@ -103,47 +120,58 @@ def smooth_peaks(spectrum: Spectrum, tissue: FloatArray, limit: float) -> tuple[
         Tissue curves, s⁻¹.
     limit : float
         Of the oscillation index.
+    scratch : Scratch
+        Of this thread.
 
     Returns
     -------
     height, lag : (n,) arrays
         s⁻¹ and frames, by a parabola through the largest sample and its neighbours; the lag may be negative.
     """
-    coefficients = (spectrum.analysis.reshape(-1, tissue.shape[1]) @ tissue.T).reshape(2, -1, len(tissue))
-    oscillation, highest = _bounds(spectrum, coefficients, limit)
-    by_voxel = np.ascontiguousarray(coefficients.transpose(0, 2, 1))
-    may_pass = oscillation < _ROUNDING * limit * highest
-    level = _first_smooth(spectrum, by_voxel, may_pass, highest, limit)
-    by_voxel *= np.arange(by_voxel.shape[2]) < level[:, np.newaxis]
-    return _peak(*(spectrum.synthesis @ by_voxel.transpose(0, 2, 1)))
+    _, frequencies, frames = spectrum.analysis.shape
+    coefficients = scratch("coefficients", 2, frequencies, len(tissue))
+    analysis = spectrum.analysis.reshape(-1, frames)
+    np.matmul(analysis, tissue.T, out=coefficients.reshape(len(analysis), -1))
+    least, highest = _bounds(spectrum, coefficients, limit, scratch)
+    may_pass = least < np.multiply(_ROUNDING * limit, highest, out=scratch("product", *highest.shape))
+    by_voxel = scratch("by voxel", 2, len(tissue), frequencies)
+    np.copyto(by_voxel, coefficients.transpose(0, 2, 1))
+    level = _first_smooth(spectrum, by_voxel, may_pass, highest, limit, scratch)
+    by_voxel *= np.arange(frequencies) < level[:, np.newaxis]
+    even, odd = _expand(spectrum.synthesis, by_voxel, scratch)
+    return _peak(even, odd, scratch)
 
 
 def _first_smooth(
-    spectrum: Spectrum, by_voxel: FloatArray, may_pass: NDArray[np.bool_], highest: FloatArray, limit: float
+    spectrum: Spectrum,
+    by_voxel: FloatArray,
+    may_pass: NDArray[np.bool_],
+    highest: FloatArray,
+    limit: float,
+    scratch: Scratch,
 ) -> NDArray[np.intp]:
     """First level of each voxel (n,) that oscillates less than the limit, from its coefficients (2, n, f)."""
-    work = np.empty(spectrum.synthesis[..., 0].size * by_voxel.shape[1], dtype=np.float32)
-    reached = np.full(by_voxel.shape[1], spectrum.levels[-1])
-    waiting = np.ones(by_voxel.shape[1], dtype=bool)
+    _, voxels, frequencies = by_voxel.shape
+    reached = np.full(voxels, spectrum.levels[-1])
+    waiting = np.ones(voxels, dtype=bool)
     for level in spectrum.levels[:-1]:
         tried = np.flatnonzero(may_pass[level - 1] & waiting)
         if len(tried) == 0:
             continue
-        kept = by_voxel[:, tried, :level]
-        found = _oscillation(spectrum, kept, work)
+        kept = by_voxel.take(tried, axis=1, out=scratch("tried", 2, len(tried), frequencies), mode="clip")
+        found = _oscillation(spectrum, kept[..., :level], scratch)
         near = np.flatnonzero(found < _ROUNDING * limit * highest[level - 1, tried])
-        if len(near) == 0:
-            continue
-        even, odd = _expand(spectrum.synthesis[:, 1:-1], kept[:, near], work)
-        np.abs(odd, out=odd)
-        even += odd
-        passed = tried[near[found[near] < limit * even.max(axis=0)]]
+        kept = kept.take(near, axis=1, out=scratch("near", 2, len(near), frequencies), mode="clip")
+        largest = _largest(*_expand(spectrum.synthesis[:, 1:-1], kept[..., :level], scratch))
+        passed = tried[near[found[near] < limit * largest]]
         reached[passed] = level
         waiting[passed] = False
     return reached
 
 
-def _bounds(spectrum: Spectrum, coefficients: FloatArray, limit: float) -> tuple[FloatArray, FloatArray]:
+def _bounds(
+    spectrum: Spectrum, coefficients: FloatArray, limit: float, scratch: Scratch
+) -> tuple[FloatArray, FloatArray]:
     """Bound Σ|second difference|/L from below and max k from above at each level, each (f, n).
 
     The sum of moduli of a periodic sequence is at least half its length times the amplitude of any of its
@@ -151,48 +179,71 @@ def _bounds(spectrum: Spectrum, coefficients: FloatArray, limit: float) -> tuple
     therefore taken off. The maximum of k is at most the sum of the amplitudes, and at most its maximum at another
     level and the amplitudes between the two.
     """
+    shape = coefficients.shape[1:]
+    bend, product = spectrum.bend[:, np.newaxis], scratch("product", *shape)
     cosine, sine = coefficients
-    amplitude = np.sqrt(cosine * cosine + sine * sine)
-    least = spectrum.bend[:, np.newaxis] * amplitude
+    total = np.multiply(cosine, cosine, out=scratch("total", *shape))
+    total += np.multiply(sine, sine, out=product)
+    np.sqrt(total, out=total)
+    least = np.multiply(bend, total, out=scratch("least", *shape))
+    # the second difference at lags 0 and −1, a sum over frequencies up to each level
+    ends = scratch("ends", 2, *shape)
     even, odd = spectrum.curvature[:, 0, :, np.newaxis]
-    # of the two ends and the amplitudes, a sum over frequencies up to each level
-    sums = np.stack([-spectrum.bend[:, np.newaxis] * cosine, even * cosine - odd * sine, amplitude], axis=1)
-    for level in range(1, len(amplitude)):
+    np.multiply(bend, cosine, out=ends[0])
+    np.multiply(even, cosine, out=ends[1])
+    ends[1] -= np.multiply(odd, sine, out=product)
+    for level in range(1, len(total)):
         np.maximum(least[level], least[level - 1], out=least[level])
-        sums[level] += sums[level - 1]
+        total[level] += total[level - 1]
+        ends[:, level] += ends[:, level - 1]
+    np.abs(ends, out=ends)
+    ends[0] += ends[1]
+    ends[0] *= np.float32(2 / spectrum.lags)
+    least -= ends[0]
     least *= 0.5
-    np.abs(sums[:, :2], out=sums[:, :2])
-    least -= (sums[:, 0] + sums[:, 1]) / np.float32(spectrum.lags)
-    highest = sums[:, 2]
-    may_pass = least < _ROUNDING * limit * highest
-    # the number of frequencies at which most of the search begins
-    first = int(np.median(len(least) - may_pass[::-1].argmax(axis=0)))
-    even, odd = spectrum.synthesis[:, 1:-1, :first] @ coefficients[:, :first]
-    known = (even + np.abs(odd)).max(axis=0)
-    return least, np.minimum(highest, known + np.abs(highest - highest[first - 1]))
+    may_pass = least < np.multiply(_ROUNDING * limit, total, out=product)
+    # where half of the voxels begin to search, and where many of them end
+    begin = 1 + max(np.flatnonzero(2 * np.count_nonzero(may_pass, axis=1) > shape[1]), default=0)
+    highest = ends[1]
+    np.copyto(highest, total)
+    for level in (begin, (3 * begin + 3) // 4):
+        parts = _expand(spectrum.synthesis[:, 1:-1], coefficients[:, :level].transpose(0, 2, 1), scratch)
+        known = _largest(*parts)
+        np.abs(np.subtract(total, total[level - 1], out=product), out=product)
+        product += known
+        np.minimum(highest, product, out=highest)
+    return least, highest
 
 
-def _oscillation(spectrum: Spectrum, kept: FloatArray, work: FloatArray) -> FloatArray:
+def _oscillation(spectrum: Spectrum, kept: FloatArray, scratch: Scratch) -> FloatArray:
     """Sum of moduli of the second difference of k over L, from the coefficients (2, n, m) of a level."""
-    even, odd = parts = _expand(spectrum.curvature, kept, work)
+    even, odd = parts = _expand(spectrum.curvature, kept, scratch)
     across = np.abs(even[0] - odd[0])  # at lag −1
     np.abs(parts, out=parts)
     np.maximum(even, odd, out=even)  # |a + b| + |a − b| = 2 max(|a|, |b|)
     return (2 * even.sum(axis=0) - across) / np.float32(spectrum.lags)
 
 
-def _expand(parts: FloatArray, kept: FloatArray, work: FloatArray) -> FloatArray:
-    """Even and odd part (2, lags, n) from the coefficients (2, n, m) of a level, in a given memory."""
+def _largest(even: FloatArray, odd: FloatArray) -> FloatArray:
+    """Largest sample (n,) of k from its parts, which are overwritten."""
+    np.abs(odd, out=odd)
+    even += odd
+    return even.max(axis=0)
+
+
+def _expand(parts: FloatArray, kept: FloatArray, scratch: Scratch) -> FloatArray:
+    """Even and odd part (2, lags, n) from the coefficients (2, n, m) of a level."""
     _, voxels, level = kept.shape
-    shape = (*parts.shape[:2], voxels)
-    out = work[: int(np.prod(shape))].reshape(shape)
+    out = scratch("parts", *parts.shape[:2], voxels)
     return np.matmul(parts[..., :level], kept.transpose(0, 2, 1), out=out)
 
 
-def _peak(even: FloatArray, odd: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _peak(even: FloatArray, odd: FloatArray, scratch: Scratch) -> tuple[FloatArray, FloatArray]:
     """Height and lag (n,) of the peak of k from its parts (N + 3, n), by a parabola through the largest sample."""
     voxels, frames = np.arange(even.shape[1]), len(even) - 3
-    top = (even[1:-1] + np.abs(odd[1:-1])).argmax(axis=0) + 1
+    larger = np.abs(odd[1:-1], out=scratch("larger", frames + 1, even.shape[1]))
+    larger += even[1:-1]
+    top = larger.argmax(axis=0) + 1
     side = np.where(odd[top, voxels] < 0, -1, 1).astype(np.float32)
     before, height, after = (even[row, voxels] + side * odd[row, voxels] for row in (top - 1, top, top + 1))
     rise, fall = height - before, height - after

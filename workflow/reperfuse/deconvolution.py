@@ -5,6 +5,7 @@ estimated by truncated singular value decomposition. A method is one function th
 arterial input, and one entry in ``METHODS``. Blocks of voxels are solved as products of small matrices.
 """
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import toeplitz
 
-from reperfuse.circulant import decompose, smooth_peaks
+from reperfuse.circulant import Scratch, decompose, smooth_peaks
 from reperfuse.faults import DataFault
 
 FloatArray = NDArray[np.floating]
@@ -67,7 +68,7 @@ def deconvolve(
     svd_floor: float = 0.01,
     haematocrit_factor: float = (1 - 0.45) / (1 - 0.25),
     density_g_ml: float = 1.04,
-    block_voxels: int = 2048,
+    block_voxels: int = 8000,
     threads: int = 1,
 ) -> PerfusionMaps:
     """Perfusion maps from tissue curves and an arterial input.
@@ -102,7 +103,8 @@ def deconvolve(
     haematocrit_factor, density_g_ml : float
         kH = (1 − arterial)/(1 − capillary haematocrit), and ρ of brain, g/mL.
     block_voxels : int
-        Voxels solved at a time; the default keeps a block in the processor's cache.
+        Voxels solved at a time. Smaller blocks keep threads waiting for the interpreter, larger ones leave the
+        processor's cache, and the rows of a power of two would displace each other from it.
     threads : int
         Blocks solved at the same time; the result does not depend on it.
 
@@ -216,7 +218,14 @@ def osvd(aif: FloatArray, dt_s: float, limits: Regularisation) -> Solver:
     """
     spectrum = decompose(aif, dt_s, limits.svd_floor)
     limit = limits.oscillation_index * (dt_s / limits.oscillation_spacing_s) ** 2
-    return lambda tissue: smooth_peaks(spectrum, tissue, limit)
+    own = threading.local()
+
+    def solve(tissue: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if not hasattr(own, "scratch"):
+            own.scratch = Scratch()
+        return smooth_peaks(spectrum, tissue, limit, own.scratch)
+
+    return solve
 
 
 METHODS: dict[str, Callable[[FloatArray, float, Regularisation], Solver]] = {
