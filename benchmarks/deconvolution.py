@@ -1,15 +1,17 @@
 """Speed and memory of oSVD, side by side with a loop over voxels and with bare matrix products.
 
 ``OPENBLAS_NUM_THREADS=1 python benchmarks/deconvolution.py`` solves 128 × 128 × 20 voxels × 60 frames at
-SNR 50; the blocks are spread over threads, so the linear algebra of each must not be.
+SNR 50; the blocks are spread over threads, so the linear algebra of each must not be. All is in single precision.
 
-- *plain loop*: the equations as they are written, a voxel and a threshold at a time: one decomposition of the
-  block-circulant matrix, the truncated pseudo-inverse applied as its three factors, and the oscillation index;
+- *plain loop*: the equations as they are written, a voxel and a threshold at a time: the block-circulant matrix is
+  decomposed once, and for each threshold the truncated pseudo-inverse is applied to the curve as its three factors,
+  its curve judged by the oscillation index, and the first that is smooth enough taken; CBF alone, on one thread;
 - *tight loop*: the same, with what does not depend on the threshold taken out of the inner loop (both are timed
   on a sample of the voxels and scaled to all of them; the maps of the sample are compared);
 - *products*: nothing but the products tissue (n × N) · M (N × 2N) that a sweep over all levels takes, with
   the voxels that have not passed an earlier level, blocks and threads as in *deconvolve*;
-- *deconvolve*: the library, from curves to CBF, CBV, MTT and Tmax.
+- *deconvolve*: the library, from curves to CBF, CBV, MTT and Tmax. It takes fewer products than a sweep, since
+  bounds exclude most levels, and half of each, since lags ±i share theirs.
 """
 
 import argparse
@@ -43,7 +45,7 @@ def simulate(voxels: int, snr: float = 50.0) -> tuple[FloatArray, FloatArray]:
 
 def decompose(aif: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.intp]]:
     matrix = DT_S * circulant(np.concatenate([aif, np.zeros_like(aif)]))
-    left, singular, right = np.linalg.svd(matrix)
+    left, singular, right = (factor.astype(np.float32) for factor in np.linalg.svd(matrix))
     apart = np.append(np.diff(singular) < -1e-5 * singular[:-1], True) & (singular >= FLOOR * singular[0])
     return left, singular, right, np.flatnonzero(apart)[::-1] + 1
 
