@@ -1,7 +1,7 @@
 """Whether white matter can be told from grey among the normal tissue that is the unit of relative CBF and CBV.
 
 ``python benchmarks/white_matter.py`` takes the simulated patients before treatment, without motion and with the true
-arterial input, deficit and diffusion on the perfusion grid, and tries each contrast a session has: the image before
+arterial input, deficit and diffusion on the perfusion grid, and tries three contrasts a session has: the image before
 the bolus, the ADC and CBV, smoothed as the workflow does. A row holds, for the voxels below Otsu's threshold,
 
 - how many are white matter (more white than grey) and how much of the white matter they hold,
