@@ -21,6 +21,7 @@ SCIENCE = {
     "quality",
     "segmentation",
     "serial",
+    "swelling",
 }
 FORBIDDEN_IN_SCIENCE = {
     "nibabel",

@@ -357,6 +357,39 @@ def resample_mask(image: Image, like: Image, matrix: NDArray[np.float64] | None 
     return resample(Image(image.mask.astype(np.float32), image.affine), like, matrix) > 0.5
 
 
+def resample_displaced_mask(
+    image: Image, like: Image, displacement: Image, before: NDArray[np.float64], after: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Bring a mask onto another's grid through a displacement between two matrices, in one interpolation.
+
+    Parameters
+    ----------
+    image : Image, (x, y, z)
+        The mask.
+    like : Image
+        Whose grid is wanted.
+    displacement : Image, (x, y, z, 3)
+        In mm (world, RAS+); 0 outside of its field of view.
+    before, after : ndarray, (4, 4)
+        Point of ``like`` to one of ``displacement``, and a displaced one to ``image`` (world, RAS+, mm).
+
+    Returns
+    -------
+    ndarray of bool, (x, y, z)
+        Empty outside the field of view.
+    """
+
+    def move(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(matrix[:3, :3] @ points + matrix[:3, 3:])
+
+    points = move(before @ like.affine, np.indices(like.data.shape[:3]).reshape(3, -1))
+    places = move(np.linalg.inv(displacement.affine), points)
+    points += [ndimage.map_coordinates(axis, places, order=1) for axis in np.moveaxis(displacement.data, -1, 0)]
+    there = move(np.linalg.inv(image.affine) @ after, points)
+    share = ndimage.map_coordinates(image.mask.astype(np.float32), there, order=1)
+    return np.asarray(share.reshape(like.data.shape[:3]) > 0.5)
+
+
 def share_within(mask: Image, like: Image, matrix: NDArray[np.float64]) -> float:
     """Return the share of a mask inside the field of view of another image; NaN for an empty mask.
 
