@@ -12,9 +12,9 @@ from reperfuse.faults import DataFault
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
-_NORMALIZATION = Normalization(smoothing_mm=2.0)
+_NORMALIZATION = Normalization(smoothing_mm=3.0)
 _NODES_MM = 20.0
-_POINTS_MM = 8.0
+_POINTS_MM = 5.0
 _DEGREE = 4  # of the polynomial that gives one scan's intensities from the other's
 _ITERATIONS, _SETTLED_MM = 8, 0.05
 #: Neighbours share anatomy that the interpolation misses, not only noise: that many points tell as much as one.
@@ -77,7 +77,7 @@ def measure_swelling(
     Parameters
     ----------
     fixed, moving : (x, y, z) array
-        Earlier and later scan, of any grids, locally normalised here.
+        Earlier and later scan, of any grids but of one contrast: of FLAIR and diffusion, what is found is wrong.
     fixed_affine, moving_affine : (4, 4) array
         Voxel → world (RAS+, mm).
     matrix : (4, 4) array

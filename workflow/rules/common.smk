@@ -331,6 +331,17 @@ def growth_file(wildcards):
 BASELINE_GROWTH = session_file("dwi", "desc-growth_dseg.nii.gz").replace("{session}", config["sessions"]["baseline"])
 #: How far tissue has moved by the follow-up session, on the grid of the baseline's diffusion.
 BASELINE_SWELLING = BASELINE_GROWTH.replace("desc-growth_dseg", "desc-swelling_displacement")
+
+
+def swelling_file(wildcards):
+    """Return the displacement that undoes swelling, if that is wanted and both scans are diffusion.
+
+    FLAIR shows another contrast, which the measurement takes for displacement.
+    """
+    wanted = config["growth"]["undo_swelling"] and lesion_anchor(wildcards.subject) == "dwi"
+    return BASELINE_SWELLING.format(subject=wildcards.subject) if wanted else []
+
+
 #: The lesion in which reflow is judged, in the perfusion space after treatment.
 REFLOW_LESION = session_file(
     "perf",

@@ -109,7 +109,7 @@ rule quantify_growth:
         core=role_file("baseline", "dwi", "desc-core_mask.nii.gz"),
         lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
         transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
-        displacement=BASELINE_SWELLING if config["growth"]["undo_swelling"] else [],
+        displacement=swelling_file,
         penumbra=role_file("baseline", "perf", "desc-penumbra_mask.nii.gz", "dsc"),
         tmax6=role_file("baseline", "perf", "desc-tmax6_mask.nii.gz", "dsc"),
         tmax4=role_file("baseline", "perf", "desc-tmax4_mask.nii.gz", "dsc"),
