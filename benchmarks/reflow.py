@@ -2,6 +2,7 @@
 
     python benchmarks/reflow.py            all (about a quarter of an hour on one core)
     python benchmarks/reflow.py --brief    two seeds, fewer poses
+    python benchmarks/reflow.py --draw 2   other poses, places and noise: choose constants on one draw, report another
 
 rCBV maps come from the simulator's anatomy on the grid of the demo study: grey and white matter, fluid and vessels
 mixed in each voxel, halves that differ by 2.5 mm, noise as single voxels of a DSC series at an SNR have it
@@ -31,17 +32,21 @@ VOXEL_MM = tuple(float(size) for size in GRID.voxel_mm)
 SIGNAL = {"grey": 0.381, "white": 0.340, "csf": 0.444, "blood": 0.3}
 BLOOD_CBV = 30.0  # mL/100 g that a voxel of blood seems to hold: its signal is gone long before 100
 NOISE_CBV = 52.0  # mL/100 g: standard deviation of a voxel's CBV times the SNR
-LESION_CENTRE, ISLAND_CENTRE = (36.0, -6.0, 16.0), (37.0, -6.0, 17.0)
-POSES = ((0, 0, 0), (4, 8, -9), (-5, -6, 11), (12, 0, 0), (0, -12, 3))
+LESION_CENTRE, ISLAND_CENTRE = np.array([36.0, -6.0, 16.0]), np.array([37.0, -6.0, 17.0])
+POSES = 5
 
 
 class Scene:
     """A head in a pose, with its mirror plane, a lesion of 52 mL, and what it would show without noise."""
 
-    def __init__(self, side: str, tilt_deg: tuple[float, float, float], asymmetry_mm: float = 2.5) -> None:
+    def __init__(self, side: str, rng: np.random.Generator, asymmetry_mm: float = 2.5) -> None:
         self.side, self.head = side, Head(asymmetry_mm)
+        moved = rng.uniform(-4, 4, 3)
+        self.island_centre = tuple(ISLAND_CENTRE + moved)
+        lesion = Region(side, tuple(LESION_CENTRE + moved), PROPORTIONS, 52.0)
         self._islands: dict[float, tuple[np.ndarray, float]] = {}
-        pose, parts = rigid(tilt_deg, (2, -1, 1), HEAD_CENTRE_MM), moving_oversampling(GRID)
+        pose = rigid(rng.uniform(-12, 12, 3), rng.uniform(-4, 4, 3), HEAD_CENTRE_MM)
+        parts = moving_oversampling(GRID)
         self.points = sample_points(GRID, pose, self.head, parts)
         shares = anatomy.tissues(self.points)
         blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
@@ -55,7 +60,7 @@ class Scene:
         self.signal = self.average(signal + SIGNAL["blood"] * blood)
         self.healthy = self.average(self.volume + SIGNAL["blood"] * BLOOD_CBV * blood)
         self.brain = self.average(shares.grey + shares.white + shares.csf + blood) >= 0.5
-        self.lesion = self.average(truth.is_inside(self.points, Region(side, LESION_CENTRE, PROPORTIONS, 52.0))) >= 0.5
+        self.lesion = self.average(truth.is_inside(self.points, lesion)) >= 0.5
         reference = 1000 * self.signal + 60 * self.average(shares.scalp)
         noise = np.random.default_rng(1).normal(0, 4, (2, *GRID.shape))
         self.reference = np.hypot(reference + noise[0], noise[1])
@@ -75,12 +80,12 @@ class Scene:
         if not volume_ml:
             return np.zeros(GRID.shape, np.float32), 0.0
         if volume_ml not in self._islands:
-            region = Region(self.side, ISLAND_CENTRE, PROPORTIONS, volume_ml)
+            region = Region(self.side, self.island_centre, PROPORTIONS, volume_ml)
             part = self.average(self.volume * (region.radius(self.points) < 1))
             self._islands[volume_ml] = part, truth.volume_ml(self.head, region)
         return self._islands[volume_ml]
 
-    def rcbv(self, volume_ml: float, ratio: float, snr: float, seed: int) -> np.ndarray:
+    def rcbv(self, volume_ml: float, ratio: float, snr: float, seed: list[int]) -> np.ndarray:
         """Return a noisy map of the head with an island."""
         part, _ = self.island(volume_ml)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,7 +94,7 @@ class Scene:
         cbv = smooth(cbv, self.brain, VOXEL_MM, 4.0)
         return (cbv / np.nanmean(cbv[self.normal])).astype(np.float32)
 
-    def find(self, volume_ml: float, ratio: float, snr: float, seed: int) -> tuple[serial.Reflow, float]:
+    def find(self, volume_ml: float, ratio: float, snr: float, seed: list[int]) -> tuple[serial.Reflow, float]:
         """Find the island in a noisy map; also return its true volume."""
         rcbv = self.rcbv(volume_ml, ratio, snr, seed)
         mirrored = mirror.reflect(rcbv, GRID.affine, self.mirror)
@@ -97,15 +102,19 @@ class Scene:
         return found, self.island(volume_ml)[1]
 
 
-def sweep_reflow(poses: int, seeds: int) -> None:
+def sweep_reflow(poses: int, seeds: int, draw: int) -> None:
     """Print the error of the volume, and how often it is on the right side of 5 mL."""
-    scenes = [Scene(side, tilt) for tilt, side in zip(POSES[:poses], ("left", "right") * poses, strict=False)]
+    scenes = [Scene(("left", "right")[pose % 2], np.random.default_rng([draw, pose])) for pose in range(poses)]
     islands = [(0.0, 1.0), *product((2.5, 8.0, 20.0), (0.5, 0.6, 0.7)), (20.0, 0.75), (20.0, 0.8)]
     print(f"impaired reflow: {len(scenes)} poses, {seeds} seeds each; volumes in mL")
     for snr in (30, 50, 100):
         print(f"\nSNR {snr}\nisland  ratio  mean error  SD    largest  right side of 5 mL")
         for volume_ml, ratio in islands:
-            runs = [scene.find(volume_ml, ratio, snr, seed) for scene in scenes for seed in range(seeds)]
+            runs = [
+                scene.find(volume_ml, ratio, snr, [draw, pose, seed])
+                for pose, scene in enumerate(scenes)
+                for seed in range(seeds)
+            ]
             found = np.array([reflow.imr_ml for reflow, _ in runs])
             true = np.array([true_ml for _, true_ml in runs])
             right = ((found > 5) == (true > 5)).mean()
@@ -158,7 +167,8 @@ def sweep_mirror(seeds: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--brief", action="store_true", help="two seeds, fewer poses")
-    brief = parser.parse_args().brief
+    parser.add_argument("--draw", type=int, default=1, help="of the poses, places and noise")
+    options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
-    sweep_reflow(*((2, 2) if brief else (len(POSES), 5)))
-    sweep_mirror(4 if brief else 20)
+    sweep_reflow(*((2, 2) if options.brief else (POSES, 5)), options.draw)
+    sweep_mirror(4 if options.brief else 20)

@@ -22,6 +22,7 @@ SCIENCE = {
     "quality",
     "segmentation",
     "serial",
+    "swelling",
 }
 FORBIDDEN_IN_SCIENCE = {
     "nibabel",

@@ -182,7 +182,7 @@ def prepare_target(
         points = apply_matrix(affine, voxels)
         voxels = apply_matrix(np.linalg.inv(level_affine), points)
         inside = _is_within(voxels, level_image.shape, level_affine, how.smoothing_mm)
-        values, gradient = _linearize(level_image, level_affine, voxels[inside])
+        values, gradient = linearize(level_image, level_affine, voxels[inside])
         points = points[inside]
         jacobian = np.hstack([gradient, np.cross(points - center, gradient)])
         levels.append(Level(block_mm, how.smoothing_mm, points, values, jacobian))
@@ -313,17 +313,23 @@ def average_blocks(image: Array, affine: Array, block_mm: float) -> tuple[Array,
     return blocks.mean(axis=(1, 3, 5), dtype=np.float32), affine @ to_full
 
 
-def _lattice(shape: Sequence[int], affine: Array, spacing_mm: float) -> Array:
-    """Points (n, 3), in voxels, of a lattice centred on a grid: the same whatever the order of its axes."""
-    axes = []
-    for size, voxel_mm in zip(shape, voxel_sizes(affine), strict=True):
-        count = int((size - 1) / 2 * voxel_mm / spacing_mm)
-        axes.append((size - 1) / 2 + np.arange(-count, count + 1) * spacing_mm / voxel_mm)
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+def linearize(image: Array, affine: Array, voxels: Array) -> tuple[Array, Array]:
+    """Values and slopes of the cubic spline through an image.
 
+    Parameters
+    ----------
+    image : (x, y, z) array
+    affine : (4, 4) array
+        Voxel → world (RAS+, mm).
+    voxels : (n, 3) array
+        Where, in voxels; beyond its rim the image is mirrored.
 
-def _linearize(image: Array, affine: Array, voxels: Array) -> tuple[Array, Array]:
-    """Return the spline's values (n,) and world gradients (n, 3) at points given in voxels."""
+    Returns
+    -------
+    values : (n,) array
+    slopes : (n, 3) array
+        Per mm along the axes of the world.
+    """
     coefficients = ndimage.spline_filter(image, 3, float, mode="mirror")
 
     def sample(at: Array) -> Array:
@@ -331,6 +337,15 @@ def _linearize(image: Array, affine: Array, voxels: Array) -> tuple[Array, Array
 
     steps = [sample(voxels + half) - sample(voxels - half) for half in 0.5 * np.eye(3)]
     return sample(voxels), np.stack(steps, axis=1) @ np.linalg.inv(affine[:3, :3])
+
+
+def _lattice(shape: Sequence[int], affine: Array, spacing_mm: float) -> Array:
+    """Points (n, 3), in voxels, of a lattice centred on a grid: the same whatever the order of its axes."""
+    axes = []
+    for size, voxel_mm in zip(shape, voxel_sizes(affine), strict=True):
+        count = int((size - 1) / 2 * voxel_mm / spacing_mm)
+        axes.append((size - 1) / 2 + np.arange(-count, count + 1) * spacing_mm / voxel_mm)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _is_within(voxels: NDArray[Any], shape: Sequence[int], affine: Array, margin_mm: float) -> NDArray[np.bool_]:

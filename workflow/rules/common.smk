@@ -342,6 +342,21 @@ def growth_file(wildcards):
 
 #: What became of the baseline's core, on its own grid.
 BASELINE_GROWTH = session_file("dwi", "desc-growth_dseg.nii.gz").replace("{session}", config["sessions"]["baseline"])
+#: How far tissue has moved by the follow-up session, on the grid of the baseline's diffusion.
+BASELINE_SWELLING = BASELINE_GROWTH.replace("desc-growth_dseg", "desc-swelling_displacement")
+
+
+def swelling_file(wildcards):
+    """Return the displacement that undoes swelling, if that is wanted and both sessions have a diffusion series.
+
+    Of another pair, such as FLAIR and b0, the contrast is taken for displacement.
+    """
+    subject = wildcards.subject
+    sessions = [MANIFEST.session_of(subject, role) for role in ("baseline", "followup")]
+    wanted = config["growth"]["undo_swelling"] and all(MANIFEST.has(subject, session, "dwi") for session in sessions)
+    return BASELINE_SWELLING.format(subject=subject) if wanted else []
+
+
 #: The lesion in which reflow is judged, in the perfusion space after treatment.
 REFLOW_LESION = session_file(
     "perf",

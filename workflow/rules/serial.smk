@@ -84,11 +84,32 @@ rule project_lesion:
         "../scripts/run_interface.py"
 
 
+rule measure_swelling:
+    input:
+        fixed=role_file("baseline", "dwi", "dwiref.nii.gz"),
+        fixed_brain=role_file("baseline", "dwi", "desc-brain_mask.nii.gz"),
+        moving=followup_reference,
+        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
+        transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
+    output:
+        displacement=BASELINE_SWELLING,
+    log:
+        subject_log("measure_swelling"),
+    conda:
+        CONDA
+    params:
+        interface="MeasureSwelling",
+        fingerprint=fingerprint("swelling"),
+    script:
+        "../scripts/run_interface.py"
+
+
 rule quantify_growth:
     input:
         core=role_file("baseline", "dwi", "desc-core_mask.nii.gz"),
         lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
         transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
+        displacement=swelling_file,
         penumbra=role_file("baseline", "perf", "desc-penumbra_mask.nii.gz", "dsc"),
         tmax6=role_file("baseline", "perf", "desc-tmax6_mask.nii.gz", "dsc"),
         tmax4=role_file("baseline", "perf", "desc-tmax4_mask.nii.gz", "dsc"),

@@ -21,6 +21,7 @@ _STAGES = {
     "serial": (
         "SegmentLesion",
         "ProjectLesion",
+        "MeasureSwelling",
         "QuantifyGrowth",
         "CompareDeficits",
         "MapReflow",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
-from reperfuse import images, mirror, segmentation, serial, transforms
+from reperfuse import images, mirror, segmentation, serial, swelling, transforms
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
 from reperfuse.interfaces.head import load_mirror
@@ -101,12 +101,64 @@ class ProjectLesion(Step):
         )
 
 
+class MeasureSwellingInputSpec(StepInputSpec):
+    """Inputs of `MeasureSwelling`."""
+
+    fixed = File(exists=True, mandatory=True, desc="baseline image (a.u.)")
+    fixed_brain = File(exists=True, mandatory=True, desc="its brain mask")
+    moving = File(exists=True, mandatory=True, desc="follow-up image (a.u.)")
+    lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
+    transform = File(exists=True, mandatory=True, desc="baseline to follow-up points (ITK)")
+
+
+class MeasureSwellingOutputSpec(TraitedSpec):
+    """Outputs of `MeasureSwelling`."""
+
+    displacement = image("how far tissue has moved by the follow-up, along x, y and z (RAS+)", "mm")
+
+
+class MeasureSwelling(Step):
+    """Measure how far the follow-up lesion has pushed the tissue around it."""
+
+    input_spec = MeasureSwellingInputSpec
+    output_spec = MeasureSwellingOutputSpec
+
+    def _compute(self) -> None:
+        fixed, brain, moving, lesion = (
+            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "lesion")
+        )
+        matrix = transforms.read_itk(self.inputs.transform).matrix
+        assert matrix is not None  # sessions are registered rigidly
+        displacement = np.zeros((*fixed.data.shape, 3), np.float32)
+        if lesion.mask.any():
+            displacement = swelling.measure_swelling(
+                fixed.data,
+                fixed.affine,
+                moving.data,
+                moving.affine,
+                matrix,
+                brain.mask,
+                transforms.resample_mask(lesion, moving),
+            ).on_grid(fixed.data.shape, fixed.affine)
+        ratio = swelling.volume_ratio(displacement, fixed.affine)[brain.mask]
+        if ratio.min() <= 0:
+            raise DataFault("swelling: the displacement between baseline and follow-up folds tissue")
+        self.save_image(
+            "displacement",
+            displacement,
+            fixed,
+            LargestMm=float(np.linalg.norm(displacement, axis=-1)[brain.mask].max()),
+            VolumeRatio=[float(ratio.min()), float(ratio.max())],
+        )
+
+
 class QuantifyGrowthInputSpec(StepInputSpec):
     """Inputs of `QuantifyGrowth`."""
 
     core = File(exists=True, mandatory=True, desc="baseline core, baseline diffusion grid")
     lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
     transform = File(exists=True, mandatory=True, desc="baseline diffusion to follow-up points (ITK)")
+    displacement = File(exists=True, desc="of baseline points before that transform: swelling (mm)")
     penumbra = File(exists=True, desc="baseline penumbra, baseline perfusion space")
     tmax6 = File(exists=True, desc="baseline tissue with Tmax above 6 s, baseline perfusion space")
     tmax4 = File(exists=True, desc="the same above 4 s")
@@ -128,24 +180,26 @@ class QuantifyGrowth(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        needed = (self.inputs.core, self.inputs.lesion, self.inputs.transform)
-        reasons = [reason for path in needed for reason in images.reasons(path)]
-        if reasons:
-            raise DataFault("; ".join(dict.fromkeys(reasons)))
+        undone = isdefined(self.inputs.displacement)
+        self._refuse_faults("core", "lesion", "transform", *(["displacement"] if undone else []))
         core, lesion = images.load(self.inputs.core), images.load(self.inputs.lesion)
-        transform = transforms.read_itk(self.inputs.transform)
+        to_lesion = transforms.read_itk(self.inputs.transform)
+        if undone:
+            moved = images.load(self.inputs.displacement)
+            to_lesion = transforms.Transform((transforms.Displacement(moved.data, moved.affine),)).then(to_lesion)
         voxel_ml = math.prod(core.voxel_size_mm) / 1000
-        later = transforms.resample_mask(lesion, core, transform)
+        later = transforms.resample_mask(lesion, core, to_lesion)
         found = serial.voxelwise_growth(core.mask, later, voxel_ml)
         self.save_image("change", serial.lesion_change(core.mask, later), core)
         salvage = math.nan
         if penumbra := self._good("penumbra"):
             tissue = images.load(penumbra)
-            chain = _load_chain([self.inputs.penumbra_transform, self.inputs.transform])
+            chain = transforms.read_itk(self.inputs.penumbra_transform).then(to_lesion)
             salvage = serial.salvage_fraction(tissue.mask, transforms.resample_mask(lesion, tissue, chain))
         self.save_document(
             "growth",
             {
+                "infarct_unswollen_ml": images.volume_ml(later, core.affine) if undone else math.nan,
                 "growth_voxelwise_ml": found.growth_ml,
                 "reversal_ml": found.reversal_ml,
                 "salvage_fraction": salvage,
@@ -393,7 +447,7 @@ class MeasurePatient(Step):
             row["lesion_source"] = images.read_sidecar(self.inputs.lesion)["LesionSource"]
         row["growth_ml"] = row["infarct_followup_ml"] - row["core_baseline_ml"]
         parts = ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml")
-        for key in ("growth_voxelwise_ml", "reversal_ml", *parts):
+        for key in ("infarct_unswollen_ml", "growth_voxelwise_ml", "reversal_ml", *parts):
             row[key] = self._number("growth", key)
         hours = self._number("baseline", "hours_from_onset")
         row["initial_growth_ml_h"] = serial.initial_growth_rate(row["core_baseline_ml"], hours)

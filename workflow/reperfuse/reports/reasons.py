@@ -33,6 +33,7 @@ _PATIENT_NEEDS = {
     "infarct_followup_ml": ("lesion",),
     "lesion_source": ("lesion",),
     **dict.fromkeys(("growth_ml", "growth_voxelwise_ml", "reversal_ml", "salvage_fraction"), _GROWTH),
+    "infarct_unswollen_ml": _GROWTH,
     **dict.fromkeys(("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml"), _GROWTH),
     **dict.fromkeys(("deficit_recovered_ml", "deficit_persistent_ml", "deficit_new_ml"), ("reperfusion", "deficits")),
     **dict.fromkeys(("reperfusion_fraction", "reperfused_50", "reperfused_90"), ("reperfusion",)),
@@ -44,6 +45,7 @@ _MADE_OF = {
     "core_baseline_ml": (("baseline", "core_ml"),),
     "growth_ml": (("baseline", "core_ml"),),
     "growth_voxelwise_ml": (("baseline", "core_ml"),),
+    "infarct_unswollen_ml": (("baseline", "core_ml"),),
     "reversal_ml": (("baseline", "core_ml"),),
     **dict.fromkeys(
         ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml"),
@@ -72,6 +74,7 @@ _UNDEFINED = {
     "hours_from_onset": "the time of onset or of the scan is not known",
     "hours_from_treatment": "the time of treatment or of the scan is not known",
     **dict.fromkeys(("rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth"), "the lesion has no such part"),
+    "infarct_unswollen_ml": "swelling was not undone (growth.undo_swelling; needs diffusion at follow-up)",
     "salvage_fraction": "there was no penumbra at baseline",
     "reperfusion_fraction": "there was no deficit at baseline",
     "reperfused_50": "there was no deficit at baseline",
