@@ -6,6 +6,9 @@ across slices, and neither the order nor the direction of the axes matters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
@@ -138,8 +141,30 @@ def core_mask(
     brain: Mask,
     voxel_size_mm: ArrayLike,
     *,
-    mirrored_trace: Array | None = None,
     adc_threshold: float = 620e-6,
+    **options: Any,
+) -> Mask:
+    """Find the diffusion lesion of an acute stroke: `core_finder` at one threshold.
+
+    Parameters
+    ----------
+    adc_threshold : float
+        mm²/s (620e-6: Purushotham et al. 2015, Int J Stroke 10:348–353).
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    return core_finder(adc, trace, brain, voxel_size_mm, **options)(adc_threshold)
+
+
+def core_finder(
+    adc: Array,
+    trace: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    *,
+    mirrored_trace: Array | None = None,
     relative_intensity: float = 0.9,
     peak_intensity: float = 1.25,
     csf_adc: float = 1.5e-3,
@@ -149,8 +174,8 @@ def core_mask(
     fluid_mm: float = 2.0,
     border_mm: float = 10.0,
     min_volume_ml: float = 0.1,
-) -> Mask:
-    """Find the diffusion lesion of an acute stroke.
+) -> Callable[[float], Mask]:
+    """Prepare to find the diffusion lesion of an acute stroke at any threshold of the ADC.
 
     A region belongs to the core if its ADC is below the threshold, its trace image is nowhere dark
     (signal voids, fluid) and somewhere brighter than its mirror image: artefacts at the skull base
@@ -171,8 +196,6 @@ def core_mask(
     mirrored_trace : (x, y, z) array, optional
         `trace` reflected at the head's mid-plane, NaN outside the field of view; without it, and
         where it is NaN, the brain's median is what a voxel is compared with.
-    adc_threshold : float
-        mm²/s (620e-6: Purushotham et al. 2015, Int J Stroke 10:348–353).
     relative_intensity : float
         Least trace of a voxel, relative to normal tissue nearby.
     peak_intensity : float
@@ -197,28 +220,33 @@ def core_mask(
 
     Returns
     -------
-    (x, y, z) bool array
+    callable
+        From a threshold, mm²/s, to the core, (x, y, z) bool array.
     """
     voxel = np.asarray(voxel_size_mm, float)
     with np.errstate(invalid="ignore"):
         tissue = brain & (adc > 0) & (adc < csf_adc) & (trace > 0)
         fluid = brain & ~(adc < csf_adc)
     if not tissue.any():
-        return tissue
+        return lambda _: tissue.copy()
     finest = 1.01 * voxel.min()
     lining_mm = max(smoothing_mm, finest)
     lining = _dilated(_opened(fluid, max(fluid_mm, finest), voxel), lining_mm, voxel)
     smooth = _smooth(adc, tissue, smoothing_mm, voxel)
-    low = smooth < adc_threshold
     near, mirror, _ = _brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
     bright = tissue & (near > relative_intensity)
-    core = _opened(bright & low & ~lining, opening_mm, voxel)
-    core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
-    core |= bright & low & lining & _dilated(core, 1.5 * lining_mm, voxel)
-    if core.any():
-        core |= bright & _border(core, smooth, tissue, border_mm, voxel, adc_threshold)
-        core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
-    return core
+
+    def find(adc_threshold: float) -> Mask:
+        low = smooth < adc_threshold
+        core = _opened(bright & low & ~lining, opening_mm, voxel)
+        core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
+        core |= bright & low & lining & _dilated(core, 1.5 * lining_mm, voxel)
+        if core.any():
+            core |= bright & _border(core, smooth, tissue, border_mm, voxel, adc_threshold)
+            core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
+        return core
+
+    return find
 
 
 def followup_lesion(
@@ -456,16 +484,26 @@ def _smooth(values: Array, mask: Mask, fwhm_mm: float, voxel: Array, fill: float
 
 def _eroded(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
     """Keep what is farther than a radius from anything outside; the image's edge is not outside."""
-    if mask.all() or radius_mm <= 0:
+    if mask.all() or not mask.any() or radius_mm <= 0:
         return mask.copy()
-    return ndimage.distance_transform_edt(mask, sampling=voxel) > radius_mm
+    kept, box = np.zeros_like(mask), _box(mask, np.ones(3, int))
+    kept[box] = ndimage.distance_transform_edt(mask[box], sampling=voxel) > radius_mm
+    return kept
 
 
 def _dilated(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
     """Add what lies within a radius."""
     if not mask.any() or radius_mm <= 0:
         return mask.copy()
-    return ndimage.distance_transform_edt(~mask, sampling=voxel) <= radius_mm
+    grown, box = np.zeros_like(mask), _box(mask, (radius_mm // voxel).astype(int) + 1)
+    grown[box] = ndimage.distance_transform_edt(~mask[box], sampling=voxel) <= radius_mm
+    return grown
+
+
+def _box(mask: Mask, margin: NDArray[np.intp]) -> tuple[slice, ...]:
+    """Return the smallest box that holds a mask, with a margin: distances far from it need not be known."""
+    (found,) = ndimage.find_objects(mask.astype(np.uint8))
+    return tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(found, margin, strict=True))
 
 
 def _opened(mask: Mask, radius_mm: float, voxel: Array) -> Mask:

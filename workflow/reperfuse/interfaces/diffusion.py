@@ -124,13 +124,12 @@ def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray
     """Return the function that gives the core below a threshold (mm²/s)."""
     trace, brain = images.load(inputs.trace), images.load(inputs.brain)
     mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(inputs.mirror))
-    return lambda threshold: segmentation.core_mask(
+    return segmentation.core_finder(
         adc.data,
         trace.data,
         brain.mask,
         adc.voxel_size_mm,
         mirrored_trace=mirrored,
-        adc_threshold=threshold,
         relative_intensity=inputs.relative_intensity,
         peak_intensity=inputs.peak_intensity,
         min_volume_ml=inputs.min_volume_ml,
