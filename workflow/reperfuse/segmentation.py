@@ -311,11 +311,25 @@ def followup_lesion(
     return remove_small(found, min_volume_ml, voxel)
 
 
-def hypoperfusion_mask(
+def hypoperfusion_mask(tmax: Array, brain: Mask, voxel_size_mm: ArrayLike, threshold_s: float, **options: Any) -> Mask:
+    """Find the hypoperfused tissue: `hypoperfusion_finder` at one threshold.
+
+    Parameters
+    ----------
+    threshold_s : float
+        s; the mask holds Tmax > threshold.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    return hypoperfusion_finder(tmax, brain, voxel_size_mm, **options)(threshold_s)
+
+
+def hypoperfusion_finder(
     tmax: Array,
     brain: Mask,
     voxel_size_mm: ArrayLike,
-    threshold_s: float,
     *,
     csf: Mask | None = None,
     vessels: Mask | None = None,
@@ -323,8 +337,8 @@ def hypoperfusion_mask(
     smoothing_mm: float = 3.0,
     opening_mm: float = 2.0,
     min_volume_ml: float = 3.0,
-) -> Mask:
-    """Find the hypoperfused tissue: Tmax above a threshold, cleaned.
+) -> Callable[[float], Mask]:
+    """Prepare to find the hypoperfused tissue, Tmax above any threshold, cleaned.
 
     Parameters
     ----------
@@ -332,8 +346,6 @@ def hypoperfusion_mask(
         s; NaN where unknown.
     brain : (x, y, z) bool array
     voxel_size_mm : (3,) array_like
-    threshold_s : float
-        s; the mask holds Tmax > threshold.
     csf, vessels : (x, y, z) bool array, optional
         Fluid and large vessels (sinuses), left out.
     half : (x, y, z) bool array, optional
@@ -348,17 +360,22 @@ def hypoperfusion_mask(
 
     Returns
     -------
-    (x, y, z) bool array
+    callable
+        From a threshold, s, to the mask, (x, y, z) bool array.
     """
     voxel = np.asarray(voxel_size_mm, float)
     tissue = brain.copy()
     for excluded in (csf, vessels):
         if excluded is not None:
             tissue &= ~excluded
-    late = tissue & (_smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel) > threshold_s)
+    smooth = _smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel)
     if half is not None:
-        late &= half
-    return remove_small(_opened(late, opening_mm, voxel), min_volume_ml, voxel)
+        tissue &= half
+
+    def find(threshold_s: float) -> Mask:
+        return remove_small(_opened(tissue & (smooth > threshold_s), opening_mm, voxel), min_volume_ml, voxel)
+
+    return find
 
 
 def normal_tissue(

@@ -49,8 +49,8 @@ class HypoperfusionStep(Step):
             csf |= segmentation.csf_mask(brain.mask, reference=reference, relative_intensity=inputs.csf_ratio)
         return csf
 
-    def _finder(self, brain: images.Image) -> Callable[[np.ndarray, float], np.ndarray]:
-        """Return the function that gives the cleaned mask of a map above a threshold."""
+    def _finder(self, brain: images.Image) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
+        """Return the function that gives, for a map, the function that gives its cleaned mask above a threshold."""
         inputs, csf, vessels, half = self.inputs, self._fluid(brain), None, None
         if inputs.vessel_ratio is not None:
             if not isdefined(inputs.cbv):
@@ -60,21 +60,17 @@ class HypoperfusionStep(Step):
             right = mirror.half(brain.data.shape, brain.affine, load_mirror(inputs.mirror))
             half = right if inputs.side == "right" else ~right
 
-        def find(values: np.ndarray, threshold: float) -> np.ndarray:
-            return segmentation.hypoperfusion_mask(
-                values,
-                brain.mask,
-                brain.voxel_size_mm,
-                threshold,
-                csf=csf,
-                vessels=vessels,
-                half=half,
-                smoothing_mm=inputs.smoothing_mm,
-                opening_mm=inputs.opening_mm,
-                min_volume_ml=inputs.min_volume_ml,
-            )
-
-        return find
+        return lambda values: segmentation.hypoperfusion_finder(
+            values,
+            brain.mask,
+            brain.voxel_size_mm,
+            csf=csf,
+            vessels=vessels,
+            half=half,
+            smoothing_mm=inputs.smoothing_mm,
+            opening_mm=inputs.opening_mm,
+            min_volume_ml=inputs.min_volume_ml,
+        )
 
 
 class SegmentHypoperfusionOutputSpec(TraitedSpec):
@@ -95,9 +91,9 @@ class SegmentHypoperfusion(HypoperfusionStep):
     def _compute(self) -> None:
         self._refuse_faults("tmax", "brain", "reference")
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
-        find = self._finder(brain)
+        find = self._finder(brain)(tmax.data)
         for threshold_s in (4, 6, 8, 10):
-            self.save_image(f"tmax{threshold_s}", find(tmax.data, float(threshold_s)), tmax)
+            self.save_image(f"tmax{threshold_s}", find(float(threshold_s)), tmax)
 
 
 class SweepPerfusionInputSpec(HypoperfusionInputSpec):
@@ -131,15 +127,16 @@ class SweepPerfusion(HypoperfusionStep):
     def _compute(self) -> None:
         self._refuse_faults("tmax", "brain", "reference", "deficit")
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
-        find = self._finder(brain)
+        finder = self._finder(brain)
         deficit = images.load(self.inputs.deficit).mask
         normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
-        curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, lambda limit: find(tmax.data, limit))}
-        delay = tmax.data - normal_s
-        curves["delay"] = self._curve("delay", brain, lambda limit: find(delay, limit))
+        find = finder(tmax.data)
+        curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, find)}
+        find_later = finder(tmax.data - normal_s)
+        curves["delay"] = self._curve("delay", brain, find_later)
         if path := self._good("core"):
             outside = ~images.load(path).mask
-            curves["coreg_tmax"] = self._curve("tmax", brain, lambda limit: find(tmax.data, limit) & outside)
+            curves["coreg_tmax"] = self._curve("tmax", brain, lambda limit: find(limit) & outside)
         relative = (self.inputs.rcbf, self.inputs.rcbv)
         unknown = [reason for path in relative for reason in images.reasons(path)]
         if not unknown:
@@ -147,8 +144,8 @@ class SweepPerfusion(HypoperfusionStep):
             with np.errstate(divide="ignore", invalid="ignore"):
                 transit = np.where(flow > 0, volume / flow, np.nan)
                 curves["rcbf"] = self._curve("rcbf", brain, lambda limit: (flow < limit) & deficit)
-            late = find(delay, LATE_S)
-            curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find(transit, limit) & late)
+            late, find_slow = find_later(LATE_S), finder(transit)
+            curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find_slow(limit) & late)
         content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
         self.save_document("curves", content)
 
