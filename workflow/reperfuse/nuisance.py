@@ -1,9 +1,12 @@
-"""What motion leaves in the curves of a series that has been realigned.
+"""What is in the curves of a realigned series and is not perfusion.
 
-A voxel is the mean over a box of tissue, and a head that has moved is cut into other boxes. No interpolation
+*Motion.* A voxel is the mean over a box of tissue, and a head that has moved is cut into other boxes. No interpolation
 brings back what lay between them: at the edges of tissue, and most of all where a thick slice ends, the signal
 changes by several per cent with the pose of the head. A change at the bolus that stays looks like contrast that
 stays, which is what late and slow perfusion looks like.
+
+*Level.* A few frames before the bolus say what signal the voxel has without contrast, and their noise shifts the whole
+curve: summed over the passage, it is most of the noise of CBV. The frames after the passage know the level too.
 """
 
 import numpy as np
@@ -14,7 +17,7 @@ from reperfuse.concentration import Baseline
 FloatArray = NDArray[np.floating]
 
 
-def remove_motion_signal(
+def remove_nuisance(
     concentration: ArrayLike,
     points_mm: ArrayLike,
     matrices: ArrayLike,
@@ -25,13 +28,13 @@ def remove_motion_signal(
     *,
     change_per_mm: float = 0.01,
 ) -> FloatArray:
-    """Remove what follows the displacement of each voxel and is not perfusion.
+    """Remove what follows the displacement of each voxel, and the error of its level before the bolus.
 
-    A curve is taken for the sum of three: perfusion, which is one of the curves that the arterial input gives
-    with any delay and transit time; a change proportional to the voxel's displacement from its place before
-    the bolus, along each axis; and noise. Each is normal with a known covariance, so the most probable change
-    is linear in the curve (generalised least squares with a prior), and is subtracted. A head at rest, and a
-    voxel whose changes perfusion explains, are left as they are.
+    A curve is taken for the sum of four: perfusion, which is one of the curves that the arterial input gives
+    with any delay and transit time; a change proportional to the voxel's displacement along each axis; a constant
+    of any size; and noise. Perfusion, change and noise are normal with a known covariance, so the most probable
+    change and constant are linear in the curve (generalised least squares, with a prior for the change), and are
+    subtracted. Without noise the frames before the bolus decide the constant alone.
 
     Parameters
     ----------
@@ -46,33 +49,48 @@ def remove_motion_signal(
     dt_s, echo_time_s : float
         Frame spacing and echo time, s.
     baseline : Baseline
-        Frames before the bolus, whose mean signal is the reference of ``concentration``.
+        Frames before the bolus.
     change_per_mm : float
-        Standard deviation over voxels of the relative change of signal with displacement, 1/mm; 0 changes
-        nothing.
+        Standard deviation over voxels of the relative change of signal with displacement, 1/mm; 0: the head's
+        motion is not looked at.
 
     Returns
     -------
     (n, t) array
         float32, s⁻¹.
     """
-    curves, arterial = np.asarray(concentration, dtype=np.float32), np.asarray(aif, dtype=float)
-    motion = (np.asarray(matrices, dtype=float) - np.eye(4))[:, :3].reshape(-1, 12)
-    motion -= motion[baseline.frames].mean(axis=0)
-    prior = (change_per_mm / echo_time_s) ** 2
-    if len(curves) == 0 or prior == 0 or not motion.any():
+    curves: FloatArray = np.asarray(concentration, dtype=np.float32)
+    arterial = np.asarray(aif, dtype=float)
+    if len(curves) == 0:
         return curves
-    weighted = np.linalg.solve(_covariance(curves, arterial, dt_s, baseline), motion)
+    precision = np.linalg.inv(_covariance(curves, arterial, dt_s, baseline))
+    level = precision.sum(axis=0) / precision.sum()  # the constant of a curve, once its motion is gone
+    motion = (np.asarray(matrices, dtype=float) - np.eye(4))[:, :3].reshape(-1, 12)
+    prior = (change_per_mm / echo_time_s) ** 2
+    if prior > 0 and np.ptp(motion, axis=0).any():
+        place = np.column_stack([np.asarray(points_mm, dtype=float), np.ones(len(curves))])
+        regardless = precision - np.outer(precision.sum(axis=0), level)  # of any constant
+        curves = curves - _motion_signal(curves, place, motion, regardless, prior)
+    return curves - (curves @ level.astype(np.float32))[:, np.newaxis]
+
+
+def _motion_signal(
+    curves: FloatArray, place: FloatArray, motion: FloatArray, precision: FloatArray, prior: float
+) -> FloatArray:
+    """Most probable change with displacement (n, t), of variance `prior` a mm² along each axis.
+
+    ``place`` (n, 4) are the voxels' world points, ``motion`` (t, 12) the rows of the frames' displacement matrices.
+    """
+    weighted = precision @ motion
     normal = (motion.T @ weighted).reshape(3, 4, 3, 4)
     evidence = (curves @ weighted.astype(np.float32)).reshape(-1, 3, 4)
-    place = np.column_stack([np.asarray(points_mm, dtype=float), np.ones(len(curves))])
-    precision = np.empty((len(curves), 3, 3))
+    information = np.empty((len(curves), 3, 3))
     for row in range(3):
         for column in range(3):
-            precision[:, row, column] = ((place @ normal[row, :, column]) * place).sum(axis=1)
-    precision += np.eye(3) / prior
-    slope = np.linalg.solve(precision, np.einsum("nia,na->ni", evidence, place)[..., np.newaxis])
-    return curves - (slope * place[:, np.newaxis]).reshape(-1, 12).astype(np.float32) @ motion.T.astype(np.float32)
+            information[:, row, column] = ((place @ normal[row, :, column]) * place).sum(axis=1)
+    information += np.eye(3) / prior
+    slope = np.linalg.solve(information, np.einsum("nia,na->ni", evidence, place)[..., np.newaxis])
+    return np.asarray((slope * place[:, np.newaxis]).reshape(-1, 12).astype(np.float32) @ motion.T.astype(np.float32))
 
 
 def bridge_matrices(matrices: ArrayLike, replaced: ArrayLike) -> FloatArray:

@@ -336,7 +336,7 @@ class DeconvolvePerfusion(CurvesStep):
         curves = concentration.smooth(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
         arterial = read_columns(self.inputs.curves)["aif"][used]
         points_mm = alignment.apply_matrix(brain.affine, np.argwhere(whole))
-        tissue = self._without_motion(curves[whole], points_mm, arterial, used, arrival)
+        tissue = self._without_nuisance(curves[whole], points_mm, arterial, used, arrival)
         maps = self._deconvolve(tissue, arterial)
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
         values["ttp"] = deconvolution.time_to_peak(tissue, dt_s, arrival)
@@ -349,16 +349,16 @@ class DeconvolvePerfusion(CurvesStep):
             volume[whole] = np.where(flows, value, np.nan)
             self.save_image(name, volume, brain)
 
-    def _without_motion(
+    def _without_nuisance(
         self, tissue: np.ndarray, points_mm: np.ndarray, arterial: np.ndarray, used: slice, arrival: int
     ) -> np.ndarray:
-        """Remove what follows the displacement of each voxel, where the motion is given."""
-        if not isdefined(self.inputs.transforms):
-            return tissue
-        return nuisance.remove_motion_signal(
+        """Remove the error of each curve's level and, where the motion is given, what follows the displacement."""
+        still = np.tile(np.eye(4), (len(arterial), 1, 1))
+        poses = read_poses(self.inputs.transforms)[used] if isdefined(self.inputs.transforms) else still
+        return nuisance.remove_nuisance(
             tissue,
             points_mm,
-            read_poses(self.inputs.transforms)[used],
+            poses,
             arterial,
             self.inputs.repetition_time_s,
             self.inputs.echo_time_s,
