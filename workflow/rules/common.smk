@@ -7,6 +7,7 @@ import json
 import re
 import sys
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import dataset, settings
@@ -157,12 +158,12 @@ def fingerprint(*modules):
 
 
 def of_wildcards(function):
-    """State the signature of an input function; Snakemake asks for it at each of a large study's million calls."""
-    function.__signature__ = OF_WILDCARDS
+    """State the parameters of an input function; Snakemake asks for them at each of a large study's million calls."""
+    overwrite_function_params(function, OF_WILDCARDS)
     return function
 
 
-OF_WILDCARDS = inspect.signature(lambda wildcards: None)
+OF_WILDCARDS = inspect.signature(lambda wildcards: None).parameters
 
 
 # --- what a session has ----------------------------------------------------------------------
@@ -228,6 +229,7 @@ def if_has(pattern, *kinds):
     return find
 
 
+@of_wildcards
 def reference(wildcards):
     """Return the image that stands for a datatype of a session."""
     if wildcards.datatype == "anat":
@@ -250,6 +252,7 @@ def distortion_axis(wildcards):
     return json.loads(scan.settings).get("phase_encoding_axis", "unknown")
 
 
+@of_wildcards
 def given_brain(wildcards):
     """Return the study's own brain mask of a datatype of a session, nothing if there is none."""
     scan = MANIFEST.find(wildcards.subject, wildcards.session, f"brain_{wildcards.datatype}")
@@ -271,6 +274,7 @@ def followup_file(ending, datatype="{anchor}"):
     return find
 
 
+@of_wildcards
 def followup_reference(wildcards):
     """Return the image the follow-up lesion is drawn on."""
     subject = wildcards.subject
@@ -280,6 +284,7 @@ def followup_reference(wildcards):
     return session_file("dwi", "dwiref.nii.gz").format(subject=subject, session=session)
 
 
+@of_wildcards
 def lesion_reference(wildcards):
     """Return the image in which an automatic lesion is looked for: the trace image, else FLAIR."""
     if has(wildcards, "dwi", "adc"):
@@ -289,15 +294,22 @@ def lesion_reference(wildcards):
 
 def lesion_grid_file(ending):
     """Return an input function: a file of the datatype the follow-up lesion is drawn on."""
-    return lambda wildcards: session_file(lesion_anchor(wildcards.subject), ending).format(**wildcards)
+
+    @of_wildcards
+    def find(wildcards):
+        return session_file(lesion_anchor(wildcards.subject), ending).format(**wildcards)
+
+    return find
 
 
+@of_wildcards
 def expert_datatype(wildcards):
     """Return the datatype of the session's expert mask, empty if it has none."""
     scan = MANIFEST.find(wildcards.subject, wildcards.session, "lesion")
     return json.loads(scan.settings)["datatype"] if scan else ""
 
 
+@of_wildcards
 def expert_transform(wildcards):
     """Return the transform between the lesion's grid and an expert's mask drawn on another scan."""
     drawn_on = expert_datatype(wildcards)
@@ -309,6 +321,7 @@ def expert_transform(wildcards):
     return []
 
 
+@of_wildcards
 def chain_to_followup(wildcards):
     """Return the transforms from a session's perfusion space to the follow-up lesion."""
     via_diffusion = has(wildcards, "dwi", "adc")
@@ -332,6 +345,7 @@ def role_file(role, datatype, ending, *kinds, needs_lesion=False):
     return find
 
 
+@of_wildcards
 def growth_file(wildcards):
     """Return the patient's growth document, if it has a baseline core and a follow-up lesion."""
     subject = wildcards.subject
@@ -346,6 +360,7 @@ BASELINE_GROWTH = session_file("dwi", "desc-growth_dseg.nii.gz").replace("{sessi
 BASELINE_SWELLING = BASELINE_GROWTH.replace("desc-growth_dseg", "desc-swelling_displacement")
 
 
+@of_wildcards
 def swelling_file(wildcards):
     """Return the displacement that undoes swelling, if that is wanted and both sessions have a diffusion series.
 
@@ -368,6 +383,7 @@ REFLOW_PARAMETERS = """asymmetry_threshold rule noise_limit min_volume_ml min_co
     min_one_sided_share""".split()
 
 
+@of_wildcards
 def baseline_mask(wildcards):
     """Return the baseline's core or deficit in its own perfusion space."""
     datatype, ending = {
@@ -388,6 +404,7 @@ def has_reflow(subject):
     return bool(baseline) and all(MANIFEST.has(subject, baseline, *kind) for kind in kinds)
 
 
+@of_wildcards
 def reflow_file(wildcards):
     """Return the patient's reflow document, if it can be made."""
     if not has_reflow(wildcards.subject):
@@ -395,6 +412,7 @@ def reflow_file(wildcards):
     return role_file("post", "perf", "desc-imr_measures.json")(wildcards)
 
 
+@of_wildcards
 def deficits_file(wildcards):
     """Return the map of what became of the patient's deficit, if there is perfusion before and after treatment."""
     before = role_file("baseline", "perf", "dscref.nii.gz", "dsc")(wildcards)
@@ -412,18 +430,21 @@ def measures(role):
     return find
 
 
+@of_wildcards
 def post_measures(wildcards):
     """Return the measures of the session after treatment if this is the baseline session."""
     is_baseline = MANIFEST.role(wildcards.subject, wildcards.session) == "baseline"
     return measures("post")(wildcards) if is_baseline else []
 
 
+@of_wildcards
 def own_reflow(wildcards):
     """Return the reflow document if this is the session after treatment."""
     is_post = MANIFEST.role(wildcards.subject, wildcards.session) == "post"
     return reflow_file(wildcards) if is_post else []
 
 
+@of_wildcards
 def own_lesion(wildcards):
     """Return the follow-up lesion if this is the follow-up session."""
     subject, session = wildcards.subject, wildcards.session
@@ -432,12 +453,14 @@ def own_lesion(wildcards):
     return session_file("dwi", "desc-lesion_mask.nii.gz").format(subject=subject, session=session)
 
 
+@of_wildcards
 def patient_measures(wildcards):
     """List the measures of a patient's sessions."""
     subject = wildcards.subject
     return [SESSION_MEASURES.format(subject=subject, session=session) for session in MANIFEST.sessions[subject]]
 
 
+@of_wildcards
 def patient_figures(wildcards):
     """List the figures that a patient's scans allow."""
     subject = wildcards.subject
@@ -468,11 +491,13 @@ def is_tabulated(subject):
     return config["group_over"] == "all" or Path(finished).exists()
 
 
+@of_wildcards
 def tabulated_patients(wildcards):
     """List the measures of the patients that go into the tables."""
     return [subject_file("measures.json").format(subject=subject) for subject in SUBJECTS if is_tabulated(subject)]
 
 
+@of_wildcards
 def tabulated_sessions(wildcards):
     """List the measures of the sessions that go into the tables."""
     return [
@@ -483,6 +508,7 @@ def tabulated_sessions(wildcards):
     ]
 
 
+@of_wildcards
 def unfinished_patients(wildcards):
     """List the patients that are left out of the tables."""
     return [subject for subject in SUBJECTS if not is_tabulated(subject)]
@@ -558,6 +584,7 @@ def comparison_results(subject, session):
     return [pattern.format(subject=subject, session=session) for pattern in patterns]
 
 
+@of_wildcards
 def missing_results(wildcards):
     """List the results that are not there, be it that one was deleted.
 
@@ -576,6 +603,7 @@ def missing_results(wildcards):
 # --- what is absent, and why -----------------------------------------------------------------
 
 
+@of_wildcards
 def absent_scans(wildcards):
     """List [what, reason] for the scans of a session that are missing or cannot be used."""
     subject, session = wildcards.subject, wildcards.session
@@ -586,6 +614,7 @@ def absent_scans(wildcards):
     return absences
 
 
+@of_wildcards
 def absent_comparisons(wildcards):
     """List [what, reason] for the comparisons of sessions that a patient's scans do not allow."""
     subject = wildcards.subject
@@ -617,6 +646,7 @@ def absent_comparisons(wildcards):
     return [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
 
 
+@of_wildcards
 def imr_exclusions(wildcards):
     """List the reasons, from the clinical columns, why a patient's reflow cannot be judged."""
     subject = wildcards.subject
@@ -633,6 +663,7 @@ def imr_exclusions(wildcards):
     return found + ([f"not recanalised (mTICI {grade})"] if grade in ("0", "1", "2a") else [])
 
 
+@of_wildcards
 def hours_from_treatment(wildcards):
     """Return [hours from treatment to the scan after it, why they are not known]."""
     post = MANIFEST.session_of(wildcards.subject, "post")
@@ -642,18 +673,21 @@ def hours_from_treatment(wildcards):
         return [None, str(fault)]
 
 
+@of_wildcards
 def lesion_side(wildcards):
     """Return left, right or unknown: the symptomatic hemisphere."""
     side = CLINICAL.value(wildcards.subject, wildcards.session, config["columns"]["side"]).lower()
     return {"left": "left", "l": "left", "right": "right", "r": "right"}.get(side, "unknown")
 
 
+@of_wildcards
 def mirror_of_known_side(wildcards):
     """Return the mirror plane in perfusion space if only the symptomatic side is to count and is known."""
     wanted = config["hypoperfusion"]["symptomatic_side_only"] and lesion_side(wildcards) != "unknown"
     return session_file("perf", "desc-mirror_xfm.json").format(**wildcards) if wanted else []
 
 
+@of_wildcards
 def clinical_values(wildcards):
     """Return [value, why it is not known] of what criteria may ask of a patient."""
     subject, session, columns = wildcards.subject, wildcards.session, config["columns"]
