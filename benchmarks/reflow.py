@@ -6,8 +6,8 @@
 
 rCBV maps come from the simulator's anatomy on the grid of the demo study: grey and white matter, fluid and vessels
 mixed in each voxel, halves that differ by 2.5 mm, noise as single voxels of a DSC series at an SNR have it
-(52 mL/100 g over the SNR, 1.5 s a frame, 16 s before the bolus, 50 s after), smoothed by 4 mm. The mirror is found on
-the head's own image. Each line: what was asked, and what came out.
+(1.5 s a frame, 16 s before the bolus, 50 s after), smoothed by 4 mm. The mirror is found on the head's own image.
+Each line: what was asked, and what came out.
 """
 
 import argparse
@@ -31,7 +31,9 @@ VOXEL_MM = tuple(float(size) for size in GRID.voxel_mm)
 #: Signal of the pure tissues before the bolus, relative to fluid at full relaxation.
 SIGNAL = {"grey": 0.381, "white": 0.340, "csf": 0.444, "blood": 0.3}
 BLOOD_CBV = 30.0  # mL/100 g that a voxel of blood seems to hold: its signal is gone long before 100
-NOISE_CBV = 52.0  # mL/100 g: standard deviation of a voxel's CBV times the SNR
+#: mL/100 g: standard deviation of a voxel's CBV times the SNR, by the SNR. With the mean of the frames before the bolus
+#: alone it would be 52 at any SNR; see "The error of S₀" in docs/methods.md.
+NOISE_CBV = {30: 42.0, 50: 45.0, 100: 49.0}
 LESION_CENTRE, ISLAND_CENTRE = np.array([36.0, -6.0, 16.0]), np.array([37.0, -6.0, 17.0])
 POSES = 5
 
@@ -90,7 +92,7 @@ class Scene:
         part, _ = self.island(volume_ml)
         with np.errstate(divide="ignore", invalid="ignore"):
             cbv = np.nan_to_num((self.healthy - (1 - ratio) * part) / self.signal)
-        cbv += np.random.default_rng(seed).normal(0, NOISE_CBV / snr, cbv.shape)
+        cbv += np.random.default_rng(seed).normal(0, NOISE_CBV[snr] / snr, cbv.shape)
         cbv = smooth(cbv, self.brain, VOXEL_MM, 4.0)
         return (cbv / np.nanmean(cbv[self.normal])).astype(np.float32)
 
@@ -107,7 +109,7 @@ def sweep_reflow(poses: int, seeds: int, draw: int) -> None:
     scenes = [Scene(("left", "right")[pose % 2], np.random.default_rng([draw, pose])) for pose in range(poses)]
     islands = [(0.0, 1.0), *product((2.5, 8.0, 20.0), (0.5, 0.6, 0.7)), (20.0, 0.75), (20.0, 0.8)]
     print(f"impaired reflow: {len(scenes)} poses, {seeds} seeds each; volumes in mL")
-    for snr in (30, 50, 100):
+    for snr in NOISE_CBV:
         print(f"\nSNR {snr}\nisland  ratio  mean error  SD    largest  right side of 5 mL")
         for volume_ml, ratio in islands:
             runs = [

@@ -2,6 +2,7 @@
 
 import importlib.util
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,24 +12,26 @@ from running import ROOT
 SPEC = importlib.util.spec_from_file_location("reflow_sweep", ROOT / "benchmarks" / "reflow.py")
 sweep = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(sweep)
-SIDES = ("left", "right")
+SIDES = ("left", "right", "left", "right")
 
 pytestmark = pytest.mark.xdist_group("reflow")
 
 
 @cache
-def scene(side):
-    return sweep.Scene(side, np.random.default_rng([1, SIDES.index(side)]))
+def scene(pose):
+    return sweep.Scene(SIDES[pose], np.random.default_rng([1, pose]))
 
 
 def volumes(volume_ml, ratio, snr):
-    runs = [scene(side).find(volume_ml, ratio, snr, seed) for side in SIDES for seed in range(3)]
+    runs = [scene(pose).find(volume_ml, ratio, snr, seed) for pose in range(len(SIDES)) for seed in range(2)]
     return np.array([found.imr_ml for found, _ in runs]), np.array([true_ml for _, true_ml in runs])
 
 
-@pytest.mark.parametrize("snr", [50, 100])
-@pytest.mark.parametrize("ratio", [0.5, 0.7])
-@pytest.mark.parametrize("volume_ml", [2.5, 8.0, 20.0])
+#: Without 2.4 mL at 0.7 of the mirror at an SNR of 30, which noise hides (docs/methods.md).
+ISLANDS = sorted(set(product((2.5, 8.0, 20.0), (0.5, 0.7), (30, 50, 100))) - {(2.5, 0.7, 30)})
+
+
+@pytest.mark.parametrize(("volume_ml", "ratio", "snr"), ISLANDS)
 def test_volume_of_an_island(volume_ml, ratio, snr):
     found, true = volumes(volume_ml, ratio, snr)
     assert abs(np.mean(found - true)) <= max(0.2 * true.mean(), 1.5)
@@ -44,7 +47,7 @@ def test_no_island(snr):
 
 
 def test_the_sweep_of_thresholds_is_nested_and_holds_the_threshold_itself():
-    found, _ = scene("left").find(8.0, 0.6, 50, 0)
+    found, _ = scene(0).find(8.0, 0.6, 50, 0)
     swept = list(found.sweep_ml.values())
     assert list(found.sweep_ml) == [0.10, 0.15, 0.20, 0.30]
     assert swept == sorted(swept, reverse=True)
@@ -52,7 +55,7 @@ def test_the_sweep_of_thresholds_is_nested_and_holds_the_threshold_itself():
 
 
 def test_a_head_with_left_and_right_swapped_gives_the_same_numbers():
-    one = scene("left")
+    one = scene(0)
     swapped = np.diag([-1.0, 1.0, 1.0, 1.0]) @ sweep.GRID.affine
     plane = mirror.find_mirror(one.reference, swapped, one.brain)
     np.testing.assert_allclose(plane.normal * [-1, 1, 1], -one.mirror.normal, atol=1e-3)

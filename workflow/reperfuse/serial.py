@@ -16,7 +16,7 @@ from reperfuse.segmentation import ball, pieces_with, remove_small
 _SMOOTHING_MM = (8.0, 10.0)
 #: In standard deviations of the noise: what a region reaches somewhere, what it nowhere falls short of, and by how
 #: much the deepest of several noisy values lies too deep.
-_PEAK_SD, _EXTENT_SD, _EXCESS_SD = 3.3, 2.0, 0.3
+_PEAK_SD, _EXTENT_SD, _EXCESS_SD = 3.3, 1.9, 0.3
 #: Robust SD of a normal distribution from its median absolute deviation.
 _MAD_TO_SD = 1.4826
 
