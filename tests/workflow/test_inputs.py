@@ -1,6 +1,7 @@
 """What a user gets wrong is answered with one clear message, and a faulty scan costs that scan alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,14 @@ criteria:
 
 
 def test_a_faulty_scan_costs_that_scan_alone(tmp_path: Path) -> None:
-    """Two tiny patients: one without EchoTime at baseline, one with a truncated DSC series.
+    """Two tiny patients: one without EchoTime at baseline, one with a truncated DSC series there.
 
     The study has a criterion of its own, which is found in the tables, their dictionary and the pages.
     """
     study = tmp_path / "a study"
-    simulate_study(study, DEMO_PATIENTS[:2], TINY)
+    scans = ({"baseline": ("dsc", "dwi"), "post": ("dwi",)}, {"baseline": ("dsc", "dwi")})
+    patients = [replace(patient, scans=wanted) for patient, wanted in zip(DEMO_PATIENTS, scans, strict=False)]
+    simulate_study(study, patients, TINY)
     sidecar = next(study.glob("sub-01/ses-baseline/perf/*_dsc.json"))
     content = json.loads(sidecar.read_text())
     del content["EchoTime"]

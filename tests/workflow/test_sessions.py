@@ -8,6 +8,7 @@ import pytest
 from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
 from running import snakemake
 
+pytestmark = pytest.mark.xdist_group("sessions")
 NAMES = {"baseline": "t9", "post": "m0", "followup": "a5"}
 
 
