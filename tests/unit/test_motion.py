@@ -203,3 +203,18 @@ def test_receive_field_is_found_and_motion_through_it_leaves_no_step():
     ratio = np.log(found / field)[brain]
     assert np.std(ratio) < 0.01
     assert np.mean(np.log(found[brain])) == pytest.approx(0, abs=1e-5)
+
+
+def test_receive_field_does_not_follow_the_anatomy():
+    """A brain with a bright rim and dark depth, as grey and white matter are, in a field that only slopes."""
+    x, y, z = np.indices((48, 56, 20)) * np.array([3.0, 3.0, 6.0]).reshape(3, 1, 1, 1)
+    affine = np.diag([3.0, 3.0, 6.0, 1.0])
+    radius = np.sqrt(((x - 70) / 66) ** 2 + ((y - 82) / 78) ** 2 + ((z - 57) / 56) ** 2)
+    fluid = ((x - 70) / 14) ** 2 + ((y - 82) / 26) ** 2 + ((z - 62) / 12) ** 2 < 1
+    brain = radius < 1
+    tissue = np.where(fluid, 160.0, np.where(radius > 0.75, 115.0, 100.0)) * brain
+    rng = np.random.default_rng(1)
+    field = np.exp(0.003 * (x - 70) - 0.001 * (y - 82))
+    found = receive_field(np.hypot(tissue * field + rng.normal(0, 1.5, x.shape), 0), affine, brain)
+    slopes = np.stack(np.gradient(np.log(found / field), 3.0, 3.0, 6.0), axis=-1)[radius < 0.8]
+    assert np.sqrt((slopes**2).sum(axis=-1).mean()) < 0.0005
