@@ -262,6 +262,7 @@ def followup_lesion(
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
     opening_mm: float = 2.0,
+    border_mm: float = 10.0,
     rim_mm: float = 0.0,
     min_volume_ml: float = 0.5,
 ) -> Mask:
@@ -269,6 +270,8 @@ def followup_lesion(
 
     By then the ADC may be normal again, so only the asymmetry counts: regions brighter than their
     mirror image by `relative_intensity` that hold, somewhere, a core brighter by `peak_intensity`.
+    A voxel at the region's border holds infarct and healthy tissue; it counts where its brightness lies
+    nearer to that of the region than to that of the tissue outside.
 
     Parameters
     ----------
@@ -288,8 +291,8 @@ def followup_lesion(
         How far around what was found a voxel need only be brighter than the mirror image at its own place.
         On FLAIR, cortex is so much brighter than white matter that infarcted white matter beside it is no
         brighter than the brightest within `homologue_mm` on the other side.
-    smoothing_mm, homologue_mm, opening_mm, min_volume_ml : float
-        As for :func:`core_mask`.
+    smoothing_mm, homologue_mm, opening_mm, border_mm, min_volume_ml : float
+        As for :func:`core_finder`.
 
     Returns
     -------
@@ -302,13 +305,15 @@ def followup_lesion(
             tissue &= ~(adc > csf_adc)
     if not tissue.any():
         return tissue
-    _, mirror, place = _brightness(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
+    near, mirror, place = _brightness(image, mirrored, tissue, voxel, smoothing_mm, homologue_mm)
     bright = tissue & (mirror > relative_intensity)
     found = pieces_with(_opened(bright, opening_mm, voxel), mirror > peak_intensity)
     if rim_mm > 0:
         around = _opened(bright | (tissue & (place > relative_intensity)), opening_mm, voxel)
         found = pieces_with(found | (around & _dilated(found, rim_mm, voxel)), found)
-    return remove_small(found, min_volume_ml, voxel)
+    inside, outside = _sides(found, near, tissue, border_mm, voxel, fill=1.0)
+    edge = found & ~ndimage.binary_erosion(found, _FACES)
+    return remove_small(found & ~(edge & (near < (inside + outside) / 2)), min_volume_ml, voxel)
 
 
 def hypoperfusion_mask(tmax: Array, brain: Mask, voxel_size_mm: ArrayLike, threshold_s: float, **options: Any) -> Mask:
@@ -470,12 +475,17 @@ def _border(core: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, 
     the ADC rises slowly, little is added.
     """
     reached = ndimage.binary_dilation(core, _FACES)
-    inside = _smooth(adc, ndimage.binary_erosion(core, _FACES), fwhm_mm, voxel)
-    inside = np.where(np.isfinite(inside), inside, _smooth(adc, core, fwhm_mm, voxel))
     beyond = tissue & ~reached
     normal = float(np.median(adc[beyond])) if beyond.any() else least_adc
-    outside = _smooth(np.minimum(adc, normal), beyond, fwhm_mm, voxel, fill=normal)
+    inside, outside = _sides(core, np.minimum(adc, normal), tissue, fwhm_mm, voxel, fill=normal)
     return reached & ~core & (adc < np.maximum((inside + outside) / 2, least_adc))
+
+
+def _sides(region: Mask, values: Array, tissue: Mask, fwhm_mm: float, voxel: Array, fill: float) -> tuple[Array, Array]:
+    """Gaussian means of values inside a region and in the tissue outside of it, both without the region's border."""
+    inside = _smooth(values, ndimage.binary_erosion(region, _FACES), fwhm_mm, voxel)
+    inside = np.where(np.isfinite(inside), inside, _smooth(values, region, fwhm_mm, voxel))
+    return inside, _smooth(values, tissue & ~ndimage.binary_dilation(region, _FACES), fwhm_mm, voxel, fill=fill)
 
 
 def pieces_with(mask: Mask, evidence: Mask) -> Mask:
