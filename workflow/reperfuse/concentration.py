@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter, median_filter
 
 from reperfuse.faults import DataFault
@@ -241,6 +240,8 @@ def align_slices(concentration: ArrayLike, slice_times_s: ArrayLike, dt_s: float
     ValueError
         When there is not one time a slice, or one lies outside a frame.
     """
+    from scipy.interpolate import CubicSpline  # few series state their slices' times
+
     series = np.asarray(concentration, dtype=np.float32)
     times = np.asarray(slice_times_s, dtype=float)
     if times.shape != (series.shape[slice_axis],) or (times < 0).any() or (times >= dt_s).any():

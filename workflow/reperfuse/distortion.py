@@ -8,7 +8,7 @@ and at the resolution of the images. At its rim, or blurred, unlike contrasts pu
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 Array = NDArray[np.floating]
 
@@ -60,6 +60,8 @@ def estimate_distortion(
     pitch : ndarray, (3,)
         Spacing of its points in voxels; the first point is voxel (0, 0, 0).
     """
+    from scipy import optimize  # distortion is estimated only where that is asked for
+
     size = np.asarray(voxel_size_mm, float)
     deep = ndimage.distance_transform_edt(brain, sampling=size) > depth_mm
     pitch = LATTICE_MM / size

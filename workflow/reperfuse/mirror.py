@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.alignment import (
@@ -218,6 +218,8 @@ def _refine(comparison: _Comparison, start: Array, center: Array) -> Array:
     Only true reflections are tried, so that a large lesion or a swollen half cannot lead astray as
     it can a free rigid alignment of the head with its flip.
     """
+    from scipy import optimize  # most steps only load a plane
+
     simplex = np.vstack([start, start + np.diag([3.0, 3.0, 3.0])])
     found = optimize.minimize(
         lambda plane: -comparison.correlation(_plane(plane, center)),

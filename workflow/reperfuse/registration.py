@@ -78,7 +78,7 @@ def register(
     moving_brain: Mask,
     *,
     lesion: Mask | None = None,
-    min_brain_dice: float = 0.8,
+    min_brain_dice: float = 0.7,
     min_edge_agreement: float = 0.2,
     rim_mm: float = 20.0,
     lesion_rim_mm: float = 5.0,

@@ -13,7 +13,7 @@ from reperfuse.segmentation import ball, pieces_with, remove_small
 
 #: Smoothing tried for the asymmetry map, in mm FWHM, smallest first. No mirror brings homologous points of two
 #: unlike halves together better than by some 2.5 mm; with less than this, anatomy passes for asymmetry.
-_SMOOTHING_MM = (8.0, 10.0)
+_SMOOTHING_MM = (8.0, 10.0, 12.5, 16.0)
 #: In standard deviations of the noise: what a region reaches somewhere, what it nowhere falls short of, and by how
 #: much the deepest of several noisy values lies too deep.
 _PEAK_SD, _EXTENT_SD, _EXCESS_SD = 3.3, 1.9, 0.3
