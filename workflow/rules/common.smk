@@ -357,7 +357,7 @@ def growth_file(wildcards):
 #: What became of the baseline's core, on its own grid.
 BASELINE_GROWTH = session_file("dwi", "desc-growth_dseg.nii.gz").replace("{session}", config["sessions"]["baseline"])
 #: How far tissue has moved by the follow-up session, on the grid of the baseline's diffusion.
-BASELINE_SWELLING = BASELINE_GROWTH.replace("desc-growth_dseg", "desc-swelling_displacement")
+BASELINE_SWELLING = BASELINE_GROWTH.replace("desc-growth_dseg", "desc-swelling_xfm")
 
 
 @of_wildcards
