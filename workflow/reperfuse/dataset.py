@@ -445,14 +445,13 @@ class ClinicalData:
 
     def __init__(self, bids_dir: Path) -> None:
         self._bids_dir = bids_dir
-        self._tables: dict[Path, list[dict[str, str]]] = {}
+        self._tables: dict[str, dict[str | None, list[dict[str, str]]]] = {}
 
     def value(self, participant: str, session: str | None, column: str) -> str:
         """Return a value, the session's own before the participant's; empty if it is not known."""
-        own = self._read(self._bids_dir / f"sub-{participant}" / f"sub-{participant}_sessions.tsv")
-        rows = [row for row in own if session and row.get("session_id") == f"ses-{session}"]
-        everyone = self._read(self._bids_dir / "participants.tsv")
-        rows += [row for row in everyone if row.get("participant_id") == f"sub-{participant}"]
+        own = self._read(f"sub-{participant}/sub-{participant}_sessions.tsv", "session_id")
+        everyone = self._read("participants.tsv", "participant_id")
+        rows = [*(own.get(f"ses-{session}", []) if session else []), *everyone.get(f"sub-{participant}", [])]
         values = (row.get(column) or "n/a" for row in rows)
         return next((value for value in values if value.lower() != "n/a"), "")
 
@@ -514,11 +513,15 @@ class ClinicalData:
             raise DataFault(f"{column} ({text}) lies after the session ({scanned})")
         return hours
 
-    def _read(self, path: Path) -> list[dict[str, str]]:
-        if path not in self._tables:
+    def _read(self, name: str, key: str) -> dict[str | None, list[dict[str, str]]]:
+        """Return the rows of a table by the value of a column."""
+        if name not in self._tables:
+            path = self._bids_dir / name
             text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-            self._tables[path] = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
-        return self._tables[path]
+            rows = self._tables[name] = {}
+            for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+                rows.setdefault(row.get(key), []).append(row)
+        return self._tables[name]
 
 
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
