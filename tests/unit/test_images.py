@@ -46,6 +46,25 @@ def test_frame_spacing_is_in_seconds(tmp_path: Path, unit: str, value: float) ->
     assert images.read_header(tmp_path / "x.nii").frame_spacing_s == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize("kind", [nb.Nifti1Image, nb.Nifti2Image])
+@pytest.mark.parametrize("endian", ["<", ">"])
+@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz"])
+def test_headers_of_every_kind_are_read(tmp_path: Path, kind: type, endian: str, name: str) -> None:
+    image = kind(np.zeros((2, 3, 4, 5), np.float32), AFFINE, kind.header_class(endianness=endian))
+    image.header.set_zooms((1, 1, 1, 1.8))
+    image.header.set_xyzt_units("mm", "sec")
+    nb.save(image, tmp_path / name)
+    found = images.read_header(tmp_path / name)
+    assert (found.shape, round(found.frame_spacing_s, 5)) == ((2, 3, 4, 5), 1.8)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", bytes(1000)])
+def test_what_is_no_image_is_a_fault_of_the_data(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.nii").write_bytes(content)
+    with pytest.raises(DataFault, match=r"x\.nii: not a readable NIfTI image"):
+        images.read_header(tmp_path / "x.nii")
+
+
 def test_a_truncated_file_is_a_fault_of_the_data(tmp_path: Path) -> None:
     path = tmp_path / "x.nii.gz"
     images.save(path, np.random.default_rng(0).normal(size=(20, 20, 20)), np.eye(4), sidecar={})
