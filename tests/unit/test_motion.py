@@ -218,3 +218,12 @@ def test_receive_field_does_not_follow_the_anatomy():
     found = receive_field(np.hypot(tissue * field + rng.normal(0, 1.5, x.shape), 0), affine, brain)
     slopes = np.stack(np.gradient(np.log(found / field), 3.0, 3.0, 6.0), axis=-1)[radius < 0.8]
     assert np.sqrt((slopes**2).sum(axis=-1).mean()) < 0.0005
+
+
+def test_receive_field_of_a_single_slice():
+    x, y, _ = np.indices((64, 64, 1)) * 3.0
+    brain = (x - 95) ** 2 + (y - 95) ** 2 < 80**2
+    field = np.exp(0.002 * (x - 95))
+    image = np.where(brain, 100 * field, 0) + np.random.default_rng(1).normal(0, 1, x.shape) * brain
+    found = receive_field(image, np.diag([3.0, 3.0, 6.0, 1.0]), brain)
+    assert np.std(np.log(found / field)[brain]) < 0.01

@@ -98,7 +98,7 @@ def test_the_level_before_the_bolus_is_known_better_and_areas_are_less_noisy() -
 
 
 def test_without_noise_nothing_is_taken_from_any_shape_of_curve() -> None:
-    """Of tissue the model does not know too: dispersed, or with a residue function that is a box."""
+    """Of tissue the model does not know too, with a residue function that is a box."""
     fine = np.arange(0, TIME[-1], 0.1)
     box = np.convolve(arterial_curve(fine), np.full(80, 0.1 / 8.0))[: len(fine)]
     curves = np.stack([*late_and_slow(40), np.interp(TIME - 4, fine, box)])

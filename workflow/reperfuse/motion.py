@@ -282,9 +282,11 @@ def _fit_shading(logs: Array, terms: Array) -> Array:
         levels = (member * flat[:, None]).sum(axis=0) / count
         variances = np.maximum((member * (flat[:, None] - levels) ** 2).sum(axis=0) / count, 1e-5)
         shares = 0.98 * count / count.sum()
-        weight = (member / variances).sum(axis=1)
-        target = logs * weight - (member / variances) @ levels
-        step = np.linalg.solve((terms * weight[:, None]).T @ terms, terms.T @ target) - coefficients
+        weights = member / variances
+        weight = weights.sum(axis=1)
+        # of a single slice, some terms are multiples of others
+        normal, target = (terms * weight[:, None]).T @ terms, terms.T @ (logs * weight - weights @ levels)
+        step = np.linalg.lstsq(normal, target, rcond=None)[0] - coefficients
         coefficients += step
         if np.abs(step).max() < 1e-4:
             break
