@@ -129,11 +129,6 @@ def subject_file(ending):
 SESSION_MEASURES = session_file("", "measures.json").replace("//", "/")
 
 
-def session_figure(what):
-    """Return the pattern of a session's figure."""
-    return f"{OUTPUT_DIR}/figures/sub-{{subject}}_ses-{{session}}_desc-{what}_figure.png"
-
-
 def session_log(rule):
     """Return the pattern of the log of a rule that runs once a session."""
     return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}_ses-{{session}}.log"
@@ -172,6 +167,11 @@ OF_WILDCARDS = inspect.signature(lambda wildcards: None).parameters
 def has(wildcards, *kinds):
     """Tell whether the session has a usable scan of one of these kinds."""
     return MANIFEST.has(wildcards.subject, wildcards.session, *kinds)
+
+
+def has_each(subject, session, kinds):
+    """Tell whether a session has a usable scan of each kind; alternatives are written with a bar, as in "dwi|adc"."""
+    return all(MANIFEST.has(subject, session, *kind.split("|")) for kind in kinds)
 
 
 def anchor(subject, session):
@@ -216,15 +216,23 @@ def setting(kind, key, default=None):
 
 
 def if_has(pattern, *kinds):
-    """Return an input function: the session's file if it has a scan of each of these kinds.
-
-    Alternatives are written with a bar, as in "dwi|adc".
-    """
+    """Return an input function: the session's file if it has a scan of each of these kinds."""
 
     @of_wildcards
     def find(wildcards):
-        whole = all(has(wildcards, *kind.split("|")) for kind in kinds)
-        return pattern.format(**wildcards) if whole else []
+        return pattern.format(**wildcards) if has_each(wildcards.subject, wildcards.session, kinds) else []
+
+    return find
+
+
+def of_sessions(pattern, *kinds):
+    """Return an input function: the file of each of the patient's sessions that has a scan of each of these kinds."""
+
+    @of_wildcards
+    def find(wildcards):
+        subject = wildcards.subject
+        sessions = [session for session in MANIFEST.sessions[subject] if has_each(subject, session, kinds)]
+        return [pattern.format(subject=subject, session=session) for session in sessions]
 
     return find
 
@@ -337,7 +345,7 @@ def role_file(role, datatype, ending, *kinds, needs_lesion=False):
     def find(wildcards):
         subject = wildcards.subject
         session = MANIFEST.session_of(subject, role)
-        possible = session and all(MANIFEST.has(subject, session, *kind.split("|")) for kind in kinds)
+        possible = session and has_each(subject, session, kinds)
         if not possible or (needs_lesion and lesion_anchor(subject) is None):
             return []
         return session_file(datatype, ending).format(subject=subject, session=session)
@@ -345,13 +353,17 @@ def role_file(role, datatype, ending, *kinds, needs_lesion=False):
     return find
 
 
-@of_wildcards
-def growth_file(wildcards):
-    """Return the patient's growth document, if it has a baseline core and a follow-up lesion."""
-    subject = wildcards.subject
-    baseline = MANIFEST.session_of(subject, "baseline")
-    possible = baseline and MANIFEST.has(subject, baseline, "dwi", "adc") and lesion_anchor(subject)
-    return subject_file("growth.json").format(subject=subject) if possible else []
+def growth_result(pattern):
+    """Return an input function: a result on growth, if the patient has a baseline core and a follow-up lesion."""
+
+    @of_wildcards
+    def find(wildcards):
+        subject = wildcards.subject
+        baseline = MANIFEST.session_of(subject, "baseline")
+        possible = baseline and MANIFEST.has(subject, baseline, "dwi", "adc") and lesion_anchor(subject)
+        return pattern.format(subject=subject) if possible else []
+
+    return find
 
 
 #: What became of the baseline's core, on its own grid.
@@ -373,10 +385,8 @@ def swelling_file(wildcards):
 
 
 #: The lesion in which reflow is judged, in the perfusion space after treatment.
-REFLOW_LESION = session_file(
-    "perf",
-    "space-dscref_desc-%s_mask.nii.gz"
-    % {"followup": "lesion", "core": "baselinecore", "deficit": "baselinetmax6"}[REFLOW["lesion_source"]],
+REFLOW_LESION = "space-dscref_desc-{}_mask.nii.gz".format(
+    {"followup": "lesion", "core": "baselinecore", "deficit": "baselinetmax6"}[REFLOW["lesion_source"]]
 )
 #: What of REFLOW the step itself takes.
 REFLOW_PARAMETERS = """asymmetry_threshold rule noise_limit min_volume_ml min_covered_share
@@ -400,23 +410,30 @@ def has_reflow(subject):
         return False
     if REFLOW["lesion_source"] == "followup":
         return lesion_anchor(subject) is not None
-    kinds = [("dsc",)] + ([("dwi", "adc")] if REFLOW["lesion_source"] == "core" else [])
-    return bool(baseline) and all(MANIFEST.has(subject, baseline, *kind) for kind in kinds)
+    kinds = ("dsc", "dwi|adc") if REFLOW["lesion_source"] == "core" else ("dsc",)
+    return bool(baseline) and has_each(subject, baseline, kinds)
 
 
-@of_wildcards
-def reflow_file(wildcards):
-    """Return the patient's reflow document, if it can be made."""
-    if not has_reflow(wildcards.subject):
-        return []
-    return role_file("post", "perf", "desc-imr_measures.json")(wildcards)
+def reflow_result(ending):
+    """Return an input function: a result on the patient's reflow, if it can be judged."""
+    after = role_file("post", "perf", ending)
+
+    @of_wildcards
+    def find(wildcards):
+        return after(wildcards) if has_reflow(wildcards.subject) else []
+
+    return find
 
 
-@of_wildcards
-def deficits_file(wildcards):
-    """Return the map of what became of the patient's deficit, if there is perfusion before and after treatment."""
-    before = role_file("baseline", "perf", "dscref.nii.gz", "dsc")(wildcards)
-    return role_file("post", "perf", "desc-reperfusion_dseg.nii.gz", "dsc")(wildcards) if before else []
+def deficits_result(ending):
+    """Return an input function: a result on the patient's deficit before and after treatment, if both were scanned."""
+    before, after = role_file("baseline", "perf", ending, "dsc"), role_file("post", "perf", ending, "dsc")
+
+    @of_wildcards
+    def find(wildcards):
+        return after(wildcards) if before(wildcards) else []
+
+    return find
 
 
 def measures(role):
@@ -441,16 +458,7 @@ def post_measures(wildcards):
 def own_reflow(wildcards):
     """Return the reflow document if this is the session after treatment."""
     is_post = MANIFEST.role(wildcards.subject, wildcards.session) == "post"
-    return reflow_file(wildcards) if is_post else []
-
-
-@of_wildcards
-def own_lesion(wildcards):
-    """Return the follow-up lesion if this is the follow-up session."""
-    subject, session = wildcards.subject, wildcards.session
-    if session != MANIFEST.session_of(subject, "followup"):
-        return []
-    return session_file("dwi", "desc-lesion_mask.nii.gz").format(subject=subject, session=session)
+    return reflow_result("desc-imr_measures.json")(wildcards) if is_post else []
 
 
 @of_wildcards
@@ -458,31 +466,6 @@ def patient_measures(wildcards):
     """List the measures of a patient's sessions."""
     subject = wildcards.subject
     return [SESSION_MEASURES.format(subject=subject, session=session) for session in MANIFEST.sessions[subject]]
-
-
-@of_wildcards
-def patient_figures(wildcards):
-    """List the figures that a patient's scans allow."""
-    subject = wildcards.subject
-    figures = []
-    for session in MANIFEST.sessions[subject]:
-        perfusion = MANIFEST.has(subject, session, "dsc")
-        is_post = session == MANIFEST.session_of(subject, "post")
-        is_baseline = session == MANIFEST.session_of(subject, "baseline")
-        possible = {
-            "diffusion": MANIFEST.has(subject, session, "dwi", "adc"),
-            "perfusion": perfusion,
-            "growth": is_baseline and growth_file(wildcards),
-            "reperfusion": is_post and deficits_file(wildcards),
-            "reflow": is_post and has_reflow(subject),
-            "quality": perfusion,
-        }
-        figures += [
-            session_figure(what).format(subject=subject, session=session)
-            for what, allowed in possible.items()
-            if allowed
-        ]
-    return figures
 
 
 def is_tabulated(subject):

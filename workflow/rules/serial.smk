@@ -196,7 +196,7 @@ rule map_reflow:
         delayed=session_file("perf", f"desc-{REFLOW['map']}_mask.nii.gz") if REFLOW["map"].startswith("tmax") else [],
         brain=session_file("perf", "desc-brain_mask.nii.gz"),
         deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        lesion=REFLOW_LESION,
+        lesion=session_file("perf", REFLOW_LESION),
         early=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
         mirror=session_file("perf", "desc-mirror_xfm.json"),
     output:
@@ -221,9 +221,9 @@ rule measure_patient:
         baseline=measures("baseline"),
         post=measures("post"),
         lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz", needs_lesion=True),
-        growth=growth_file,
-        deficits=deficits_file,
-        reflow=reflow_file,
+        growth=growth_result(subject_file("growth.json")),
+        deficits=deficits_result("desc-reperfusion_dseg.nii.gz"),
+        reflow=reflow_result("desc-imr_measures.json"),
     output:
         measures=subject_file("measures.json"),
     log:

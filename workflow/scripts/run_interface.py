@@ -60,10 +60,17 @@ def _bids_uri(path: Path, roots: dict[str, str]) -> str:
 
 
 def _deliver(made: Path, destination: Path, sources: list[str]) -> None:
-    """Move a file and its sidecar into place, the sidecar first."""
+    """Move a file and its sidecar into place, the sidecar first; or a folder, whole."""
     from reperfuse import images
 
     destination.parent.mkdir(parents=True, exist_ok=True)
+    if made.is_dir():
+        for sidecar in made.glob("*.json"):
+            session = sidecar.name.partition("_desc-")[0]
+            of_session = [source for source in sources if f"/{session}_" in source]
+            images.write_json(sidecar, images.read_sidecar(sidecar) | {"Sources": of_session})
+        made.replace(destination)
+        return
     sidecar = images.sidecar_path(made)
     if sidecar.is_file():
         content = images.read_sidecar(made)

@@ -1,10 +1,12 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from reperfuse import images
-from reperfuse.interfaces import PlotDiffusion, PlotPerfusion, PlotQuality
+from reperfuse.interfaces import PlotPatient
+from reperfuse.interfaces.report import Visit, draw_diffusion, draw_quality
 from reperfuse.reports.quality import plot_quality
 
 AFFINE = np.array([[-3.0, 0, 0, 24], [0, 3, 0, -24], [0, 0, 5, -20], [0, 0, 0, 1]])
@@ -14,8 +16,8 @@ CORE = np.zeros(SHAPE, bool)
 CORE[3:6, 6:9, 3:5] = True
 
 
-def save(folder, name: str, data: np.ndarray, **sidecar) -> str:
-    path = folder / f"{name}.nii.gz"
+def save(folder, name: str, data: np.ndarray, session: str = "a", **sidecar) -> str:
+    path = folder / f"sub-01_ses-{session}_{name}.nii.gz"
     images.save(path, data, AFFINE, sidecar=sidecar)
     return str(path)
 
@@ -26,15 +28,20 @@ def scans(tmp_path) -> dict[str, str]:
     return {
         "trace": save(tmp_path, "trace", 100 * BRAIN + noise + 80 * CORE),
         "adc": save(tmp_path, "adc", np.where(BRAIN, 0.8e-3, np.nan)),
-        "brain": save(tmp_path, "brain", BRAIN),
+        "diffusion_brain": save(tmp_path, "brain", BRAIN),
         "core": save(tmp_path, "core", CORE),
     }
 
 
-def run(interface, folder, **inputs) -> "tuple[Image.Image, dict]":
-    folder.mkdir(exist_ok=True)
-    path = interface(participant="01", session="a", **inputs).run(cwd=str(folder)).outputs.figure
+def run(folder, what: str = "diffusion", **inputs) -> "tuple[Image.Image, dict]":
+    figures = plot(folder, ["a"], **inputs)
+    path = figures / f"sub-01_ses-a_desc-{what}_figure.png"
     return Image.open(path), images.read_sidecar(path)
+
+
+def plot(folder, sessions: list[str], **inputs) -> Path:
+    folder.mkdir(exist_ok=True)
+    return Path(PlotPatient(participant="01", sessions=sessions, **inputs).run(cwd=str(folder)).outputs.figures)
 
 
 def texts(figure) -> str:
@@ -45,20 +52,33 @@ def texts(figure) -> str:
 def test_same_input_same_bytes(scans, tmp_path) -> None:
     written = []
     for number in range(2):
-        picture, sidecar = run(PlotDiffusion, tmp_path / str(number), **scans)
+        picture, sidecar = run(tmp_path / str(number), **scans)
         assert "Reasons" not in sidecar
         assert not picture.info, "no date, no software version"
-        written.append((tmp_path / str(number) / "figure.png").read_bytes())
+        written.append(Path(picture.filename).read_bytes())
     assert written[0] == written[1]
 
 
 def test_a_users_matplotlib_settings_change_nothing(scans, tmp_path) -> None:
     import matplotlib as mpl
 
-    run(PlotDiffusion, tmp_path / "plain", **scans)
+    plain, _ = run(tmp_path / "plain", **scans)
     with mpl.rc_context({"font.size": 25, "axes.facecolor": "red", "image.interpolation": "none"}):
-        run(PlotDiffusion, tmp_path / "custom", **scans)
-    assert (tmp_path / "plain/figure.png").read_bytes() == (tmp_path / "custom/figure.png").read_bytes()
+        custom, _ = run(tmp_path / "custom", **scans)
+    assert Path(plain.filename).read_bytes() == Path(custom.filename).read_bytes()
+
+
+def test_a_session_has_the_figures_its_files_allow(scans, tmp_path) -> None:
+    later = save(tmp_path, "growth", CORE.astype(np.uint8), session="ab")
+    others = {name: [path, path.replace("ses-a", "ses-ab")] for name, path in scans.items()}
+    for first, second in others.values():
+        Path(second).write_bytes(Path(first).read_bytes())
+    figures = plot(tmp_path / "out", ["a", "ab", "without"], **others, growth=later)
+    assert sorted(path.name for path in figures.glob("*.png")) == [
+        "sub-01_ses-a_desc-diffusion_figure.png",
+        "sub-01_ses-ab_desc-diffusion_figure.png",
+        "sub-01_ses-ab_desc-growth_figure.png",
+    ]
 
 
 def test_outlines_are_drawn_in_their_colour(scans, tmp_path) -> None:
@@ -66,33 +86,32 @@ def test_outlines_are_drawn_in_their_colour(scans, tmp_path) -> None:
         red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB"), int), -1, 0)
         return int(((red - green > 90) & (blue - green > 40)).sum())
 
-    with_core, _ = run(PlotDiffusion, tmp_path / "core", **scans)
+    with_core, _ = run(tmp_path / "core", **scans)
     empty = save(tmp_path, "empty", np.zeros(SHAPE, bool))
-    without, _ = run(PlotDiffusion, tmp_path / "none", **(scans | {"core": empty}))
+    without, _ = run(tmp_path / "none", **(scans | {"core": empty}))
     # what is left without a core is its line in the legend
     assert pinkish(with_core) > 3 * pinkish(without) > 0
 
 
 def test_a_faulty_map_gives_a_picture_of_the_reason(scans, tmp_path) -> None:
     broken = save(tmp_path, "broken", np.full((1, 1, 1), np.nan), Reasons=["the stream is cut $off"])
-    picture, sidecar = run(PlotDiffusion, tmp_path / "out", **(scans | {"adc": broken}))
+    picture, sidecar = run(tmp_path / "out", **(scans | {"adc": broken}))
     assert sidecar["Reasons"] == ["the stream is cut $off"]
     assert picture.size[0] > 500
 
 
 def test_a_faulty_overlay_leaves_the_maps(scans, tmp_path) -> None:
     broken = save(tmp_path, "broken", np.full((1, 1, 1), np.nan), Reasons=["no core could be found"])
-    step = PlotDiffusion(participant="01", session="a", **(scans | {"core": broken}))
-    step._notes = []
-    figure = step._draw()
+    figure = draw_diffusion("", Visit(scans | {"core": broken}))
     assert "Core not shown: no core could be found" in texts(figure)
-    _, sidecar = run(PlotDiffusion, tmp_path / "out", **(scans | {"core": broken}))
+    _, sidecar = run(tmp_path / "out", **(scans | {"core": broken}))
     assert "Reasons" not in sidecar
 
 
 def test_perfusion_without_diffusion(scans, tmp_path) -> None:
     given = dict.fromkeys(("reference", "rcbf", "rcbv", "mtt", "tmax"), scans["trace"])
-    _, sidecar = run(PlotPerfusion, tmp_path / "out", **given, brain=scans["brain"], tmax6=scans["core"])
+    brain = scans["diffusion_brain"]
+    _, sidecar = run(tmp_path / "out", "perfusion", **given, perfusion_brain=brain, tmax6=scans["core"])
     assert "Reasons" not in sidecar
 
 
@@ -115,6 +134,6 @@ def test_quality_says_what_is_missing(scans, tmp_path) -> None:
         path.write_text("")
         images.write_json(images.sidecar_path(path), {"Reasons": [reason]})
         tables[name] = str(path)
-    step = PlotQuality(participant="01", session="a", reference=scans["trace"], brain=scans["brain"], **tables)
-    step._notes = []
-    assert "Motion not shown: one frame only Arterial input not shown: no bolus was found" in texts(step._draw())
+    visit = Visit({"reference": scans["trace"], "perfusion_brain": scans["diffusion_brain"], **tables})
+    said = texts(draw_quality("", visit))
+    assert "Motion not shown: one frame only Arterial input not shown: no bolus was found" in said

@@ -218,7 +218,9 @@ def test_imr_is_never_without_its_null(tmp_path) -> None:
 
 def test_a_failed_patient_still_has_a_page(tmp_path) -> None:
     broken = write(tmp_path / "patient.json", {"Reasons": ["the measures are gone"]})
-    outputs = ReportPatient(patient=str(broken), dictionaries=TABLES).run(cwd=str(tmp_path)).outputs
+    outputs = (
+        ReportPatient(patient=str(broken), figures=str(tmp_path), dictionaries=TABLES).run(cwd=str(tmp_path)).outputs
+    )
     assert "the measures are gone" in Reader(Path(outputs.page).read_text(encoding="utf-8")).text
 
 

@@ -29,12 +29,7 @@ _STAGES = {
     ),
     "group": ("TabulateStudy",),
     "report": (
-        "PlotDiffusion",
-        "PlotPerfusion",
-        "PlotQuality",
-        "PlotGrowth",
-        "PlotReperfusion",
-        "PlotReflow",
+        "PlotPatient",
         "ReportPatient",
         "ReportStudy",
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, isdefined
+from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, File, SimpleInterface, isdefined
 from numpy.typing import NDArray
 
 from reperfuse import __version__, images, transforms
@@ -27,9 +27,9 @@ def document(desc: str) -> File:
     return File(desc=desc, ending=".json")
 
 
-def picture(desc: str) -> File:
-    """Return an output trait for a PNG figure."""
-    return File(desc=desc, ending=".png")
+def folder(desc: str) -> Directory:
+    """Return an output trait for a folder of files."""
+    return Directory(desc=desc, ending="")
 
 
 def page(desc: str) -> File:
@@ -80,7 +80,7 @@ class Step(SimpleInterface):
         files = {}
         for name, trait in self.inputs.traits(transient=None).items():
             value = getattr(self.inputs, name)
-            if trait.is_trait_type(File) and isdefined(value):
+            if trait.is_trait_type((File, Directory)) and isdefined(value):
                 files[name] = [str(value)]
             elif isinstance(value, list) and trait.inner_traits and trait.inner_traits[0].is_trait_type(File):
                 files[name] = [str(item) for item in value]
@@ -190,11 +190,11 @@ __all__ = [
     "Step",
     "StepInputSpec",
     "document",
+    "folder",
     "format_cell",
     "image",
     "isdefined",
     "page",
-    "picture",
     "read_columns",
     "table",
     "transform_file",

@@ -1,263 +1,215 @@
 """Steps of the report stage: finished files become figures and pages."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+from nipype.interfaces.base import Directory, File, InputMultiObject, TraitedSpec, traits
 from numpy.typing import NDArray
 
 from reperfuse import __version__, images, mirror
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, page, picture, read_columns
+from reperfuse.interfaces.base import Step, StepInputSpec, folder, isdefined, page, read_columns
 from reperfuse.interfaces.head import load_mirror
+from reperfuse.reports import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class PlotInputSpec(StepInputSpec):
-    """What every figure names: whose it is."""
+def _each_session(desc: str) -> InputMultiObject:
+    return InputMultiObject(File(exists=True), desc=f"{desc}; a file a session that has one")
+
+
+class PlotPatientInputSpec(StepInputSpec):
+    """Inputs of `PlotPatient`: files named ``…_ses-<session>_…``, each on the grid of its group."""
 
     participant = traits.Str(mandatory=True, desc="label")
-    session = traits.Str(mandatory=True, desc="label")
+    sessions = traits.List(traits.Str(), mandatory=True, desc="labels")
+    # on the grid of diffusion
+    trace = _each_session("trace-weighted image (a.u.)")
+    adc = _each_session("ADC (mm²/s)")
+    diffusion_brain = _each_session("brain mask")
+    core = _each_session("diffusion lesion")
+    lesion = _each_session("follow-up lesion")
+    growth = _each_session("core and follow-up lesion: 1 in both, 2 grown, 3 reversed")
+    # in perfusion space
+    reference = _each_session("perfusion reference (a.u.)")
+    perfusion_brain = _each_session("brain mask")
+    rcbf = _each_session("relative CBF (1)")
+    rcbv = _each_session("relative CBV (1)")
+    mtt = _each_session("MTT (s)")
+    tmax = _each_session("Tmax (s)")
+    tmax6 = _each_session("tissue with Tmax above 6 s")
+    trace_dscref = _each_session("trace-weighted image (a.u.)")
+    core_dscref = _each_session("diffusion lesion")
+    penumbra = _each_session("tissue with Tmax above 6 s that is not core")
+    motion = _each_session("motion of each frame (mm, rad)")
+    curves = _each_session("arterial input and venous output (ΔR2*, s⁻¹)")
+    earlier_tmax = _each_session("Tmax at baseline (s)")
+    deficits = _each_session("deficit since baseline: 1 recovered, 2 persistent, 3 new")
+    mirror = _each_session("the head's mirror plane")
+    reflow_lesion = _each_session("lesion in which reflow is judged")
+    mirrored = _each_session("relative CBV of the homologous point (1)")
+    asymmetry = _each_session("(rCBV - mirror)/mirror (1)")
+    imr = _each_session("lesion voxels with impaired microvascular reperfusion")
 
 
-class PlotOutputSpec(TraitedSpec):
-    """Outputs of a figure's step."""
+class PlotPatientOutputSpec(TraitedSpec):
+    """Outputs of `PlotPatient`."""
 
-    figure = picture("figure of a session")
+    figures = folder("figures of the sessions (PNG) with their sidecars")
 
 
-class Plot(Step):
-    """Draw a figure; what it cannot show for a fault of the data, it says in words."""
+@dataclass
+class Visit:
+    """A session's files, by the name of the input; ``notes`` says what its figure cannot show."""
 
-    output_spec = PlotOutputSpec
-    tolerates_faults = True
-    #: What the figure shows, in its title.
-    subject_matter = ""
+    files: dict[str, str]
+    notes: list[str] = field(default_factory=list)
 
-    def _draw(self) -> "Figure":
-        raise NotImplementedError
-
-    def _compute(self) -> None:
-        from reperfuse.reports import figures
-
-        self._notes: list[str] = []
-        with figures.house_style():
-            self._save("figure", self._draw())
-
-    def save_fault(self, name: str, reasons: list[str]) -> None:
-        """Save a figure that says in words why there is none."""
-        from reperfuse.reports import figures
-
-        with figures.house_style():
-            self._save(name, figures.notice(self._title, reasons), Reasons=reasons)
-
-    def _save(self, name: str, figure: "Figure", **extra: Any) -> None:
-        from reperfuse.reports import figures
-
-        path = self._path(name)
-        figures.save(figure, path)
-        images.write_json(images.sidecar_path(path), self._sidecar(name, {"Description": self._title} | extra))
-
-    @property
-    def _title(self) -> str:
-        return f"sub-{self.inputs.participant} · ses-{self.inputs.session} · {self.subject_matter}"
-
-    def _load(self, name: str) -> images.Image:
+    def load(self, name: str) -> images.Image:
         """Load an image without which there is no figure."""
-        path = getattr(self.inputs, name)
-        if reasons := images.reasons(path):
+        if reasons := images.reasons(self.files[name]):
             raise DataFault("; ".join(reasons))
-        return images.load(path)
+        return images.load(self.files[name])
 
-    def _given(self, name: str, what: str) -> str | None:
+    def given(self, name: str, what: str) -> str | None:
         """Return a file the figure can do without, leaving a note when it carries a reason."""
-        path = getattr(self.inputs, name)
-        if not isdefined(path):
+        path = self.files.get(name)
+        if path and (reasons := images.reasons(path)):
+            self.notes.append(f"{what} not shown: {'; '.join(reasons)}")
             return None
-        if reasons := images.reasons(path):
-            self._notes.append(f"{what} not shown: {'; '.join(reasons)}")
-            return None
-        return str(path)
+        return path
 
-    def _masks(self, **names: str) -> dict[str, NDArray[np.bool_]]:
+    def masks(self, **names: str) -> dict[str, NDArray[np.bool_]]:
         """Load the masks the figure can do without, by the name of their input."""
-        paths = {name: self._given(name, what) for name, what in names.items()}
+        paths = {name: self.given(name, what) for name, what in names.items()}
         return {name: images.load(path).mask for name, path in paths.items() if path}
 
 
-class PlotDiffusionInputSpec(PlotInputSpec):
-    """Inputs of `PlotDiffusion`."""
-
-    trace = File(exists=True, mandatory=True, desc="trace-weighted image (a.u.)")
-    adc = File(exists=True, mandatory=True, desc="ADC (mm²/s)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    core = File(exists=True, mandatory=True, desc="diffusion lesion")
-    lesion = File(exists=True, desc="follow-up lesion, in the follow-up session")
-
-
-class PlotDiffusion(Plot):
+def draw_diffusion(title: str, visit: Visit) -> "Figure":
     """Draw trace and ADC with the core, and with the follow-up lesion in its session."""
-
-    input_spec = PlotDiffusionInputSpec
-    subject_matter = "Diffusion"
-
-    def _draw(self) -> "Figure":
-        from reperfuse.reports import figures
-
-        trace, adc, brain = (self._load(name) for name in ("trace", "adc", "brain"))
-        masks = self._masks(core="Core", lesion="Follow-up lesion")
-        return figures.plot_diffusion(self._title, trace.data, adc.data, trace.affine, brain.mask, masks, self._notes)
+    trace, adc, brain = (visit.load(name) for name in ("trace", "adc", "diffusion_brain"))
+    masks = visit.masks(core="Core", lesion="Follow-up lesion")
+    return figures.plot_diffusion(title, trace.data, adc.data, trace.affine, brain.mask, masks, visit.notes)
 
 
-class PlotPerfusionInputSpec(PlotInputSpec):
-    """Inputs of `PlotPerfusion`; all in perfusion space."""
-
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    rcbf = File(exists=True, mandatory=True, desc="relative CBF (1)")
-    rcbv = File(exists=True, mandatory=True, desc="relative CBV (1)")
-    mtt = File(exists=True, mandatory=True, desc="MTT (s)")
-    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
-    tmax6 = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
-    trace = File(exists=True, desc="trace-weighted image (a.u.)")
-    core = File(exists=True, desc="diffusion lesion")
-    penumbra = File(exists=True, desc="tissue with Tmax above 6 s that is not core")
-
-
-class PlotPerfusion(Plot):
+def draw_perfusion(title: str, visit: Visit) -> "Figure":
     """Draw the perfusion maps with deficit, core and penumbra."""
-
-    input_spec = PlotPerfusionInputSpec
-    subject_matter = "Perfusion"
-
-    def _draw(self) -> "Figure":
-        from reperfuse.reports import figures
-
-        reference, brain = self._load("reference"), self._load("brain")
-        maps = {name: self._load(name).data for name in ("rcbf", "rcbv", "mtt", "tmax")}
-        masks = self._masks(tmax6="Tmax > 6 s", core="Core", penumbra="Penumbra")
-        trace = self._given("trace", "Trace")
-        below = images.load(trace) if trace else reference
-        return figures.plot_perfusion(self._title, below.data, maps, reference.affine, brain.mask, masks, self._notes)
+    reference, brain = visit.load("reference"), visit.load("perfusion_brain")
+    maps = {name: visit.load(name).data for name in ("rcbf", "rcbv", "mtt", "tmax")}
+    masks = visit.masks(tmax6="Tmax > 6 s", core_dscref="Core", penumbra="Penumbra")
+    trace = visit.given("trace_dscref", "Trace")
+    below = images.load(trace) if trace else reference
+    return figures.plot_perfusion(title, below.data, maps, reference.affine, brain.mask, masks, visit.notes)
 
 
-class PlotQualityInputSpec(PlotInputSpec):
-    """Inputs of `PlotQuality`."""
-
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    motion = File(exists=True, mandatory=True, desc="motion of each frame (mm, rad)")
-    curves = File(exists=True, mandatory=True, desc="arterial input and venous output (ΔR2*, s⁻¹)")
-
-
-class PlotQuality(Plot):
-    """Draw the motion, the arterial input, and where it was taken."""
-
-    input_spec = PlotQualityInputSpec
-    subject_matter = "Quality of the perfusion scan"
-
-    def _draw(self) -> "Figure":
-        from reperfuse.reports.quality import plot_quality
-
-        reference, brain = self._load("reference"), self._load("brain")
-        motion, curves = self._given("motion", "Motion"), self._given("curves", "Arterial input")
-        taken = images.read_sidecar(curves) if curves else {}
-        voxels = {
-            name: np.reshape(np.array(taken.get(key, []), int), (-1, 3))
-            for name, key in (("artery", "ArterialVoxels"), ("vein", "VenousVoxels"))
-        }
-        return plot_quality(
-            self._title,
-            reference.data,
-            reference.affine,
-            brain.mask,
-            read_columns(motion) if motion else {},
-            read_columns(curves) if curves else {},
-            voxels,
-            self._notes,
-        )
-
-
-class PlotGrowthInputSpec(PlotInputSpec):
-    """Inputs of `PlotGrowth`; all on the baseline's diffusion grid."""
-
-    trace = File(exists=True, mandatory=True, desc="trace-weighted image at baseline (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    change = File(exists=True, mandatory=True, desc="core and follow-up lesion: 1 in both, 2 grown, 3 reversed")
-
-
-class PlotGrowth(Plot):
+def draw_growth(title: str, visit: Visit) -> "Figure":
     """Draw what became of the core: what stayed, what grew and what was reversed."""
-
-    input_spec = PlotGrowthInputSpec
-    subject_matter = "Growth of the infarct until follow-up"
-
-    def _draw(self) -> "Figure":
-        from reperfuse.reports import figures
-
-        trace, brain, change = (self._load(name) for name in ("trace", "brain", "change"))
-        return figures.plot_growth(self._title, trace.data, change.data, trace.affine, brain.mask, self._notes)
+    trace, brain, change = (visit.load(name) for name in ("trace", "diffusion_brain", "growth"))
+    return figures.plot_growth(title, trace.data, change.data, trace.affine, brain.mask, visit.notes)
 
 
-class PlotReperfusionInputSpec(PlotInputSpec):
-    """Inputs of `PlotReperfusion`; all in the perfusion space after treatment."""
-
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    before = File(exists=True, mandatory=True, desc="Tmax at baseline (s)")
-    after = File(exists=True, mandatory=True, desc="Tmax after treatment (s)")
-    change = File(exists=True, mandatory=True, desc="deficit: 1 recovered, 2 persistent, 3 new")
-
-
-class PlotReperfusion(Plot):
+def draw_reperfusion(title: str, visit: Visit) -> "Figure":
     """Draw Tmax before and after treatment, and what became of the deficit."""
-
-    input_spec = PlotReperfusionInputSpec
-    subject_matter = "Reperfusion since baseline"
-
-    def _draw(self) -> "Figure":
-        from reperfuse.reports import figures
-
-        reference, brain, before, after, change = (
-            self._load(name) for name in ("reference", "brain", "before", "after", "change")
-        )
-        maps = {"before": before.data, "after": after.data}
-        return figures.plot_reperfusion(
-            self._title, reference.data, maps, change.data, reference.affine, brain.mask, self._notes
-        )
+    reference, brain, before, after, change = (
+        visit.load(name) for name in ("reference", "perfusion_brain", "earlier_tmax", "tmax", "deficits")
+    )
+    maps = {"before": before.data, "after": after.data}
+    return figures.plot_reperfusion(title, reference.data, maps, change.data, reference.affine, brain.mask, visit.notes)
 
 
-class PlotReflowInputSpec(PlotInputSpec):
-    """Inputs of `PlotReflow`; all in the perfusion space after treatment."""
-
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
-    lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
-    rcbv = File(exists=True, mandatory=True, desc="relative CBV (1)")
-    mirrored = File(exists=True, mandatory=True, desc="relative CBV of the homologous point (1)")
-    asymmetry = File(exists=True, mandatory=True, desc="(rCBV - mirror)/mirror (1)")
-    imr = File(exists=True, mandatory=True, desc="lesion voxels with impaired microvascular reperfusion")
-    mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
-
-
-class PlotReflow(Plot):
+def draw_reflow(title: str, visit: Visit) -> "Figure":
     """Draw rCBV after treatment, its mirror and their asymmetry, with the lesion and the IMR voxels."""
+    reference, brain, lesion = (visit.load(name) for name in ("reference", "perfusion_brain", "reflow_lesion"))
+    maps = {name: visit.load(name).data for name in ("rcbv", "mirrored", "asymmetry")}
+    plane = load_mirror(visit.files["mirror"])
+    homologue = mirror.reflect(lesion.mask.astype(np.float32), lesion.affine, plane) > 0.5
+    masks = {"lesion": lesion.mask, "homologue": homologue, "imr": visit.load("imr").mask}
+    return figures.plot_reflow(title, reference.data, maps, reference.affine, brain.mask, masks, visit.notes)
 
-    input_spec = PlotReflowInputSpec
-    subject_matter = "Microvascular reflow"
 
-    def _draw(self) -> "Figure":
-        from reperfuse.reports import figures
+def draw_quality(title: str, visit: Visit) -> "Figure":
+    """Draw the motion, the arterial input, and where it was taken."""
+    from reperfuse.reports.quality import plot_quality
 
-        reference, brain, lesion = (self._load(name) for name in ("reference", "brain", "lesion"))
-        maps = {name: self._load(name).data for name in ("rcbv", "mirrored", "asymmetry")}
-        plane = load_mirror(self.inputs.mirror)
-        homologue = mirror.reflect(lesion.mask.astype(np.float32), lesion.affine, plane) > 0.5
-        masks = {"lesion": lesion.mask, "homologue": homologue, "imr": self._load("imr").mask}
-        return figures.plot_reflow(self._title, reference.data, maps, reference.affine, brain.mask, masks, self._notes)
+    reference, brain = visit.load("reference"), visit.load("perfusion_brain")
+    motion, curves = visit.given("motion", "Motion"), visit.given("curves", "Arterial input")
+    taken = images.read_sidecar(curves) if curves else {}
+    voxels = {
+        name: np.reshape(np.array(taken.get(key, []), int), (-1, 3))
+        for name, key in (("artery", "ArterialVoxels"), ("vein", "VenousVoxels"))
+    }
+    return plot_quality(
+        title,
+        reference.data,
+        reference.affine,
+        brain.mask,
+        read_columns(motion) if motion else {},
+        read_columns(curves) if curves else {},
+        voxels,
+        visit.notes,
+    )
+
+
+class Drawing(NamedTuple):
+    """A figure: its title, the input that a session it can be drawn of has, and what draws it."""
+
+    title: str
+    shows: str
+    draw: Callable[[str, Visit], "Figure"]
+
+
+_DRAWINGS = {
+    "diffusion": Drawing("Diffusion", "trace", draw_diffusion),
+    "perfusion": Drawing("Perfusion", "tmax", draw_perfusion),
+    "growth": Drawing("Growth of the infarct until follow-up", "growth", draw_growth),
+    "reperfusion": Drawing("Reperfusion since baseline", "deficits", draw_reperfusion),
+    "reflow": Drawing("Microvascular reflow", "imr", draw_reflow),
+    "quality": Drawing("Quality of the perfusion scan", "curves", draw_quality),
+}
+
+
+class PlotPatient(Step):
+    """Draw the figures that a patient's sessions allow; what one cannot show for a fault of the data, it says in words.
+
+    All in one step, for a figure takes less time than the start of a process that can draw.
+    """
+
+    input_spec = PlotPatientInputSpec
+    output_spec = PlotPatientOutputSpec
+    tolerates_faults = True
+
+    def _compute(self) -> None:
+        place = self._path("figures")
+        place.mkdir()
+        with figures.house_style():
+            for session in self.inputs.sessions:
+                files = self._files_of(session)
+                for what, drawing in _DRAWINGS.items():
+                    if drawing.shows in files:
+                        self._draw(drawing, Visit(files), session, place / self._name(session, what))
+
+    def _files_of(self, session: str) -> dict[str, str]:
+        given = self._input_files().items()
+        return {name: path for name, paths in given for path in paths if f"_ses-{session}_" in Path(path).name}
+
+    def _name(self, session: str, what: str) -> str:
+        return f"sub-{self.inputs.participant}_ses-{session}_desc-{what}_figure.png"
+
+    def _draw(self, drawing: Drawing, visit: Visit, session: str, path: Path) -> None:
+        title = f"sub-{self.inputs.participant} · ses-{session} · {drawing.title}"
+        said: dict[str, Any] = {"Description": title}
+        try:
+            figure = drawing.draw(title, visit)
+        except DataFault as fault:
+            said["Reasons"] = [str(fault)]
+            figure = figures.notice(title, said["Reasons"])
+        figures.save(figure, path)
+        images.write_json(images.sidecar_path(path), self._sidecar("figures", said))
 
 
 class ReportPatientInputSpec(StepInputSpec):
@@ -265,7 +217,7 @@ class ReportPatientInputSpec(StepInputSpec):
 
     patient = File(exists=True, mandatory=True, desc="measures of the patient")
     sessions = InputMultiObject(File(exists=True), desc="measures of each session, in the order they are shown")
-    figures = InputMultiObject(File(exists=True), desc="figures of the sessions")
+    figures = Directory(exists=True, mandatory=True, desc="figures of the sessions")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
     criteria = traits.Dict(desc="title of each criterion in the tables")
 
@@ -289,7 +241,7 @@ class ReportPatient(Step):
         text = render_patient(
             Path(self.inputs.patient),
             [Path(path) for path in self.inputs.sessions] if isdefined(self.inputs.sessions) else [],
-            [Path(path) for path in self.inputs.figures] if isdefined(self.inputs.figures) else [],
+            sorted(Path(self.inputs.figures).glob("*.png")),
             dictionaries=self.inputs.dictionaries,
             criteria=self.inputs.criteria if isdefined(self.inputs.criteria) else {},
             version=__version__,

@@ -1,7 +1,6 @@
 """Pages from finished files: measures and figures in, self-contained HTML out; nothing is computed."""
 
 import base64
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,18 +27,18 @@ _SHARES = {
 }
 #: Columns that are text beside the numbers, shown elsewhere on the page.
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
-#: What a figure shows, for its caption and for readers who cannot see it.
+#: What a figure shows, for its caption and for readers who cannot see it; in the order of the page.
 _CAPTIONS = {
     "diffusion": "Trace-weighted image and ADC; the core is outlined, at follow-up the lesion too.",
     "perfusion": "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; "
     "MTT, relative CBF and relative CBV.",
-    "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
-    "(squares: artery, circles: vein).",
     "growth": "Trace-weighted image at baseline; the core that is infarct at follow-up, what has grown since, "
     "and what was reversed.",
     "reperfusion": "Tmax at baseline and after treatment; the deficit (above 6 s) that recovered, persists or is new.",
     "reflow": "Lesion after treatment and its mirror image; relative CBV, its mirror image, and "
     "(rCBV − mirror)/mirror; voxels with impaired microvascular reperfusion (IMR).",
+    "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
+    "(squares: artery, circles: vein).",
 }
 
 Dictionary = Mapping[str, Mapping[str, Any]]
@@ -241,7 +240,12 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         "status": row.get("status", "failed"),
         "warnings": [part for part in warnings.split("; ") if part and part != "n/a"],
         "broken": visit.get("Reasons", []),
-        "figures": [_picture(path, label) for path in figures if f"_{label}_" in path.name],
+        "figures": [
+            _picture(path, label, caption)
+            for what, caption in _CAPTIONS.items()
+            for path in figures
+            if path.name.endswith(f"_{label}_desc-{what}_figure.png")
+        ],
         "numbers": Numbers.of(
             (
                 show(column, row.get(column), entry, why_session(column, visit))
@@ -253,9 +257,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
     }
 
 
-def _picture(path: Path, label: str) -> Picture:
-    found = re.search(r"_desc-([a-z]+)_figure\.png$", path.name)
-    caption = _CAPTIONS.get(found[1] if found else "", "")
+def _picture(path: Path, label: str, caption: str) -> Picture:
     reasons = "; ".join(images.reasons(path))
     alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption}"
     source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
