@@ -51,6 +51,13 @@ def test_a_bad_frame_is_neither_bolus_nor_arrival() -> None:
     assert find_baseline(signal, 1.5) == clean
 
 
+def test_a_halt_on_the_way_to_the_peak_is_not_the_foot_of_the_bolus() -> None:
+    signal = brain_signal(arrival_s=11.0)
+    clean, peak = find_baseline(signal, 1.5), int(signal.argmin())
+    signal[peak - 3 : peak] = signal[peak - 1]
+    assert find_baseline(signal, 1.5) == clean
+
+
 def test_units_of_signal_do_not_matter() -> None:
     assert find_baseline(brain_signal() * 1e-4, 1.5) == find_baseline(brain_signal(), 1.5)
 

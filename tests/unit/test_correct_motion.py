@@ -134,7 +134,7 @@ def test_frames_of_another_grid_are_noticed(scale: tuple[float, float, float], t
 def measure(done: Any, limits: dict[str, float], folder: Path) -> dict[str, Any]:
     rest = {
         "min_registration_dice": 0.85,
-        "min_edge_margin": 0.02,
+        "min_edge_margin": 0.03,
         "max_hours_from_onset": 12.0,
         "brain_median_adc": [0.7e-3, 0.95e-3],
     }

@@ -85,6 +85,14 @@ def test_arteries_are_found_without_help(block: Block) -> None:
     assert block.marked(ARTERIES)[tuple(found.T)].all()
 
 
+def test_a_border_that_comes_and_goes_with_motion_moves_no_mean(block: Block) -> None:
+    whole = sidecar(block.select())
+    series = images.load(block.series).data.copy()
+    series[:, :, -1, 12::3] = 0  # as motion leaves the last slice
+    block.series = block.save("series", series)
+    assert sidecar(block.select())["Baseline"] == whole["Baseline"]
+
+
 def test_a_mask_of_arterial_voxels_overrides(block: Block) -> None:
     chosen = (slice(1, 2), 2, slice(1, 4))
     mask = block.save("sub-01_ses-x_label-AIF_mask", block.marked(chosen))

@@ -22,7 +22,7 @@ LIMITS = {
     "min_aif_score": 0.5,
     "aif_area_ratio": [0.8, 5.0],
     "min_registration_dice": 0.85,
-    "min_edge_margin": 0.02,
+    "min_edge_margin": 0.03,
     "max_hours_from_onset": 12.0,
     "brain_median_adc": [0.7e-3, 0.95e-3],
 }

@@ -37,6 +37,8 @@ def find_baseline(
     arrival_margin_s: float = 1.0,
     steady_share: float = 0.01,
     decay_share: float = 0.5,
+    foot_s: float = 4.0,
+    foot_share: float = 0.15,
 ) -> Baseline:
     """Find the baseline frames on the mean signal of the brain.
 
@@ -59,6 +61,9 @@ def find_baseline(
         Largest relative excess of a frame at steady state; never less than three times the noise.
     decay_share : float
         Share of the peak below which the curve must come down before the series ends.
+    foot_s, foot_share : float
+        The foot of the bolus is where −ln S, in this time (s), has risen by less than this share of what is left to
+        the peak: a curve that fluctuates is flat for a frame or two on its way up.
 
     Returns
     -------
@@ -79,7 +84,7 @@ def find_baseline(
     loss = -np.log(signal)
     smooth = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
     peak = int(smooth[1:].argmax()) + 1
-    foot = _foot(smooth[: peak + 1], arrival_share)
+    foot = _foot(smooth[: peak + 1], max(round(foot_s / dt_s), 2), foot_share)
     level = np.median(smooth[foot // 2 : foot + 1])  # the first frames may be too bright
     height = smooth[peak] - level
     noise = 1.4826 * np.median(np.abs(np.diff(loss, 2))) / np.sqrt(6)
@@ -104,10 +109,13 @@ def find_baseline(
     return Baseline(first, arrival)
 
 
-def _foot(rise: FloatArray, share: float) -> int:
-    """Frame from which a curve rises to its last value: before it, a step is a small share of the rise."""
+def _foot(rise: FloatArray, window: int, share: float) -> int:
+    """Frame from which a curve rises to its last value: in the ``window`` before it, it rises by a small share only."""
     foot = len(rise) - 1
-    while foot > 0 and rise[foot] - rise[foot - 1] > share * (rise[-1] - rise[foot - 1]):
+    while foot > 0:
+        earlier = rise[max(foot - window, 0) : foot].min()
+        if rise[foot] - earlier <= share * (rise[-1] - earlier):
+            break
         foot -= 1
     return foot
 

@@ -30,9 +30,9 @@ _BINS = 48
 #: How deep in the brain edges are compared, and at how many points.
 _EDGE_DEPTH_MM = 8.0
 _EDGE_POINTS = 20000
-#: How far off a place is that must not fit better (mm and degrees), and by how much it may.
-_NEARBY = 4.0
-_MARGIN_NOISE = 0.02
+#: How far off a place is that must not fit better, and by how much it may.
+_NEARBY_MM = 4.0
+_MARGIN_NOISE = 0.03
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class Registration:
         Correlation of the two images' gradient magnitudes in the depth of the brain: the outlines of
         any two heads agree.
     edge_margin : float
-        By how much that is better than wherever else the head may lie, 4 mm or 4° off in any direction.
-        Negative: the fit is not at its own optimum.
+        By how much that is better, as Fisher's z (the inverse hyperbolic tangent), than wherever else the head may
+        lie: shifted by 4 mm or turned about any axis until those depths are 4 mm off (root mean square). Negative:
+        the fit is not at its own optimum.
     brain_dice : float
         Overlap of the brain masks where both images see.
     displacement : Displacement, optional
@@ -152,8 +153,8 @@ def _is_poor(found: Registration, min_brain_dice: float, min_edge_agreement: flo
     return not (good and found.edge_margin >= -_MARGIN_NOISE)
 
 
-def _turns(angles_deg: Iterable[float]) -> list[Matrix]:
-    turns = [Rotation.from_euler(axis, angle, degrees=True) for axis in "xyz" for angle in angles_deg]
+def _turns(angles_deg: Iterable[float], axes: str = "xyz") -> list[Matrix]:
+    turns = [Rotation.from_euler(axis, angle, degrees=True) for axis in axes for angle in angles_deg]
     matrices: list[Matrix] = [np.eye(4) for _ in turns]
     for matrix, turn in zip(matrices, turns, strict=True):
         matrix[:3, :3] = turn.as_matrix()
@@ -231,12 +232,20 @@ class _Pair:
         brain = resample_mask(self.moving_brain, self.fixed, transform)
         information = _mutual_information(self.fixed.data, there, seen & self.fixed_brain)
         agreement = self._edge_agreement(transform)
-        nearby = [*_turns((-_NEARBY, _NEARBY)), *_shifts((-_NEARBY, _NEARBY), range(3))]
-        back = np.linalg.inv(self.fixed_centre)
-        moves = [Transform((self.fixed_centre @ move @ back,)) for move in nearby]
-        best = np.max([self._edge_agreement(move.then(transform)) for move in moves])
+        best = np.max([self._edge_agreement(move.then(transform)) for move in self._moves_nearby()])
+        margin = float(np.arctanh(agreement) - np.arctanh(best))
         overlap = dice(brain, self.fixed_brain & seen)
-        return Registration(matrix, information, agreement, agreement - best, overlap, displacement)
+        return Registration(matrix, information, agreement, margin, overlap, displacement)
+
+    def _moves_nearby(self) -> list[Transform]:
+        """Move the head to places nearby: either way along and about each axis."""
+        centre, back = self.fixed_centre, np.linalg.inv(self.fixed_centre)
+        squares = np.mean((self.edge_points - centre[:3, 3]) ** 2, axis=0)
+        moves = _shifts((-_NEARBY_MM, _NEARBY_MM), range(3))
+        for axis, square in zip("xyz", squares, strict=True):
+            angle = np.degrees(_NEARBY_MM / np.sqrt(squares.sum() - square))
+            moves += _turns((-angle, angle), axis)
+        return [Transform((centre @ move @ back,)) for move in moves]
 
     def _edge_agreement(self, transform: Transform) -> float:
         """Correlate the edges in the depth of the fixed brain with those of the moving image."""

@@ -126,8 +126,15 @@ def _mean(series: np.ndarray) -> np.ndarray:
 
 
 def _curve(series: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mean over the voxels of a mask in each frame; NaN in a frame that holds nothing."""
-    return _mean(series[mask].T)
+    """Mean over the voxels of a mask in each frame; NaN in a frame that holds nothing.
+
+    Voxels at the border of the field of view come and go with motion (0 where a stored series has nothing), and the
+    mean would with them, so they do not count.
+    """
+    curves = series[mask]
+    known = curves > 0
+    whole = known[:, known.any(axis=0)].all(axis=1)
+    return _mean(curves[whole].T if whole.any() else curves.T)
 
 
 def _within(baseline: concentration.Baseline, usable: np.ndarray) -> np.ndarray:
@@ -189,7 +196,7 @@ class SelectArterialInput(CurvesStep):
     def _compute(self) -> None:
         series, brain = images.load(self.inputs.series), images.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
-        baseline = concentration.find_baseline(np.nanmean(series.data[brain.mask], axis=0), dt_s)
+        baseline = concentration.find_baseline(_curve(series.data, brain.mask), dt_s)
         curves = self._curves(series, baseline)
         steady = concentration.Baseline(0, baseline.arrival - baseline.first)
         found = self._choose(curves, brain, steady, baseline.first)
