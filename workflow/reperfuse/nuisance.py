@@ -117,11 +117,13 @@ def bridge_matrices(matrices: ArrayLike, replaced: ArrayLike) -> FloatArray:
 def _covariance(curves: FloatArray, aif: FloatArray, dt_s: float, baseline: Baseline) -> FloatArray:
     """Second moment (t, t) of perfusion curves of all delays and transit times, and of noise.
 
-    Any multiple of the mean curve is perfusion too: motion, different in each voxel, is not in the mean.
+    Any multiple of the mean curve is perfusion too, a little earlier or later: motion, different in each voxel, is
+    not in the mean. Where the arterial signal saturated, none of the arterial input's curves is as steep as it.
     """
     mean = curves.mean(axis=0, dtype=float)
     shapes = _perfusion_curves(aif, dt_s) * (mean.sum() / aif.sum())
-    perfusion = shapes.T @ shapes / len(shapes) + 100 * np.outer(mean, mean)
+    known = np.stack([mean, np.gradient(mean, dt_s)])  # to first order, a shift in time adds the derivative
+    perfusion = shapes.T @ shapes / len(shapes) + 100 * known.T @ known
     noise = float(np.median(curves[:, baseline.frames].std(axis=1, ddof=1)))
     floor = 1e-6 * np.trace(perfusion) / len(aif)  # no model is exact, even where there is no noise
     return np.asarray(perfusion + max(noise**2, floor) * np.eye(len(aif)))
