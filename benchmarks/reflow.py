@@ -75,7 +75,7 @@ class Scene:
 
     def reflect(self, mask: np.ndarray) -> np.ndarray:
         """Reflect a mask at the plane that was found."""
-        return mirror.reflect(mask.astype(np.float32), GRID.affine, self.mirror) > 0.5
+        return mirror.reflect_mask(mask, GRID.affine, self.mirror)
 
     def island(self, volume_ml: float) -> tuple[np.ndarray, float]:
         """Return what an island takes of the map if it holds no blood at all, and its volume in mL."""

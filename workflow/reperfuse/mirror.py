@@ -115,7 +115,7 @@ def reflect(image: Array, affine: Array, mirror: Mirror, order: int = 1) -> Arra
     affine : (4, 4) array
     mirror : Mirror
     order : int
-        Of the spline; 0 for labels, 1 for maps and masks (a mask then holds fractions).
+        Of the spline; 0 for labels, 1 for maps.
 
     Returns
     -------
@@ -123,6 +123,11 @@ def reflect(image: Array, affine: Array, mirror: Mirror, order: int = 1) -> Arra
         On the same grid; NaN where the mirror image lies outside the field of view.
     """
     return sample_grid(image, np.linalg.inv(affine) @ mirror.matrix @ affine, image.shape, order)
+
+
+def reflect_mask(mask: NDArray[np.bool_], affine: Array, mirror: Mirror) -> NDArray[np.bool_]:
+    """Give each voxel the value of a mask at its mirror image, of which half a voxel is enough; see `reflect`."""
+    return reflect(mask.astype(np.float32), affine, mirror) > 0.5
 
 
 def half(shape: tuple[int, ...], affine: Array, mirror: Mirror) -> NDArray[np.bool_]:

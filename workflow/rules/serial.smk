@@ -198,6 +198,7 @@ rule map_reflow:
         deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
         lesion=session_file("perf", REFLOW_LESION),
         early=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
+        adc=if_has(session_file("dwi", "space-dscref_ADC.nii.gz"), "dwi|adc"),
         mirror=session_file("perf", "desc-mirror_xfm.json"),
     output:
         mirrored=session_file("perf", "desc-mirror_cbv.nii.gz"),
@@ -210,6 +211,7 @@ rule map_reflow:
         CONDA
     params:
         **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+        csf_adc=config["hypoperfusion"]["csf_adc"],
         interface="MapReflow",
         fingerprint=fingerprint("serial", "mirror", "transforms"),
     script:

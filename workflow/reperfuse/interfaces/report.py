@@ -127,7 +127,7 @@ def draw_reflow(title: str, visit: Visit) -> "Figure":
     reference, brain, lesion = (visit.load(name) for name in ("reference", "perfusion_brain", "reflow_lesion"))
     maps = {name: visit.load(name).data for name in ("rcbv", "mirrored", "asymmetry")}
     plane = load_mirror(visit.files["mirror"])
-    homologue = mirror.reflect(lesion.mask.astype(np.float32), lesion.affine, plane) > 0.5
+    homologue = mirror.reflect_mask(lesion.mask, lesion.affine, plane)
     masks = {"lesion": lesion.mask, "homologue": homologue, "imr": visit.load("imr").mask}
     return figures.plot_reflow(title, reference.data, maps, reference.affine, brain.mask, masks, visit.notes)
 

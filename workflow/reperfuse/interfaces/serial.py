@@ -264,7 +264,9 @@ class MapReflowInputSpec(StepInputSpec):
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s after treatment")
     lesion = File(exists=True, mandatory=True, desc="lesion in which reflow is judged")
     early = File(exists=True, desc="diffusion lesion after treatment: the early part of the lesion")
+    adc = File(exists=True, desc="ADC after treatment (mm²/s)")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
+    csf_adc = traits.Either(None, traits.Float(), desc="fluid: ADC above this (mm²/s)")
     asymmetry_threshold = traits.Float(mandatory=True, desc="impaired below (1 - this) of the mirror (1)")
     rule = traits.Enum("voxelwise", "regional", "subregions", mandatory=True, desc="what is held against the threshold")
     noise_limit = traits.Float(mandatory=True, desc="largest robust SD of normal tissue's asymmetry (1)")
@@ -300,12 +302,12 @@ class MapReflow(Step):
             )
         plane = load_mirror(self.inputs.mirror)
         region = lesion.mask & brain.mask
-        found = judged = self._find(rcbv, region, brain, plane)
-        compared = rcbv
+        compared, homologue = rcbv, self._homologue(rcbv, plane)
+        found = judged = self._find(compared, homologue, region, brain, plane)
         if isdefined(self.inputs.rcbf):
             compared = images.load(self.inputs.rcbf)
-            judged = self._find(compared, region, brain, plane)
-        homologue = mirror.reflect(compared.data, compared.affine, plane)
+            homologue = self._homologue(compared, plane)
+            judged = self._find(compared, homologue, region, brain, plane)
         medians = {
             name: serial.regional_asymmetry(
                 compared.data, homologue, part, compared.voxel_size_mm, judged.smoothing_fwhm_mm
@@ -333,18 +335,29 @@ class MapReflow(Step):
             | {f"rcbv_asymmetry_median{name}": value for name, value in medians.items()},
         )
 
-    def _find(
-        self, compared: images.Image, region: np.ndarray, brain: images.Image, plane: mirror.Mirror
-    ) -> serial.Reflow:
-        def mirrored(mask: np.ndarray) -> np.ndarray:
-            return mirror.reflect(mask.astype(np.float32), brain.affine, plane) > 0.5
+    def _homologue(self, compared: images.Image, plane: mirror.Mirror) -> np.ndarray:
+        """Reflect a map; NaN where either side is fluid, of whose vessels it says nothing."""
+        homologue = mirror.reflect(compared.data, compared.affine, plane)
+        if self.inputs.csf_adc is not None and (path := self._good("adc")):
+            fluid = images.load(path).data > self.inputs.csf_adc
+            homologue[fluid | mirror.reflect_mask(fluid, compared.affine, plane)] = np.nan
+        return homologue
 
+    def _find(
+        self,
+        compared: images.Image,
+        homologue: np.ndarray,
+        region: np.ndarray,
+        brain: images.Image,
+        plane: mirror.Mirror,
+    ) -> serial.Reflow:
         abnormal = images.load(self.inputs.deficit).mask | region
+        normal = brain.mask & mirror.reflect_mask(brain.mask, brain.affine, plane)
         return serial.find_impaired_reflow(
             compared.data,
-            mirror.reflect(compared.data, compared.affine, plane),
+            homologue,
             region,
-            brain.mask & mirrored(brain.mask) & ~abnormal & ~mirrored(abnormal),
+            normal & ~abnormal & ~mirror.reflect_mask(abnormal, brain.affine, plane),
             compared.voxel_size_mm,
             asymmetry_threshold=self.inputs.asymmetry_threshold,
             noise_limit=self.inputs.noise_limit,
@@ -376,7 +389,7 @@ class MapReflow(Step):
         """Say why the lesion does not allow to judge reflow, if it does not."""
         found = []
         if covered < self.inputs.min_covered_share:
-            found.append(f"perfusion covers only {100 * covered:.0f} % of the lesion")
+            found.append(f"only {100 * covered:.0f} % of the lesion can be compared with its mirror image")
         side = mirror.half(lesion.data.shape, lesion.affine, plane)
         share = float((lesion.mask & side).sum() / lesion.mask.sum())
         if max(share, 1 - share) < self.inputs.min_one_sided_share:
