@@ -47,8 +47,8 @@ class Registration:
         Normalised mutual information over the fixed brain (Studholme 1999,
         doi:10.1016/S0031-3203(98)00091-0): 1 for images that have nothing in common, 2 for the same.
     edge_agreement : float
-        Correlation of the two images' gradient magnitudes in the depth of the brain: the outlines of
-        any two heads agree.
+        Correlation of the two images' gradient magnitudes in the depth of the brain, for the outlines of
+        any two heads agree, and outside the lesion.
     edge_margin : float
         By how much that is better, as Fisher's z (the inverse hyperbolic tangent), than wherever else the head may
         lie: shifted by 4 mm or turned about any axis until those depths are 4 mm off (root mean square). Negative:
@@ -186,8 +186,10 @@ class _Pair:
         self.fixed, self.moving = (Image(np.nan_to_num(image.data), image.affine) for image in (fixed, moving))
         self.fixed_brain = fixed_brain
         self.moving_brain = Image(moving_brain, moving.affine)
-        self.lesion = None if lesion is None else Image(lesion, moving.affine)
-        self.lesion_rim_mm, self.seed = lesion_rim_mm, seed
+        self.lesion = None
+        if lesion is not None and lesion.any():
+            self.lesion = Image(_dilated(lesion, moving, lesion_rim_mm), moving.affine)
+        self.seed = seed
         self.scope = _dilated(fixed_brain, fixed, rim_mm)
         depth = ndimage.distance_transform_edt(fixed_brain, sampling=fixed.voxel_size_mm)
         inside = np.argwhere(depth > min(_EDGE_DEPTH_MM, 0.5 * depth.max()))
@@ -207,10 +209,8 @@ class _Pair:
     def refine(self, start: Matrix) -> Registration:
         """Register from a start close by, without the lesion."""
         scope = self.scope
-        if self.lesion is not None and self.lesion.data.any():
-            # only now it is known where the lesion lies in the fixed image
-            outside = ~_dilated(resample_mask(self.lesion, self.fixed, start), self.fixed, self.lesion_rim_mm)
-            scope = scope & outside
+        if self.lesion is not None:  # only now it is known where it lies in the fixed image
+            scope = scope & ~resample_mask(self.lesion, self.fixed, start)
         return self.judge(self._register(start, scope, 4.0))
 
     def undistort(self, found: Registration, axis: int) -> Registration:
@@ -248,9 +248,12 @@ class _Pair:
         return [Transform((centre @ move @ back,)) for move in moves]
 
     def _edge_agreement(self, transform: Transform) -> float:
-        """Correlate the edges in the depth of the fixed brain with those of the moving image."""
+        """Correlate the edges in the depth of the fixed brain with those of the moving image, outside its lesion."""
         points = transform.then(Transform((np.linalg.inv(self.moving.affine),)))(self.edge_points)
         seen = ((points >= 0) & (points <= np.array(self.moving_edges.shape) - 1)).all(axis=1)
+        if self.lesion is not None:
+            nearest = np.rint(points[seen]).astype(int)
+            seen[seen] = ~self.lesion.data[tuple(nearest.T)]
         there = ndimage.map_coordinates(self.moving_edges, points[seen].T, order=1)
         return _correlation(self.fixed_edges[seen], there)
 
