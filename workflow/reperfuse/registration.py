@@ -250,10 +250,10 @@ class _Pair:
     def _edge_agreement(self, transform: Transform) -> float:
         """Correlate the edges in the depth of the fixed brain with those of the moving image, outside its lesion."""
         points = transform.then(Transform((np.linalg.inv(self.moving.affine),)))(self.edge_points)
-        seen = ((points >= 0) & (points <= np.array(self.moving_edges.shape) - 1)).all(axis=1)
+        seen = np.flatnonzero(((points >= 0) & (points <= np.array(self.moving_edges.shape) - 1)).all(axis=1))
         if self.lesion is not None:
             nearest = np.rint(points[seen]).astype(int)
-            seen[seen] = ~self.lesion.data[tuple(nearest.T)]
+            seen = seen[~self.lesion.data[tuple(nearest.T)]]
         there = ndimage.map_coordinates(self.moving_edges, points[seen].T, order=1)
         return _correlation(self.fixed_edges[seen], there)
 

@@ -292,6 +292,16 @@ def followup_reference(wildcards):
     return session_file("dwi", "dwiref.nii.gz").format(subject=subject, session=session)
 
 
+def if_drawn_on_flair(find):
+    """Return an input function: what another finds, if the follow-up lesion is drawn on FLAIR."""
+
+    @of_wildcards
+    def find_there(wildcards):
+        return find(wildcards) if lesion_anchor(wildcards.subject) == "anat" else []
+
+    return find_there
+
+
 @of_wildcards
 def lesion_reference(wildcards):
     """Return the image in which an automatic lesion is looked for: the trace image, else FLAIR."""

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 from reperfuse import images
 from reperfuse.interfaces import PlotPatient
-from reperfuse.interfaces.report import Visit, draw_diffusion, draw_quality
+from reperfuse.interfaces.report import Visit, draw_diffusion, draw_flair, draw_quality
 from reperfuse.reports.quality import plot_quality
 
 AFFINE = np.array([[-3.0, 0, 0, 24], [0, 3, 0, -24], [0, 0, 5, -20], [0, 0, 0, 1]])
@@ -137,3 +138,11 @@ def test_quality_says_what_is_missing(scans, tmp_path) -> None:
     visit = Visit({"reference": scans["trace"], "perfusion_brain": scans["diffusion_brain"], **tables})
     said = texts(draw_quality("", visit))
     assert "Motion not shown: one frame only Arterial input not shown: no bolus was found" in said
+
+
+def test_a_lesion_on_flair_is_shown_on_it(scans, tmp_path) -> None:
+    flair = save(tmp_path, "FLAIR", images.load(scans["trace"]).data)
+    _, sidecar = run(tmp_path / "out", "flair", flair=flair, flair_brain=scans["diffusion_brain"], lesion=scans["core"])
+    assert "Reasons" not in sidecar
+    figure = draw_flair("", Visit({"flair": flair, "flair_brain": scans["diffusion_brain"], "lesion": scans["core"]}))
+    assert "Follow-up lesion" in " ".join(text.get_text() for text in figure.findobj(Text))

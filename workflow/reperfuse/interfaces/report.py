@@ -33,8 +33,11 @@ class PlotPatientInputSpec(StepInputSpec):
     adc = _each_session("ADC (mm²/s)")
     diffusion_brain = _each_session("brain mask")
     core = _each_session("diffusion lesion")
-    lesion = _each_session("follow-up lesion")
+    lesion = _each_session("follow-up lesion, on the grid of FLAIR where it is drawn on that")
     growth = _each_session("core and follow-up lesion: 1 in both, 2 grown, 3 reversed")
+    # on the grid of FLAIR
+    flair = _each_session("FLAIR image the follow-up lesion is drawn on (a.u.)")
+    flair_brain = _each_session("brain mask")
     # in perfusion space
     reference = _each_session("perfusion reference (a.u.)")
     perfusion_brain = _each_session("brain mask")
@@ -95,6 +98,13 @@ def draw_diffusion(title: str, visit: Visit) -> "Figure":
     trace, adc, brain = (visit.load(name) for name in ("trace", "adc", "diffusion_brain"))
     masks = visit.masks(core="Core", lesion="Follow-up lesion")
     return figures.plot_diffusion(title, trace.data, adc.data, trace.affine, brain.mask, masks, visit.notes)
+
+
+def draw_flair(title: str, visit: Visit) -> "Figure":
+    """Draw FLAIR with the follow-up lesion."""
+    flair, brain = visit.load("flair"), visit.load("flair_brain")
+    masks = visit.masks(lesion="Follow-up lesion")
+    return figures.plot_flair(title, flair.data, flair.affine, brain.mask, masks, visit.notes)
 
 
 def draw_perfusion(title: str, visit: Visit) -> "Figure":
@@ -165,6 +175,7 @@ class Drawing(NamedTuple):
 
 _DRAWINGS = {
     "diffusion": Drawing("Diffusion", "trace", draw_diffusion),
+    "flair": Drawing("FLAIR", "flair", draw_flair),
     "perfusion": Drawing("Perfusion", "tmax", draw_perfusion),
     "growth": Drawing("Growth of the infarct until follow-up", "growth", draw_growth),
     "reperfusion": Drawing("Reperfusion since baseline", "deficits", draw_reperfusion),

@@ -68,6 +68,15 @@ def plot_diffusion(
     return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
 
 
+def plot_flair(
+    title: str, flair: Volume, affine: Volume, brain: Volume, masks: Masks, notes: Sequence[str] = ()
+) -> "Figure":
+    """Draw a FLAIR image (a.u.) with the outline of ``masks``: lesion; each (x, y, z)."""
+    window, outlines = _grey_window(flair, brain), _named(masks, lesion=("Follow-up lesion", LESION))
+    rows = [Row("FLAIR", "", flair, window), Row("FLAIR,\noutlined", "", flair, window, outlines=outlines)]
+    return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
+
+
 def plot_perfusion(
     title: str,
     reference: Volume,
@@ -215,6 +224,7 @@ __all__ = [
     "house_style",
     "notice",
     "plot_diffusion",
+    "plot_flair",
     "plot_growth",
     "plot_perfusion",
     "plot_reflow",

@@ -30,6 +30,7 @@ _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
 #: What a figure shows, for its caption and for readers who cannot see it; in the order of the page.
 _CAPTIONS = {
     "diffusion": "Trace-weighted image and ADC; the core is outlined, at follow-up the lesion too.",
+    "flair": "FLAIR image; the follow-up lesion is outlined.",
     "perfusion": "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; "
     "MTT, relative CBF and relative CBV.",
     "growth": "Trace-weighted image at baseline; the core that is infarct at follow-up, what has grown since, "
