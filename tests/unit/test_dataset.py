@@ -132,6 +132,17 @@ def test_a_scan_without_session_is_listed(study: Study) -> None:
     assert "no session label" in reason(study.index())
 
 
+def test_a_participant_without_any_scan_is_listed(study: Study) -> None:
+    study.add("sub-01/ses-baseline/perf/sub-01_ses-baseline_dsc.nii.gz", GOOD, frames=3)
+    study.add("sub-02/ses-baseline/anat/sub-02_ses-baseline_T1w.nii.gz")
+    (study.root / "sub-03").mkdir()
+    for manifest in (study.index(), study.index(sessions=["baseline"])):
+        assert list(manifest.sessions) == ["01"]
+        found = [(scan.participant, scan.kind) for scan in manifest.scans if "no scan found" in scan.reason]
+        assert found == [("02", "patient"), ("03", "patient")]
+    assert [scan.participant for scan in study.index(participants=["03"]).scans] == ["03"]
+
+
 def test_derivatives_are_no_scans_of_the_study(study: Study) -> None:
     study.dsc("01", "baseline", GOOD)
     study.dsc("02", "baseline", GOOD)

@@ -45,7 +45,7 @@ class Scan:
         baseline, post, followup, or empty for a session without a role.
     kind : str
         dsc, dwi, adc, trace, flair, lesion or aif; brain_dwi, brain_perf or brain_anat for a brain mask
-        of the study's own.
+        of the study's own; patient for a participant without any scan, whose folder is the path.
     path : str
         Absolute path of the image, or of the curve.
     settings : str
@@ -190,9 +190,21 @@ def index_study(
         scans += [replace(scan, kind=f"brain_{json.loads(scan.settings)['datatype']}") for scan in found_masks]
     if not any(scan.kind in inputs for scan in scans):
         raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
+    scans += _without_scans(bids_dir, {scan.participant for scan in scans})
     people = _matching("participants", "sub-", {scan.participant for scan in scans}, participants)
-    visits = _matching("include_sessions", "ses-", {scan.session for scan in scans}, sessions)
-    return Manifest(scan for scan in scans if scan.participant in people and scan.session in visits)
+    visits = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions)
+    return Manifest(scan for scan in scans if scan.participant in people and scan.session in {*visits, ""})
+
+
+def _without_scans(bids_dir: Path, known: set[str]) -> list[Scan]:
+    """List the participants who have a folder, and in it nothing that is looked for."""
+    reason = "no scan found; `inputs` in the config holds the names that are looked for"
+    labels = sorted(path.name.removeprefix("sub-") for path in bids_dir.glob("sub-*") if path.is_dir())
+    return [
+        Scan(label, "", "", "patient", str(bids_dir / f"sub-{label}"), reason=reason)
+        for label in labels
+        if label.isalnum() and label not in known
+    ]
 
 
 def _check_study(bids_dir: Path) -> None:

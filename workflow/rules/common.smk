@@ -502,9 +502,12 @@ def tabulated_sessions(wildcards):
 
 
 @of_wildcards
-def unfinished_patients(wildcards):
-    """List the patients that are left out of the tables."""
-    return [subject for subject in SUBJECTS if not is_tabulated(subject)]
+def left_out(wildcards):
+    """List [participant_id, what, reason] of the patients that are left out, and of scans that belong to no session."""
+    unfinished = [subject for subject in SUBJECTS if not is_tabulated(subject)]
+    return [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished] + [
+        [f"sub-{scan.participant}", scan.kind, scan.reason] for scan in MANIFEST.scans if not scan.session
+    ]
 
 
 def criterion_column(criterion):

@@ -22,7 +22,7 @@ rule tabulate_study:
         CONDA
     params:
         interface="TabulateStudy",
-        unfinished=unfinished_patients,
+        left_out=left_out,
         dictionaries=DICTIONARIES,
     script:
         "../scripts/run_interface.py"

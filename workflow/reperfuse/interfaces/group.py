@@ -13,8 +13,8 @@ class TabulateStudyInputSpec(StepInputSpec):
 
     sessions = InputMultiObject(File(exists=True), desc="measures of every session")
     patients = InputMultiObject(File(exists=True), desc="measures of every patient")
-    unfinished = traits.List(
-        traits.Str(), usedefault=True, desc="labels of the patients that are left out, for they are not finished"
+    left_out = traits.List(
+        traits.List(traits.Str()), usedefault=True, desc="[participant_id, what, reason] of what no measures speak of"
     )
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
 
@@ -50,10 +50,7 @@ class TabulateStudy(Step):
             for item in (*sessions, *patients)
             for what, reason in item["Failures"]
         ]
-        failures += [
-            {"participant_id": f"sub-{label}", "what": "patient", "reason": "not finished; the next run resumes"}
-            for label in self.inputs.unfinished
-        ]
+        failures += [dict(zip(("participant_id", "what", "reason"), row, strict=True)) for row in self.inputs.left_out]
         failures.sort(key=lambda row: (row["participant_id"], row.get("session_id", ""), row["what"]))
         self._save("failures", failures)
 
