@@ -127,6 +127,14 @@ def test_search_holds_arteries_but_not_veins() -> None:
     assert (at(volume.veins, found.vof_voxels) > 0.4).all()
 
 
+def test_a_side_without_arteries_gives_way_to_both_with_a_warning() -> None:
+    volume = make_volume()
+    found = volume.select(search=np.zeros(SHAPE, bool))
+    np.testing.assert_array_equal(found.aif_voxels, volume.select().aif_voxels)
+    assert any("both sides" in warning for warning in found.warnings)
+    assert not any("both sides" in warning for warning in volume.select().warnings)
+
+
 @pytest.mark.parametrize("frames", [24, 30])
 def test_a_truncated_tail_keeps_time_and_area(frames: int) -> None:
     volume = make_volume(50, frames, share=0.6)

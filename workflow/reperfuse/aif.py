@@ -5,7 +5,7 @@ brain, and time is the moment at which a curve rises through half its peak: wher
 half is artery, the height is lost, the rise is not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,7 +89,8 @@ def select_aif(
     voxel_size_mm : (3,) array
         Voxel size, mm.
     search : (x, y, z) array, optional
-        Where arteries may be taken, such as the hemisphere away from the lesion. Default: the whole brain.
+        Where arteries are taken if there are any, the hemisphere away from the lesion; without any there, and by
+        default, they are taken from the whole brain.
     scale_to_vof : bool
         Give the arterial input the area of the venous output if that is larger (partial volume).
     volume_ml : float
@@ -119,14 +120,10 @@ def select_aif(
         When no curve looks arterial, or those that do score too low.
     """
     brain = _Curves.within(concentration, mask, dt_s, baseline)
-    places = np.ones(len(brain.values), dtype=bool)
-    if search is not None:
-        places = np.asarray(search, dtype=bool)[tuple(brain.voxels.T)]
     shape, mean = brain.shape, brain.mean_shape
     lead = mean.rise_s - shape.rise_s
     arterial = (
-        places
-        & (shape.peak > min_height * mean.peak + min_excess * brain.noise)
+        (shape.peak > min_height * mean.peak + min_excess * brain.noise)
         & (lead > min_lead_s)
         & (shape.fwhm_s < max_width * mean.fwhm_s)
         & (shape.rise_s >= (baseline.arrival - 1) * dt_s)
@@ -134,6 +131,13 @@ def select_aif(
     )
     if arterial.sum() < 2:  # one voxel among thousands is chance
         raise DataFault("no artery in the field of view: no curve is high, narrow and early enough")
+    elsewhere: tuple[str, ...] = ()
+    if search is not None:
+        preferred = arterial & np.asarray(search, dtype=bool)[tuple(brain.voxels.T)]
+        if preferred.sum() >= 2:
+            arterial = preferred
+        else:
+            elsewhere = ("no artery was found on the side away from the lesion; those of both sides were used",)
     candidates = np.flatnonzero(arterial)
     if len(candidates) > 2 * max_voxels:  # leave out the roughest quarter where there are enough
         rough = shape.roughness[candidates]
@@ -146,7 +150,7 @@ def select_aif(
     found = _describe(brain, brain.values[taken].mean(axis=0), taken, scale_to_vof, max_voxels)
     if found.score < min_score:
         raise DataFault(f"no usable arterial input: the best curves score {found.score:.2f} for their {found.weakness}")
-    return found
+    return replace(found, warnings=(*found.warnings, *elsewhere))
 
 
 def aif_from_voxels(

@@ -247,9 +247,14 @@ def test_the_study_counts_and_links(tmp_path) -> None:
             {"participant_id": "sub-03"},
         ],
         [{"participant_id": "sub-01", "session_id": "ses-a", "status": status} for status in ("ok", "ok", "failed")],
-        [{"participant_id": "sub-03", "what": "growth", "reason": NASTY}],
+        [
+            {"participant_id": "sub-03", "what": "growth", "reason": NASTY},
+            {"participant_id": "sub-04", "what": "patient", "reason": "no scan found"},
+        ],
     )
     assert "Patients 3" in page.text
+    assert "sub-04" in page.text
+    assert "sub-04.html" not in page.addresses, "a patient without a page"
     assert "Sessions 3 2 ok, 0 with a warning, 1 failed" in page.text
     assert "Significant IMR 1 of 1" in page.text
     assert "Reperfused by more than half 1 of 2" in page.text

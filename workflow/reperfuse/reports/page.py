@@ -203,6 +203,7 @@ def render_study(
         "study.html",
         counts=_counts(tables["patients"], tables["sessions"], tables["failures"]),
         tables=shown,
+        pages=[row["participant_id"] for row in tables["patients"]],
         dictionaries=dictionaries,
         version=version,
     )
