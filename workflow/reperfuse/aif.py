@@ -18,6 +18,9 @@ FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.intp]
 
+#: Arterial voxels without which there is no artery: one among thousands is chance.
+_FEWEST = 2
+
 
 @dataclass(frozen=True)
 class ArterialInput:
@@ -129,12 +132,12 @@ def select_aif(
         & (shape.rise_s >= (baseline.arrival - 1) * dt_s)
         & shape.has_passed
     )
-    if arterial.sum() < 2:  # one voxel among thousands is chance
+    if arterial.sum() < _FEWEST:
         raise DataFault("no artery in the field of view: no curve is high, narrow and early enough")
     elsewhere: tuple[str, ...] = ()
     if search is not None:
         preferred = arterial & np.asarray(search, dtype=bool)[tuple(brain.voxels.T)]
-        if preferred.sum() >= 2:
+        if preferred.sum() >= _FEWEST:
             arterial = preferred
         else:
             elsewhere = ("no artery was found on the side away from the lesion; those of both sides were used",)

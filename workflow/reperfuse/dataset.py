@@ -21,6 +21,7 @@ from typing import Any
 from reperfuse import __version__, images
 from reperfuse.faults import DataFault
 
+_NO_SCAN = "no scan found; `inputs` in the config holds the names that are looked for"
 #: Largest plausible values, in s; what lies above was written in milliseconds.
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
 _SESSION = r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_(.*_)?"
@@ -189,19 +190,18 @@ def index_study(
         found_masks = _find_derivatives("brain", "brain_masks", brain_masks, _BRAIN, labels)
         scans += [replace(scan, kind=f"brain_{json.loads(scan.settings)['datatype']}") for scan in found_masks]
     if not any(scan.kind in inputs for scan in scans):
-        raise StudyError(f"{bids_dir}: no scan found; `inputs` in the config holds the names that are looked for")
+        raise StudyError(f"{bids_dir}: {_NO_SCAN}")
     scans += _without_scans(bids_dir, {scan.participant for scan in scans})
     people = _matching("participants", "sub-", {scan.participant for scan in scans}, participants)
-    visits = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions)
-    return Manifest(scan for scan in scans if scan.participant in people and scan.session in {*visits, ""})
+    visits = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions) | {""}
+    return Manifest(scan for scan in scans if scan.participant in people and scan.session in visits)
 
 
 def _without_scans(bids_dir: Path, known: set[str]) -> list[Scan]:
     """List the participants who have a folder, and in it nothing that is looked for."""
-    reason = "no scan found; `inputs` in the config holds the names that are looked for"
     labels = sorted(path.name.removeprefix("sub-") for path in bids_dir.glob("sub-*") if path.is_dir())
     return [
-        Scan(label, "", "", "patient", str(bids_dir / f"sub-{label}"), reason=reason)
+        Scan(label, "", "", "patient", str(bids_dir / f"sub-{label}"), reason=_NO_SCAN)
         for label in labels
         if label.isalnum() and label not in known
     ]

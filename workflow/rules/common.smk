@@ -435,6 +435,10 @@ def reflow_result(ending):
     return find
 
 
+#: What is measured of the patient's reflow.
+reflow_document = reflow_result("desc-imr_measures.json")
+
+
 def deficits_result(ending):
     """Return an input function: a result on the patient's deficit before and after treatment, if both were scanned."""
     before, after = role_file("baseline", "perf", ending, "dsc"), role_file("post", "perf", ending, "dsc")
@@ -468,7 +472,7 @@ def post_measures(wildcards):
 def own_reflow(wildcards):
     """Return the reflow document if this is the session after treatment."""
     is_post = MANIFEST.role(wildcards.subject, wildcards.session) == "post"
-    return reflow_result("desc-imr_measures.json")(wildcards) if is_post else []
+    return reflow_document(wildcards) if is_post else []
 
 
 @of_wildcards

@@ -3,6 +3,7 @@
 
 PAGES = expand(f"{OUTPUT_DIR}/sub-{{subject}}.html", subject=SUBJECTS)
 STUDY_PAGE = f"{OUTPUT_DIR}/group.html"
+FIGURES = f"{OUTPUT_DIR}/sub-{{subject}}/figures"
 
 
 rule plot_patient:
@@ -35,7 +36,7 @@ rule plot_patient:
         asymmetry=reflow_result("desc-asymmetry_cbv.nii.gz"),
         imr=reflow_result("desc-imr_mask.nii.gz"),
     output:
-        figures=directory(f"{OUTPUT_DIR}/sub-{{subject}}/figures"),
+        figures=directory(FIGURES),
     log:
         subject_log("plot_patient"),
     conda:
@@ -53,7 +54,7 @@ rule report_patient:
     input:
         patient=subject_file("measures.json"),
         sessions=patient_measures,
-        figures=f"{OUTPUT_DIR}/sub-{{subject}}/figures",
+        figures=FIGURES,
     output:
         page=f"{OUTPUT_DIR}/sub-{{subject}}.html",
     log:

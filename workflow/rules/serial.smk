@@ -225,7 +225,7 @@ rule measure_patient:
         lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz", needs_lesion=True),
         growth=growth_result(subject_file("growth.json")),
         deficits=deficits_result("desc-reperfusion_dseg.nii.gz"),
-        reflow=reflow_result("desc-imr_measures.json"),
+        reflow=reflow_document,
     output:
         measures=subject_file("measures.json"),
     log:

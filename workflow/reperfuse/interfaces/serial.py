@@ -339,7 +339,7 @@ class MapReflow(Step):
         """Reflect a map; NaN where either side is fluid, of whose vessels it says nothing."""
         homologue = mirror.reflect(compared.data, compared.affine, plane)
         if self.inputs.csf_adc is not None and (path := self._good("adc")):
-            fluid = images.load(path).data > self.inputs.csf_adc
+            fluid = images.load(path).data > self.inputs.csf_adc  # around the brain too: the mirror of its rim
             homologue[fluid | mirror.reflect_mask(fluid, compared.affine, plane)] = np.nan
         return homologue
 
@@ -352,12 +352,12 @@ class MapReflow(Step):
         plane: mirror.Mirror,
     ) -> serial.Reflow:
         abnormal = images.load(self.inputs.deficit).mask | region
-        normal = brain.mask & mirror.reflect_mask(brain.mask, brain.affine, plane)
+        on_both_sides = brain.mask & mirror.reflect_mask(brain.mask, brain.affine, plane)
         return serial.find_impaired_reflow(
             compared.data,
             homologue,
             region,
-            normal & ~abnormal & ~mirror.reflect_mask(abnormal, brain.affine, plane),
+            on_both_sides & ~abnormal & ~mirror.reflect_mask(abnormal, brain.affine, plane),
             compared.voxel_size_mm,
             asymmetry_threshold=self.inputs.asymmetry_threshold,
             noise_limit=self.inputs.noise_limit,
