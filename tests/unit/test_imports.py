@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "workflow" / "reperfuse"
 SCIENCE = {
     "aif",
     "alignment",
+    "apparent_motion",
     "circulant",
     "concentration",
     "criteria",
@@ -19,9 +20,11 @@ SCIENCE = {
     "mismatch",
     "motion",
     "nuisance",
+    "outliers",
     "quality",
     "segmentation",
     "serial",
+    "shading",
     "swelling",
 }
 FORBIDDEN_IN_SCIENCE = {

@@ -18,7 +18,9 @@ Array = NDArray[np.floating]
 _MAX_ITERATIONS = 40
 _STEP_TOLERANCE_MM = 0.002
 _SETTLED_MM = 0.05
-_LEVER_MM = 50.0  # turns a rotation into a displacement: the radius of a head
+_FEWEST_SLICES = 3  # that show motion through their plane
+_THICKEST_MM = 20.0  # slice that does
+LEVER_MM = 50.0  # turns a rotation into a displacement: the radius of a head (Power 2012)
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,15 @@ class RigidTarget:
         World point (RAS+, mm) the rotations turn about: the centre of the head.
     normalization : Normalization
         What is done to both images first.
+    freedom : (6, k) array
+        Orthonormal directions in which the head may move: of translations (mm) and of rotations about the
+        centre, as the displacement of a point 50 mm off (mm).
     """
 
     levels: tuple[Level, ...]
     center: Array
     normalization: Normalization
+    freedom: Array
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,15 @@ class Alignment:
         Share of the reference points that lie inside the image's field of view.
     converged : bool
         Whether the last step was negligible.
+    difference : (n,) array
+        Normalised image less normalised reference at the points of the finest level; NaN outside the field of view.
     """
 
     matrix: Array
     cost: float
     overlap: float
     converged: bool
+    difference: Array
 
 
 def normalize(image: Array, affine: Array, how: Normalization) -> tuple[Array, Array]:
@@ -186,7 +195,7 @@ def prepare_target(
         points = points[inside]
         jacobian = np.hstack([gradient, np.cross(points - center, gradient)])
         levels.append(Level(block_mm, how.smoothing_mm, points, values, jacobian))
-    return RigidTarget(tuple(levels), center, how)
+    return RigidTarget(tuple(levels), center, how, _freedom(image.shape, affine))
 
 
 def align(target: RigidTarget, image: Array, affine: Array, start: Array | None = None) -> Alignment:
@@ -216,8 +225,9 @@ def align(target: RigidTarget, image: Array, affine: Array, start: Array | None 
     normalized, normalized_affine = normalize(image, affine, target.normalization)
     for level in target.levels:
         moving, moving_affine = average_blocks(normalized, normalized_affine, level.block_mm)
-        matrix, cost, overlap, converged = _fit(level, target.center, moving, moving_affine, matrix)
-    return Alignment(matrix, cost, overlap, converged)
+        found = _fit(level, target, moving, moving_affine, matrix)
+        matrix = found.matrix
+    return found
 
 
 def find_head(image: Array, affine: Array, threshold: float = 0.15) -> NDArray[np.bool_]:
@@ -355,13 +365,36 @@ def _is_within(voxels: NDArray[Any], shape: Sequence[int], affine: Array, margin
     return ((voxels >= margin) & (voxels <= last - margin)).all(axis=1)
 
 
-def _fit(level: Level, center: Array, moving: Array, affine: Array, matrix: Array) -> tuple[Array, float, float, bool]:
-    """Gauss–Newton at one level; returns the matrix, the cost, the overlap and whether it settled."""
+def sees_through_plane(shape: Sequence[int], affine: Array) -> bool:
+    """Tell whether a grid shows motion through the plane of its slices.
+
+    It takes three slices to tell a shift from a change of the picture, and slices that are not as far apart as a
+    brain is deep.
+    """
+    return min(shape) >= _FEWEST_SLICES and float(voxel_sizes(affine).max()) <= _THICKEST_MM
+
+
+def _freedom(shape: Sequence[int], affine: Array) -> Array:
+    """Directions (6, k) in which a head may move: all, or those in the plane of a few slices."""
+    if sees_through_plane(shape, affine):
+        return np.eye(6)
+    axes = affine[:3, :3] / voxel_sizes(affine)
+    through = int(np.argmin(shape)) if min(shape) < _FEWEST_SLICES else int(np.argmax(voxel_sizes(affine)))
+    in_plane = [axis for axis in range(3) if axis != through]
+    freedom = np.zeros((6, 3))
+    freedom[:3, :2] = axes[:, in_plane]
+    freedom[3:, 2] = np.cross(*axes[:, in_plane].T)
+    return freedom
+
+
+def _fit(level: Level, target: RigidTarget, moving: Array, affine: Array, matrix: Array) -> Alignment:
+    """Gauss–Newton at one level."""
     to_voxel = np.linalg.inv(affine)
     order = 1 if level.block_mm else 3
     if order > 1:
         moving = ndimage.spline_filter(moving, order, np.float32, mode="mirror")
-    units = np.array([1, 1, 1, _LEVER_MM, _LEVER_MM, _LEVER_MM])
+    units = np.repeat([1.0, LEVER_MM], 3)
+    freedom = target.freedom
     tolerance = _STEP_TOLERANCE_MM * (10 if level.block_mm else 1)
     for iteration in range(_MAX_ITERATIONS):
         voxels = apply_matrix(to_voxel @ matrix, level.points)
@@ -376,16 +409,18 @@ def _fit(level: Level, center: Array, moving: Array, affine: Array, matrix: Arra
         weight = bisquare(residual)
         jacobian = level.jacobian[inside]
         weighted = jacobian * weight[:, None]
-        step = np.linalg.pinv(weighted.T @ jacobian / units / units[:, None], rcond=1e-6, hermitian=True) @ (
-            weighted.T @ residual / units
-        )
+        normal = freedom.T @ (weighted.T @ jacobian / units / units[:, None]) @ freedom
+        slope = freedom.T @ (weighted.T @ residual / units)
+        step = freedom @ np.linalg.pinv(normal, rcond=1e-6, hermitian=True) @ slope
         if iteration >= _MAX_ITERATIONS // 4:
             step = step / 2  # points that come and go with their weights can make full steps circle
-        matrix = matrix @ np.linalg.inv(rigid_matrix(step[:3], step[3:] / _LEVER_MM, center))
+        matrix = matrix @ np.linalg.inv(rigid_matrix(step[:3], step[3:] / LEVER_MM, target.center))
         if np.abs(step).max() < tolerance:
             break
     cost = 1.0 - float(np.corrcoef(sampled, level.values[inside])[0, 1])
-    return matrix, cost, overlap, bool(np.abs(step).max() < _SETTLED_MM)
+    difference = np.full(len(inside), np.nan)
+    difference[inside] = residual
+    return Alignment(matrix, cost, overlap, bool(np.abs(step).max() < _SETTLED_MM), difference)
 
 
 def bisquare(residual: Array) -> Array:

@@ -120,6 +120,27 @@ def _foot(rise: FloatArray, window: int, share: float) -> int:
     return foot
 
 
+def first_passage_end(curve: ArrayLike, baseline: Baseline, share: float = 0.4) -> int:
+    """Frame after which a mean ΔR2* (or −ln S) has fallen to a share of its peak; the end of the series if it does not.
+
+    Parameters
+    ----------
+    curve : (t,) array
+        Above its level before the bolus.
+    baseline : Baseline
+    share : float
+        Of the peak.
+
+    Returns
+    -------
+    int
+    """
+    values = np.asarray(curve, dtype=float)
+    peak = baseline.arrival + int(values[baseline.arrival :].argmax())
+    low = np.flatnonzero(values[peak:] < share * values[peak])
+    return peak + int(low[0]) + 1 if len(low) else len(values)
+
+
 def bridge_frames(signal: ArrayLike, unusable: ArrayLike, arrival: int = 0, max_gap: int | None = None) -> FloatArray:
     """Replace unusable frames by interpolation in time, linear in ΔR2* (in the logarithm of the signal).
 

@@ -11,24 +11,23 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.alignment import (
+    LEVER_MM,
     Alignment,
     Normalization,
     RigidTarget,
     align,
-    apply_matrix,
+    find_head,
     has_contrast,
     prepare_target,
+    rigid_matrix,
     sample_grid,
-    voxel_sizes,
 )
+from reperfuse.apparent_motion import remove_apparent_motion
 from reperfuse.faults import DataFault
 
 __all__ = ["Alignment", "Motion", "RigidTarget", "align", "estimate_motion", "prepare_target", "resample"]
 
 Array = NDArray[np.floating]
-
-_SHADING_ITERATIONS = 60
-_LEVER_MM = 50.0  # turns a rotation into a displacement: the radius of a head (Power 2012)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class Motion:
         Sum of absolute changes since the last aligned frame, rotations on a sphere of 50 mm
         (Power 2012, doi:10.1016/j.neuroimage.2011.10.018); 0 for the first.
     outlier : (t,) bool array
-        Frames that could not be aligned, or that fit far worse than their neighbours.
+        Frames that could not be aligned, or in which the head is elsewhere for a moment: it has moved while their
+        slices were read. See also :func:`reperfuse.outliers.find_outliers`.
     reference : (x, y, z) array
         Mean of the realigned pre-bolus frames as scanned, to which all frames were aligned.
     """
@@ -58,6 +58,10 @@ class Motion:
     framewise_displacement_mm: Array
     outlier: NDArray[np.bool_]
     reference: Array
+
+
+_EXCURSION_MM = 5.0  # from where the head is before and after, at a point 50 mm off its centre
+_EXCURSION_FRAMES = 5
 
 
 def estimate_motion(
@@ -71,6 +75,9 @@ def estimate_motion(
 ) -> Motion:
     """Estimate the motion of a series relative to the mean pose of its pre-bolus frames.
 
+    Each frame is aligned to the mean of the pre-bolus frames; what then follows the bolus is taken out again, see
+    :func:`reperfuse.apparent_motion.remove_apparent_motion`. A series of one or two slices is aligned in their plane.
+
     Parameters
     ----------
     series : (x, y, z, t) array
@@ -82,11 +89,10 @@ def estimate_motion(
     min_overlap : float
         A frame that shares less of the head with the reference is not aligned.
     max_excess_cost : float
-        A frame is an outlier when its cost lies above the running median of its neighbours by more
-        than this and by more than that median.
+        A pre-bolus frame is left out of the reference when its cost, 1 less its correlation with the first reference,
+        lies above the running median of its neighbours by more than this and by more than that median.
     max_cost : float
-        And when its cost, 1 less its correlation with the reference, is above this: it shows another picture, as
-        frames of another grid do. Noise alone gives 0.16 at a signal-to-noise ratio of 5.
+        And when its cost is above this. Noise alone gives 0.16 at a signal-to-noise ratio of 5.
 
     Returns
     -------
@@ -104,22 +110,22 @@ def estimate_motion(
     if not usable:
         raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
     first = prepare_target(usable[len(usable) // 2], affine, normalization=normalization)
-    poses, costs = _track(first, usable, affine, min_overlap)
-    poses[_is_outlier(costs, max_excess_cost, max_cost)] = np.nan
+    found = _track(first, usable, affine, min_overlap)
+    poses = _matrices(found)
+    poses[_is_outlier(_costs(found), max_excess_cost, max_cost)] = np.nan
     if np.isnan(poses).all():
         raise DataFault("The pre-bolus frames could not be aligned with each other.")
     poses = poses @ np.linalg.inv(_mean_pose(poses))
     reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
     target = prepare_target(reference, affine, normalization=normalization)
-    matrices, costs = _track(target, frames, affine, min_overlap)
-    outlier = _is_outlier(costs, max_excess_cost, max_cost)
+    matrices = _without_apparent_motion(_track(target, frames, affine, min_overlap), target, frames, affine, baseline)
     translations, rotations = _parameters(matrices, target.center)
     return Motion(
         matrices,
         translations,
         rotations,
         _framewise_displacement(translations, rotations),
-        outlier,
+        _is_excursion(translations, rotations),
         reference,
     )
 
@@ -154,9 +160,9 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3, reac
     return np.moveaxis(output, 0, 3)
 
 
-def _track(target: RigidTarget, frames: Iterable[Array], affine: Array, min_overlap: float) -> tuple[Array, Array]:
-    """Align frames, each starting where the last was found, else at rest; NaN where both fail."""
-    matrices, costs = [], []
+def _track(target: RigidTarget, frames: Iterable[Array], affine: Array, min_overlap: float) -> list[Alignment | None]:
+    """Align frames, each starting where the last was found, else at rest; None where both fail."""
+    alignments: list[Alignment | None] = []
     start: Array = np.eye(4)
     for frame in frames:
         found = None
@@ -169,9 +175,46 @@ def _track(target: RigidTarget, frames: Iterable[Array], affine: Array, min_over
                 start = found.matrix
                 break
             found = None
-        matrices.append(found.matrix if found else np.full((4, 4), np.nan))
-        costs.append(found.cost if found else np.nan)
-    return np.array(matrices), np.array(costs)
+        alignments.append(found)
+    return alignments
+
+
+def _matrices(alignments: list[Alignment | None]) -> Array:
+    return np.array([found.matrix if found else np.full((4, 4), np.nan) for found in alignments])
+
+
+def _costs(alignments: list[Alignment | None]) -> Array:
+    return np.array([found.cost if found else np.nan for found in alignments])
+
+
+def _without_apparent_motion(
+    alignments: list[Alignment | None], target: RigidTarget, frames: list[Array], affine: Array, baseline: slice
+) -> Array:
+    """Matrices (t, 4, 4) of the frames' alignments without what follows the bolus."""
+    matrices, center = _matrices(alignments), target.center
+    known = np.flatnonzero([found is not None for found in alignments])
+    before = slice(*np.searchsorted(known, [baseline.start, baseline.stop]))
+    if before.stop - before.start < 2:
+        return matrices
+    level = target.levels[-1]
+    head = find_head(np.stack([frames[frame] for frame in known[before]]).mean(axis=0), affine)
+    loss = -np.log([np.nanmean(frames[frame][head]) for frame in known])
+    loss -= loss[before].mean()
+    loss[: before.start] = 0  # the approach to steady state is no bolus
+    translations = matrices[known, :3, :3] @ center + matrices[known, :3, 3] - center
+    rotations = Rotation.from_matrix(matrices[known, :3, :3]).as_rotvec()
+    poses = (
+        remove_apparent_motion(
+            np.hstack([translations, LEVER_MM * rotations]) @ target.freedom,
+            np.nan_to_num([found.difference for found in alignments if found]).T,
+            level.jacobian / np.repeat([1.0, LEVER_MM], 3) @ target.freedom,
+            loss,
+            before,
+        )
+        @ target.freedom.T
+    )
+    matrices[known] = [rigid_matrix(pose[:3], pose[3:] / LEVER_MM, center) for pose in poses]
+    return matrices
 
 
 def _mean_pose(matrices: Array) -> Array:
@@ -204,6 +247,16 @@ def _is_outlier(costs: Array, max_excess: float, max_cost: float, window: int = 
     return outlier
 
 
+def _is_excursion(translations: Array, rotations: Array) -> NDArray[np.bool_]:
+    """Tell frames without a pose, and those whose pose is far from the running median, from the rest."""
+    position = np.hstack([translations, LEVER_MM * rotations])
+    outlier = np.ones(len(position), dtype=bool)
+    known = np.isfinite(position).all(axis=1)
+    usual = ndimage.median_filter(position[known], size=(_EXCURSION_FRAMES, 1), mode="nearest")
+    outlier[known] = np.linalg.norm(position[known] - usual, axis=1) > _EXCURSION_MM
+    return outlier
+
+
 def _parameters(matrices: Array, center: Array) -> tuple[Array, Array]:
     known = np.isfinite(matrices).all(axis=(1, 2))
     translations = np.full((len(matrices), 3), np.nan)
@@ -215,79 +268,8 @@ def _parameters(matrices: Array, center: Array) -> tuple[Array, Array]:
 
 def _framewise_displacement(translations: Array, rotations: Array) -> Array:
     """Power's sum against the last aligned frame; NaN where a frame was not aligned."""
-    position = np.hstack([translations, _LEVER_MM * rotations])
+    position = np.hstack([translations, LEVER_MM * rotations])
     known = np.flatnonzero(np.isfinite(position).all(axis=1))
     displacement = np.full(len(position), np.nan)
     displacement[known] = np.abs(np.diff(position[known], axis=0, prepend=position[known[:1]])).sum(axis=1)
     return displacement
-
-
-def receive_field(image: Array, affine: Array, brain: NDArray[np.bool_], depth_mm: float = 8.0) -> Array:
-    """Estimate the coil's shading, which stays with the scanner when the head moves.
-
-    A head that moves through the field changes its signal by what the field changes, and a change
-    of 1 % that outlasts the bolus moves CBV by tens of percent. Dividing the frames by the field
-    before they are realigned takes that out.
-
-    The logarithm of the image is taken for a quadratic in space plus the level of one of three
-    tissues (white, grey, fluid), or for none of them, and the most probable quadratic is found by
-    expectation–maximisation (Wells et al. 1996, doi:10.1109/42.511747). Without tissues a quadratic
-    would follow the anatomy, whose rim is brighter and which moves with the head; finer terms would
-    even so.
-
-    Parameters
-    ----------
-    image : (x, y, z) array
-        Mean of the pre-bolus frames, as scanned.
-    affine : (4, 4) array
-        Voxel → world (RAS+, mm).
-    brain : (x, y, z) bool array
-    depth_mm : float
-        How deep in the brain it is looked at: at the surface, voxels hold fluid and skull in any proportion.
-
-    Returns
-    -------
-    (x, y, z) float32 array
-        Relative sensitivity, 1 on average over the brain; limited to 0.4–2.5 far from it.
-    """
-    inside = brain & (image > 0)
-    deep = inside & (ndimage.distance_transform_edt(brain, sampling=voxel_sizes(affine)) > depth_mm)
-    if deep.sum() < 500:
-        return np.ones(image.shape, np.float32)
-    center = apply_matrix(affine, np.argwhere(inside).mean(axis=0)[None])[0]
-    points = (apply_matrix(affine, np.indices(image.shape).reshape(3, -1).T) - center) / 80.0
-    x, y, z = points.T
-    terms = np.stack([x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
-    field = terms @ _fit_shading(np.log(image[deep].astype(float)), terms[deep.ravel()])
-    field -= np.mean(field[inside.ravel()])
-    return np.exp(np.clip(field, np.log(0.4), np.log(2.5))).reshape(image.shape).astype(np.float32)
-
-
-def _fit_shading(logs: Array, terms: Array) -> Array:
-    """Most probable coefficients (k,) of the terms (n, k) in the logarithms (n,) of an image of three tissues."""
-    coefficients = np.zeros(terms.shape[1])
-    middle = np.median(logs)
-    spread = 1.4826 * np.median(np.abs(logs - middle)) + 1e-6
-    levels, variances, shares = (
-        middle + spread * np.array([-1.0, 0.0, 1.0]),
-        np.full(3, spread**2 / 3),
-        np.full(3, 1 / 3),
-    )
-    neither = 0.02 / (np.ptp(logs) + spread)  # density of what is none of the three
-    for _ in range(_SHADING_ITERATIONS):
-        flat = logs - terms @ coefficients
-        density = shares / np.sqrt(2 * np.pi * variances) * np.exp(-((flat[:, None] - levels) ** 2) / (2 * variances))
-        member = density / (density.sum(axis=1, keepdims=True) + neither)
-        count = member.sum(axis=0) + 1e-9
-        levels = (member * flat[:, None]).sum(axis=0) / count
-        variances = np.maximum((member * (flat[:, None] - levels) ** 2).sum(axis=0) / count, 1e-5)
-        shares = 0.98 * count / count.sum()
-        weights = member / variances
-        weight = weights.sum(axis=1)
-        # of a single slice, some terms are multiples of others
-        normal, target = (terms * weight[:, None]).T @ terms, terms.T @ (logs * weight - weights @ levels)
-        step = np.linalg.lstsq(normal, target, rcond=None)[0] - coefficients
-        coefficients += step
-        if np.abs(step).max() < 1e-4:
-            break
-    return coefficients

@@ -289,7 +289,9 @@ class MeasureSession(Step):
     def _motion_warnings(self, row: dict[str, Any]) -> list[str]:
         limits, warnings, path = self.inputs.limits, [], self._good("motion")
         if path:
-            figures, frames = images.read_sidecar(path)["Quality"], len(read_columns(path)["outlier"])
+            found, frames = images.read_sidecar(path), len(read_columns(path)["outlier"])
+            warnings += [f"motion: {warning}" for warning in found["Warnings"]]
+            figures = found["Quality"]
             if figures["OutlierShare"] > limits["max_outlier_share"]:
                 warnings.append(
                     f"motion: {row['outlier_frames']} of {frames} frames could not be realigned or fit badly"

@@ -15,8 +15,10 @@ from reperfuse import (
     mirror,
     motion,
     nuisance,
+    outliers,
     quality,
     segmentation,
+    shading,
 )
 from reperfuse.faults import DataFault
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
@@ -62,16 +64,20 @@ class CorrectMotion(Step):
         found = motion.estimate_motion(raw.data, raw.affine, baseline.frames)
         still = _mean(raw.data[..., _within(baseline, ~blank)])
         brain = segmentation.brain_mask(found.reference, raw.voxel_size_mm)
-        field = motion.receive_field(still, raw.affine, brain)
+        field = shading.receive_field(still, raw.affine, brain)
         series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
-        reference = _mean(series[..., _within(baseline, ~found.outlier)])
-        figures = self._quality(series[brain], baseline, found.outlier)
-        replaced = found.outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
+        outlier = found.outlier | outliers.find_outliers(series[brain], baseline.frames, ~found.outlier)
+        reference = _mean(series[..., _within(baseline, ~outlier)])
+        figures = self._quality(series[brain], baseline, outlier)
+        replaced = outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
         series = self._bridge(series, replaced, baseline, brain)
+        notes = self._passage(_curve(series, brain), replaced, baseline)
+        if not alignment.sees_through_plane(raw.data.shape[:3], raw.affine):
+            notes.append("the head was followed in the plane of the slices only: these few show no motion through it")
         self.save_image("series", series, raw, self.inputs.repetition_time_s)
         self.save_image("reference", reference, raw)
         figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
-        self._save_motion(found, figures, replaced)
+        self._save_motion(found, outlier, figures, replaced, notes)
 
     def _baseline(self, curve: np.ndarray, unusable: np.ndarray) -> concentration.Baseline:
         bridged = concentration.bridge_frames(curve, unusable)
@@ -91,6 +97,20 @@ class CorrectMotion(Step):
                 raise DataFault(f"only the first {left} of {frames} frames could be realigned: {fault}") from fault
         return bridged
 
+    def _passage(self, curve: np.ndarray, replaced: np.ndarray, baseline: concentration.Baseline) -> list[str]:
+        """Say which frames of the first passage of the bolus were replaced; two in a row leave its course unknown."""
+        loss = -np.log(curve)
+        end = concentration.first_passage_end(loss - loss[baseline.frames].mean(), baseline)
+        lost = np.flatnonzero(replaced[baseline.arrival : end]) + baseline.arrival
+        times = " and ".join(f"{frame * self.inputs.repetition_time_s:g} s" for frame in lost)
+        if (np.diff(lost) == 1).any():
+            raise DataFault(
+                f"the frames at {times} cannot be used, and the bolus passes in them: its course is not known"
+            )
+        if len(lost) == 0:
+            return []
+        return [f"the frame at {times}, while the bolus passes, could not be used and was interpolated"]
+
     def _quality(self, curves: np.ndarray, baseline: concentration.Baseline, outlier: np.ndarray) -> dict[str, Any]:
         steady = curves[:, _within(baseline, ~outlier)]
         return {
@@ -101,14 +121,22 @@ class CorrectMotion(Step):
             "BrainLostShare": quality.lost_share(curves[:, ~outlier]),
         }
 
-    def _save_motion(self, found: motion.Motion, figures: dict[str, Any], replaced: np.ndarray) -> None:
+    def _save_motion(
+        self,
+        found: motion.Motion,
+        outlier: np.ndarray,
+        figures: dict[str, Any],
+        replaced: np.ndarray,
+        notes: list[str],
+    ) -> None:
         parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
         names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
         self.save_table(
             "timeseries",
             dict(zip(names, parameters, strict=True))
-            | {"framewise_displacement": found.framewise_displacement_mm, "outlier": found.outlier},
+            | {"framewise_displacement": found.framewise_displacement_mm, "outlier": outlier},
             Quality=figures,
+            Warnings=notes,
         )
         matrices = found.matrices[:, :3].reshape(-1, 12).T
         self.save_table(
