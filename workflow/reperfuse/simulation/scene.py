@@ -40,16 +40,21 @@ class DscScene:
         self.tissues: Tissues = anatomy.tissues(points)
         self.protocol = protocol
         shares = self.tissues
-        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
         self.size = len(points)
-        self.where = np.flatnonzero(shares.grey + shares.white + shares.csf + shares.scalp + blood > 0)
+        self.where = np.flatnonzero(shares.grey + shares.white + shares.csf + shares.scalp + shares.blood > 0)
         times = np.arange(protocol.frames) * protocol.tr_s
-        self.parts = [("csf", shares.csf[self.where], np.zeros_like(times))]
+        self.parts = [("csf", *self._held(shares.csf), np.zeros_like(times))]
         leak = 0.02 * disperse(arterial_curve(times, flow.bolus), protocol.tr_s, 12.0)
-        self.parts.append(("scalp", shares.scalp[self.where], leak))
+        self.parts.append(("scalp", *self._held(shares.scalp), leak))
         for share, curve in flow.vessel_curves(times, shares):
-            self.parts.append(("blood", share[self.where], curve))
+            self.parts.append(("blood", *self._held(share), curve))
         self.tables = [self._tissue_table(points, kind, flow, times) for kind in ("grey", "white")]
+
+    def _held(self, share: Array) -> tuple[Array, Array]:
+        """Points (indices into ``where``) that hold a kind of tissue, and its share there."""
+        shares = share[self.where]
+        here = np.flatnonzero(shares > 0)
+        return here, shares[here]
 
     def _tissue_table(
         self, points: Array, kind: str, flow: Flow, times: Array
@@ -59,8 +64,7 @@ class DscScene:
         States are perfusion values rounded to 1 % (CBF, MTT) and 0.05 s (delay): a few thousand in place of a
         curve for each of a million points.
         """
-        share = getattr(self.tissues, kind)[self.where]
-        here = np.flatnonzero(share > 0)
+        here, share = self._held(getattr(self.tissues, kind))
         cbf, mtt, delay = perfusion_at(points[self.where[here]], kind, flow.zones)
         keys = [np.round(np.log(cbf) * 100), np.round(np.log(mtt) * 100), np.round(delay * 20)]
         codes = np.zeros(len(here), dtype=np.int64)
@@ -70,7 +74,7 @@ class DscScene:
         _, first, state = np.unique(codes, return_index=True, return_inverse=True)
         curves = tissue_curves(times, cbf[first], mtt[first], delay[first], bolus=flow.bolus)
         attenuation = np.exp(-np.float32(self.protocol.te_s) * curves.T)
-        return kind, here, share[here], state.astype(np.int32), np.ascontiguousarray(attenuation)
+        return kind, here, share, state.astype(np.int32), np.ascontiguousarray(attenuation)
 
     def image(self, frame: int, approach: bool = False) -> Array:
         """Signal of every point at a frame.
@@ -88,9 +92,9 @@ class DscScene:
             float32.
         """
         filled = np.zeros(len(self.where), dtype=np.float32)
-        for kind, share, curve in self.parts:
+        for kind, here, share, curve in self.parts:
             decay = np.exp(-self.protocol.te_s * curve[frame])
-            filled += np.float32(self._strength(kind, frame, approach) * decay) * share
+            filled[here] += np.float32(self._strength(kind, frame, approach) * decay) * share
         for kind, here, share, state, attenuation in self.tables:
             filled[here] += np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
         signal = np.zeros(self.size, dtype=np.float32)
@@ -129,8 +133,7 @@ def water_signal(
         By tissue; relative to pure fluid at full relaxation, and mm²/s.
     """
     adc, t2_ratio = injuries_at(points, injuries)
-    blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
-    still_blood = np.float32(0.3) * blood  # most flows out of the slice between excitation and readout
+    still_blood = np.float32(0.3) * shares.blood  # most flows out of the slice between excitation and readout
     signal: dict[str, Array] = {}
     adcs: dict[str, Array] = {}
     for kind, share in (("csf", shares.csf), ("scalp", shares.scalp), ("blood", still_blood)):

@@ -154,8 +154,7 @@ class SessionTruth:
             for name, value in (("cbf", cbf), ("cbv", cbf * mtt / 60), ("delay", delay)):
                 sums[name][here] += share[here] * value
         tissue = scanner.average_voxels(shares.grey + shares.white, grid, parts)
-        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
-        brain = scanner.average_voxels(shares.grey + shares.white + shares.csf + blood, grid, parts) >= 0.5
+        brain = scanner.average_voxels(shares.grey + shares.white + shares.csf + shares.blood, grid, parts) >= 0.5
         known = np.where(tissue > 0.05, tissue, np.nan)
         maps = {name: scanner.average_voxels(values, grid, parts) / known for name, values in sums.items()}
         maps["mtt"] = 60 * maps["cbv"] / maps["cbf"]
