@@ -1,8 +1,13 @@
 """What makes a simulated DSC series as hard as a real one: veins, coil, spin history, gain, slabs, a strong bolus."""
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
-from reperfuse.simulation.anatomy import Head
-from reperfuse.simulation.geometry import rigid, sample_points
+import pytest
+from reperfuse.simulation.anatomy import Head, tissues
+from reperfuse.simulation.coil import CoilShape, coil_bias
+from reperfuse.simulation.geometry import average_voxels, moving_oversampling, rigid, sample_points, world_points
 from reperfuse.simulation.physiology import Flow
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import DscSeries, acquire_dsc
@@ -33,3 +38,64 @@ def test_sinuses_have_a_delay_of_their_own():
     usual, late = scene(Flow()), scene(Flow(sinus_delay_s=1.5 + PROTOCOL.tr_s))
     np.testing.assert_allclose(curve_where(late, "sinuses")[1:], curve_where(usual, "sinuses")[:-1], rtol=1e-2)
     np.testing.assert_array_equal(curve_where(late, "veins"), curve_where(usual, "veins"))
+
+
+def share_of(kind, grid=GRID):
+    parts = moving_oversampling(grid)
+    return average_voxels(getattr(tissues(sample_points(grid, POSE, Head(), parts)), kind), grid, parts)
+
+
+def test_a_head_at_rest_has_no_spin_history():
+    recorded = record(replace(PROTOCOL, spin_history=1.0))
+    np.testing.assert_array_equal(recorded.series, record().series)
+
+
+@pytest.mark.parametrize("through_mm", [3.0, -3.0])
+def test_tissue_that_enters_a_slice_is_brighter_for_some_frames(through_mm):
+    normal = GRID.affine[:3, 2] / GRID.voxel_mm[2]
+    motion = REST.copy()
+    motion[12:] = rigid((0, 0, 0), through_mm * normal)
+    rise = record(replace(PROTOCOL, spin_history=0.8), motion).series / record(motion=motion).series - 1
+    fluid = share_of("csf") > 0.999
+    recovery = np.exp(-PROTOCOL.tr_s / 4.0)  # T1 of fluid
+    level = (1 - recovery) / (1 - recovery * np.cos(np.deg2rad(PROTOCOL.flip_deg)))
+    expected = 0.8 * 3.0 / 6.0 * (1 / level - 1)
+    assert np.median(rise[fluid][:, 12]) == pytest.approx(expected, rel=0.05)  # half of a voxel is its neighbour
+    assert np.abs(rise[..., :12]).max() < 1e-4
+    assert (np.diff(np.median(rise[fluid], axis=0)[12:18]) < 0).all()
+    white = share_of("white") > 0.9
+    assert 0 < np.median(rise[white][:, 12]) < 0.3 * expected
+
+
+def test_motion_within_the_plane_brings_nothing_into_a_slice():
+    motion = REST.copy()
+    motion[12:] = rigid((0, 0, 0), 3.0 * GRID.affine[:3, 0] / GRID.voxel_mm[0])
+    recorded = record(replace(PROTOCOL, spin_history=1.0), motion)
+    np.testing.assert_allclose(recorded.series, record(motion=motion).series, rtol=1e-5, atol=0.01)
+
+
+def test_slices_have_a_gain_of_their_own_in_each_frame():
+    gain = record(replace(PROTOCOL, slice_gain=0.01)).series / record().series
+    bright = record().series[..., -1] > 100
+    by_slice = np.array([np.median(gain[:, :, z][bright[:, :, z]], axis=0) for z in range(GRID.shape[2])])
+    assert by_slice.std() == pytest.approx(0.01, rel=0.1)
+    assert np.abs(np.corrcoef(by_slice)[np.triu_indices(GRID.shape[2], 1)]).mean() < 0.3
+    deviation = gain - by_slice[None, None]
+    assert np.abs(deviation[bright]).max() < 1e-4
+
+
+def test_coils_differ_and_have_a_mean_of_one():
+    world = world_points(GRID)
+    near = np.linalg.norm(world - GRID.centre, axis=1) < 90
+    fields = {shape: coil_bias(world, GRID, 0.3, shape) for shape in get_args(CoilShape)}
+    for field in fields.values():
+        assert field[near].mean() == pytest.approx(1, abs=0.05)
+        assert 1.3 < np.percentile(field[near], 99) / np.percentile(field[near], 1) < 3.5
+    assert np.abs(np.corrcoef([field[near] for field in fields.values()])[np.triu_indices(3, 1)]).max() < 0.8
+    for shape in get_args(CoilShape):
+        np.testing.assert_allclose(coil_bias(world, GRID, 0.0, shape), 1.0)
+
+
+def test_default_protocol_has_none_of_it():
+    explicit = DscProtocol(coil="lopsided", spin_history=0.0, slice_gain=0.0)
+    assert DscProtocol() == explicit

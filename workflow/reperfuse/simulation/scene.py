@@ -7,6 +7,7 @@ import numpy as np
 
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.anatomy import Array, Tissues
+from reperfuse.simulation.coil import CoilShape
 from reperfuse.simulation.hemodynamics import arterial_curve, disperse, tissue_curves
 from reperfuse.simulation.physiology import Flow, Injury, injuries_at, perfusion_at
 
@@ -22,7 +23,26 @@ _ADC = {"grey": 0.80e-3, "white": 0.72e-3, "csf": 3.0e-3, "scalp": 1.2e-3, "bloo
 
 @dataclass(frozen=True)
 class DscProtocol:
-    """A DSC acquisition; lengths in mm, times in s, ``snr`` = mean grey-matter baseline signal / σ."""
+    """A DSC acquisition.
+
+    Attributes
+    ----------
+    frames : int
+        Number of frames.
+    tr_s, te_s, flip_deg : float
+        Repetition time, echo time, flip angle.
+    snr : float
+        Mean baseline signal of grey matter relative to the SD of the noise.
+    drift : float
+        Slow change of gain during the series, relative.
+    coil_bias, coil : float, {"lopsided", "surface", "array"}
+        Strength and shape of the receive field, see :func:`reperfuse.simulation.coil.coil_bias`.
+    spin_history : float
+        Share of the tissue that enters a slice by motion between two frames and is fully relaxed: 1 where slices lie
+        far apart or alone, less where their neighbours have excited it already; 0: no spin history.
+    slice_gain : float
+        SD of a gain that every slice has in every frame, independently.
+    """
 
     frames: int = 60
     tr_s: float = 1.5
@@ -31,6 +51,9 @@ class DscProtocol:
     snr: float = 50.0
     drift: float = 0.01
     coil_bias: float = 0.25
+    coil: CoilShape = "lopsided"
+    spin_history: float = 0.0
+    slice_gain: float = 0.0
 
 
 class DscScene:
@@ -101,13 +124,15 @@ class DscScene:
         signal[self.where] = filled
         return signal
 
+    def fading(self, kind: str) -> float:
+        """Share of what exceeds the steady state that is left after an excitation."""
+        return float(np.exp(-self.protocol.tr_s / _T1[kind]) * np.cos(np.deg2rad(self.protocol.flip_deg)))
+
     def _strength(self, kind: str, frame: int, approach: bool) -> float:
         """Signal of pure tissue without contrast after spoiled excitations."""
-        flip = np.cos(np.deg2rad(self.protocol.flip_deg))
-        recovery = np.exp(-self.protocol.tr_s / _T1[kind])
-        level = (1 - recovery) / (1 - recovery * flip)
+        level = (1 - np.exp(-self.protocol.tr_s / _T1[kind])) / (1 - self.fading(kind))
         if approach:
-            level += (1 - level) * (recovery * flip) ** frame
+            level += (1 - level) * self.fading(kind) ** frame
         return float(SCALE * _DENSITY[kind] * np.exp(-self.protocol.te_s / _T2STAR[kind]) * level)
 
 
