@@ -5,13 +5,14 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from reperfuse.simulation.anatomy import Head, tissues
+from reperfuse.simulation.anatomy import Head, brain_points, tissues
 from reperfuse.simulation.coil import CoilShape, coil_bias
 from reperfuse.simulation.geometry import average_voxels, moving_oversampling, rigid, sample_points, world_points
+from reperfuse.simulation.hemodynamics import Bolus
 from reperfuse.simulation.physiology import Flow
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import DscSeries, acquire_dsc
-from reperfuse.simulation.scene import DscProtocol, DscScene
+from reperfuse.simulation.scene import DscProtocol, DscScene, bolus_of_drop
 
 GRID = make_grid(Matrix((36, 44, 12), (5.0, 5.0, 6.0), tilt_deg=8.0))
 POSE = rigid((3, -4, 5), (2, -1, 3))
@@ -99,3 +100,35 @@ def test_coils_differ_and_have_a_mean_of_one():
 def test_default_protocol_has_none_of_it():
     explicit = DscProtocol(coil="lopsided", spin_history=0.0, slice_gain=0.0)
     assert DscProtocol() == explicit
+
+
+@pytest.mark.parametrize(("drop", "te_s", "tr_s"), [(0.10, 0.060, 1.0), (0.30, 0.030, 1.5), (0.60, 0.020, 3.0)])
+def test_the_brain_drops_as_wanted_grey_more_and_vessels_to_the_floor(drop, te_s, tr_s):
+    protocol = replace(PROTOCOL, te_s=te_s, tr_s=tr_s, frames=round(60 / tr_s))
+    bolus = bolus_of_drop(drop, Flow(), protocol, brain_points(6.0)[0])
+    signal = scene(Flow(bolus=bolus), protocol)
+    shares = signal.tissues
+    brain = shares.grey + shares.white + shares.csf + shares.blood >= 0.5
+    curve = np.array([signal.image(frame)[brain].mean() for frame in range(protocol.frames)])
+    peak = curve.argmin()
+
+    def dropped(share: str, minimum: float = 0.9) -> float:
+        pure = getattr(shares, share) > minimum
+        return 1 - signal.image(peak)[pure].mean() / signal.image(0)[pure].mean()
+
+    assert 1 - curve[peak] / curve[0] == pytest.approx(drop, abs=0.02)
+    assert dropped("grey") > drop > dropped("white")
+    assert dropped("grey") > 1.4 * dropped("white")
+    if drop >= 0.3:
+        assert dropped("arteries", 0.99) > 0.95
+        assert dropped("sinuses", 0.99) > 0.95
+
+
+def test_a_stronger_bolus_scales_what_a_single_tissue_shows():
+    def change(peak: float) -> np.ndarray:
+        still = record(flow=Flow(bolus=Bolus(peak=peak))).still[share_of("white") > 0.9999]
+        return -np.log(still / still[:, :1])
+
+    strong, weak = change(400.0), change(100.0)
+    assert len(strong) > 10
+    np.testing.assert_allclose(strong, 4 * weak, rtol=0.01, atol=1e-4)

@@ -1,14 +1,15 @@
 """Signal of every point of a head, before voxels, coils and noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import brentq
 
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.anatomy import Array, Tissues
 from reperfuse.simulation.coil import CoilShape
-from reperfuse.simulation.hemodynamics import arterial_curve, disperse, tissue_curves
+from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, disperse, tissue_curves
 from reperfuse.simulation.physiology import Flow, Injury, injuries_at, perfusion_at
 
 APPROACH_FRAMES = 6  # after so many excitations magnetisation is at steady state
@@ -134,6 +135,37 @@ class DscScene:
         if approach:
             level += (1 - level) * self.fading(kind) ** frame
         return float(SCALE * _DENSITY[kind] * np.exp(-self.protocol.te_s / _T2STAR[kind]) * level)
+
+
+def bolus_of_drop(drop: float, flow: Flow, protocol: DscProtocol, points: Array) -> Bolus:
+    """Scale a bolus so that the mean signal of the brain drops by a wanted share at its peak.
+
+    Parameters
+    ----------
+    drop : float
+        Wanted drop, relative to the signal before the bolus; below 0.7, as fluid takes up no contrast.
+    flow : Flow
+        Perfusion; all of its bolus but the height is kept.
+    protocol : DscProtocol
+        Timing, echo time and flip angle.
+    points : (n, 3) array
+        Where to look, template coordinates, mm; a coarse grid will do. Points that are not brain are left out.
+
+    Returns
+    -------
+    Bolus
+        The bolus of ``flow`` with another peak.
+    """
+    shares = anatomy.tissues(points)
+    brain = points[shares.grey + shares.white + shares.csf + shares.blood >= 0.5]
+
+    def excess(log_peak: float) -> float:
+        bolus = replace(flow.bolus, peak=np.exp(log_peak))
+        scene = DscScene(brain, replace(flow, bolus=bolus), protocol)
+        signal = np.array([scene.image(frame).mean(dtype=float) for frame in range(protocol.frames)])
+        return float(1 - signal.min() / signal[0] - drop)
+
+    return replace(flow.bolus, peak=float(np.exp(brentq(excess, np.log(1.0), np.log(1e5), xtol=1e-4))))
 
 
 def water_signal(
