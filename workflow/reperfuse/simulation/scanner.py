@@ -127,7 +127,7 @@ def acquire_dsc(
     crop = tuple(slice(m, m + n) for m, n in zip(margin, grid.shape, strict=True))
     grey = average_voxels(scene.tissues.grey, wide, parts)[crop]
     sigma = _noise(still[..., 0] * bias, grey, protocol.snr)
-    return DscSeries(_rician(series, sigma, seed), still, motion, sigma)
+    return DscSeries(rician(series, sigma, seed), still, motion, sigma)
 
 
 def acquire_dwi(
@@ -173,7 +173,7 @@ def acquire_dwi(
         signal = sum(weights[kind] * np.exp(-np.float32(b) * adcs[kind]) for kind in weights)
         images[b] = SCALE * bias * average_voxels(np.asarray(signal), grid, parts)
     sigma = _noise(images[bvals.min()], average_voxels(shares.grey, grid, parts), protocol.snr)
-    return _rician(np.stack([images[b] for b in bvals], axis=-1), sigma, seed), bvals, bvecs
+    return rician(np.stack([images[b] for b in bvals], axis=-1), sigma, seed), bvals, bvecs
 
 
 def acquire_flair(
@@ -204,7 +204,7 @@ def acquire_flair(
     weights["scalp"] *= np.float32(3.0)  # not fat-suppressed
     bias = coil_bias(world_points(grid), grid, protocol.coil_bias).reshape(grid.shape)
     image = SCALE * bias * average_voxels(np.asarray(sum(weights.values())), grid, parts)
-    return _rician(image, _noise(image, average_voxels(shares.grey, grid, parts), protocol.snr), seed)
+    return rician(image, _noise(image, average_voxels(shares.grey, grid, parts), protocol.snr), seed)
 
 
 def gradient_table(shells: Sequence[tuple[float, int]]) -> tuple[Array, Array]:
@@ -231,6 +231,32 @@ def gradient_table(shells: Sequence[tuple[float, int]]) -> tuple[Array, Array]:
         bvals.append(np.full(count, float(b)))
         bvecs.append(spread if b > 0 else np.zeros((count, 3)))
     return np.concatenate(bvals), np.concatenate(bvecs)
+
+
+def rician(signal: Array, sigma: float, seed: Seed) -> Array:
+    """Magnitude of a signal with noise in both receiver channels.
+
+    Parameters
+    ----------
+    signal : array
+        Signal without noise.
+    sigma : float
+        SD of the noise in either channel.
+    seed : int or sequence of ints
+        Seed of the noise.
+
+    Returns
+    -------
+    array
+        float32.
+    """
+    rng = np.random.default_rng(seed)
+    real = rng.standard_normal(signal.shape, dtype=np.float32)
+    real *= np.float32(sigma)
+    real += signal
+    imaginary = rng.standard_normal(signal.shape, dtype=np.float32)
+    imaginary *= np.float32(sigma)
+    return np.hypot(real, imaginary, out=real)
 
 
 def _box_mean(image: Array, parts: Sequence[int]) -> Array:
@@ -287,14 +313,3 @@ def _unit_drift(frames: int) -> Array:
     """Slow change of gain, between about −1 and 1, nothing at the first frame."""
     time = np.linspace(0, 1, frames)
     return 0.7 * time + 0.3 * np.sin(2.5 * np.pi * time)
-
-
-def _rician(signal: Array, sigma: float, seed: Seed) -> Array:
-    """Magnitude of a signal with noise ``sigma`` in both receiver channels."""
-    rng = np.random.default_rng(seed)
-    real = rng.standard_normal(signal.shape, dtype=np.float32)
-    real *= np.float32(sigma)
-    real += signal
-    imaginary = rng.standard_normal(signal.shape, dtype=np.float32)
-    imaginary *= np.float32(sigma)
-    return np.hypot(real, imaginary, out=real)
