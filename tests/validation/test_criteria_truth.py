@@ -62,7 +62,7 @@ class Session:
         self.folder, self.patient, self.role = folder, patient, role
         self.side = patient.clinical.get("side", "unknown")
         self.plan = plan_session(patient, role, PROTOCOL, seed=1)
-        self.truth = truth.SessionTruth(patient, role, self.plan.grids, self.plan.poses, self.plan.motion)
+        self.truth = truth.SessionTruth(patient, role, self.plan)
         self.files: dict[str, str] = {}
         self.diffusion()
         self.perfusion()
@@ -105,7 +105,7 @@ class Session:
     def perfusion(self) -> None:
         grid, pose, protocol, patient = self.plan.grids["dsc"], self.plan.poses["dsc"], PROTOCOL.dsc, self.patient
         still = np.repeat(np.eye(4)[None], protocol.frames, axis=0)
-        flow = patient.flow(self.role)
+        flow = self.plan.flow
         scan = scanner.acquire_dsc(patient.head(self.role), flow, grid, pose, protocol, still, 3)
         self.truth.add_perfusion(scan.still, protocol)
         brain = self.truth.images["perf", "desc-brain_mask"][0]
