@@ -66,7 +66,7 @@ def measure(seed: int) -> str:
     parts = static_oversampling(grid)
     shares = anatomy.tissues(sample_points(grid, pose, head, parts))
     timely = shares.arteries + (shares.right_mca if patient.side == "left" else shares.left_mca)
-    artery, vein = (average_voxels(share, grid, parts) for share in (timely, shares.veins))
+    artery, vein = (average_voxels(share, grid, parts) for share in (timely, shares.veins + shares.sinuses))
     truth = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus)
     true = aif.measure_curve(truth, protocol.tr_s, baseline)
     return (

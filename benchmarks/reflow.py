@@ -51,7 +51,6 @@ class Scene:
         parts = moving_oversampling(GRID)
         self.points = sample_points(GRID, pose, self.head, parts)
         shares = anatomy.tissues(self.points)
-        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
         self.volume = np.zeros(len(self.points), np.float32)
         for kind in ("grey", "white"):
             share = getattr(shares, kind)
@@ -59,9 +58,9 @@ class Scene:
             cbf, mtt, _ = perfusion_at(self.points[here], kind, ())
             self.volume[here] += share[here] * SIGNAL[kind] * cbf * mtt / 60
         signal = sum(SIGNAL[kind] * getattr(shares, kind) for kind in ("grey", "white", "csf"))
-        self.signal = self.average(signal + SIGNAL["blood"] * blood)
-        self.healthy = self.average(self.volume + SIGNAL["blood"] * BLOOD_CBV * blood)
-        self.brain = self.average(shares.grey + shares.white + shares.csf + blood) >= 0.5
+        self.signal = self.average(signal + SIGNAL["blood"] * shares.blood)
+        self.healthy = self.average(self.volume + SIGNAL["blood"] * BLOOD_CBV * shares.blood)
+        self.brain = self.average(shares.grey + shares.white + shares.csf + shares.blood) >= 0.5
         self.lesion = self.average(truth.is_inside(self.points, lesion)) >= 0.5
         reference = 1000 * self.signal + 60 * self.average(shares.scalp)
         noise = np.random.default_rng(1).normal(0, 4, (2, *GRID.shape))

@@ -23,7 +23,8 @@ def main() -> None:
     print("| patient | SNR |", " | ".join([*tissues, *(f"> {s} s (mL)" for s in THRESHOLDS_S)]), "|")
     print("|" + "---|" * (2 + len(TISSUES) + len(THRESHOLDS_S)))
     for patient in DEMO_PATIENTS:
-        flow, plan = patient.flow("baseline"), plan_session(patient, "baseline", DEMO, 1)
+        plan = plan_session(patient, "baseline", DEMO, 1)
+        flow = plan.flow
         grid, rest = plan.grids["dsc"], np.tile(np.eye(4), (DEMO.dsc.frames, 1, 1))
         head, pose = patient.head("baseline"), plan.poses["dsc"]
         still = acquire_dsc(head, flow, grid, pose, DEMO.dsc, rest, seed=1).still

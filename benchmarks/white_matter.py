@@ -28,8 +28,8 @@ WINDOW_S, FWHM_MM, DEFICIT_S, LOW_FLOW = 50.0, 4.0, 6.0, 0.3
 
 def measure(patient: Patient, protocol: Protocol) -> dict[str, tuple[float, float, float, float]]:
     """Measure purity and share of what each contrast calls white, its unit of CBF and the volume of low flow."""
-    head, flow = patient.head("baseline"), patient.flow("baseline")
     plan = plan_session(patient, "baseline", protocol, seed=1)
+    head, flow = patient.head("baseline"), plan.flow
     grid, pose, dsc = plan.grids["dsc"], plan.poses["dsc"], protocol.dsc
     parts = moving_oversampling(grid)
     shares = anatomy.tissues(sample_points(grid, pose, head, parts))

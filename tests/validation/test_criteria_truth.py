@@ -5,7 +5,6 @@ mismatch and criteria; ``benchmarks/mismatch.py`` runs the whole workflow on the
 """
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from reperfuse.concentration import smooth
 from reperfuse.deconvolution import deconvolve
 from reperfuse.diffusion import fit_adc
 from reperfuse.segmentation import brain_mask
-from reperfuse.simulation import physiology, scanner, truth
+from reperfuse.simulation import scanner, truth
 from reperfuse.simulation.anatomy import midplane
-from reperfuse.simulation.hemodynamics import arterial_curve, venous_curve
+from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import HOURS_AFTER_ONSET, Patient
 from reperfuse.simulation.profiles import PROFILE_PATIENTS, true_classes
 from reperfuse.simulation.protocols import DEMO, Matrix, plan_session
@@ -57,12 +56,13 @@ EXPECTED = {
 class Session:
     """A session's scans at rest, the maps and masks made of them, and what is true."""
 
-    def __init__(self, folder: Path, patient: Patient, role: str) -> None:
+    def __init__(self, folder: Path, patient: Patient, role: str, **flow: float) -> None:
         folder.mkdir()
         self.folder, self.patient, self.role = folder, patient, role
         self.side = patient.clinical.get("side", "unknown")
-        self.plan = plan_session(patient, role, PROTOCOL, seed=1)
-        self.truth = truth.SessionTruth(patient, role, self.plan.grids, self.plan.poses, self.plan.motion)
+        plan = plan_session(patient, role, PROTOCOL, seed=1)
+        self.plan = replace(plan, flow=replace(plan.flow, **flow))
+        self.truth = truth.SessionTruth(patient, role, self.plan)
         self.files: dict[str, str] = {}
         self.diffusion()
         self.perfusion()
@@ -105,7 +105,7 @@ class Session:
     def perfusion(self) -> None:
         grid, pose, protocol, patient = self.plan.grids["dsc"], self.plan.poses["dsc"], PROTOCOL.dsc, self.patient
         still = np.repeat(np.eye(4)[None], protocol.frames, axis=0)
-        flow = patient.flow(self.role)
+        flow = self.plan.flow
         scan = scanner.acquire_dsc(patient.head(self.role), flow, grid, pose, protocol, still, 3)
         self.truth.add_perfusion(scan.still, protocol)
         brain = self.truth.images["perf", "desc-brain_mask"][0]
@@ -204,9 +204,8 @@ def test_patients_of_every_kind_are_classified_right(kind: str, tmp_path: Path) 
     assert {name: row[name] or "n/a" for name in CATALOGUE} == expected
 
 
-def test_late_sinuses_do_not_pass_for_a_deficit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(physiology, "venous_curve", partial(venous_curve, delay_s=6.0))
-    session = Session(tmp_path / "late", PROFILE_PATIENTS["healthy"], "baseline")
+def test_late_sinuses_do_not_pass_for_a_deficit(tmp_path: Path) -> None:
+    session = Session(tmp_path / "late", PROFILE_PATIENTS["healthy"], "baseline", sinus_delay_s=8.0)
 
     def tmax6_ml(**changed: Any) -> float:
         files = {name: session.files[name] for name in ("tmax", "brain", "reference", "cbv")}

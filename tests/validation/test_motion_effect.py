@@ -34,13 +34,12 @@ def scan(folder: Path, moving: bool, seed: int) -> Path:
     frames = DEMO.dsc.frames
     motion: np.ndarray = np.tile(np.eye(4), (frames, 1, 1))
     if moving:
-        arrival_s = PATIENT.flow(SESSION).bolus.arrival_s
+        arrival_s = PLAN.flow.bolus.arrival_s
         peak = round((arrival_s + 5.0) / DEMO.dsc.tr_s)
         motion = draw_motion(
             frames, slice(3, int(arrival_s / DEMO.dsc.tr_s)), (peak, 2 * peak), JUMP, JUMP, GRID.centre, seed
         )
-    head, flow = PATIENT.head(SESSION), PATIENT.flow(SESSION)
-    series = acquire_dsc(head, flow, GRID, PLAN.poses["dsc"], DEMO.dsc, motion, seed=seed).series
+    series = acquire_dsc(PATIENT.head(SESSION), PLAN.flow, GRID, PLAN.poses["dsc"], DEMO.dsc, motion, seed=seed).series
     nb.save(nb.Nifti1Image(np.round(series).astype(np.int16), GRID.affine), folder / "dsc.nii.gz")
     return folder / "dsc.nii.gz"
 
@@ -63,7 +62,7 @@ def correct(raw: Path) -> Series:
 def leave(raw: Path) -> Series:
     """Return the series as it is, and its mean before the bolus."""
     series = images.load(raw)
-    first = int(PATIENT.flow(SESSION).bolus.arrival_s / DEMO.dsc.tr_s)
+    first = int(PLAN.flow.bolus.arrival_s / DEMO.dsc.tr_s)
     images.save(raw.with_name("dscref.nii.gz"), series.data[..., 3:first].mean(axis=3), series.affine, sidecar={})
     return Series(str(raw), str(raw.with_name("dscref.nii.gz")))
 

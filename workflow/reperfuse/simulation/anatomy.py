@@ -19,6 +19,7 @@ Array = NDArray[Any]
 
 SCALP_MM = (6.0, 11.0)  # distance outside the brain hull: dark skull up to the first, scalp up to the second
 SUBARACHNOID_MM = 1.5  # fluid between brain hull and skull
+SINUS_RADIUS_MM = 2.5  # veins at least as wide count as sinuses
 
 # Centrelines in template millimetres for the left side (x < 0); the right side is their mirror image.
 _MCA = (
@@ -63,8 +64,8 @@ class Tissues:
     ----------
     grey, white, csf, scalp : (n,) array
         Grey and white matter, cerebrospinal fluid, scalp.
-    left_mca, right_mca, arteries, veins : (n,) array
-        Blood in the middle cerebral arteries, in all other arteries, in sinuses and veins.
+    left_mca, right_mca, arteries, veins, sinuses : (n,) array
+        Blood in the middle cerebral arteries, in all other arteries, in deep veins, in sinuses.
     """
 
     grey: Array
@@ -75,6 +76,12 @@ class Tissues:
     right_mca: Array
     arteries: Array
     veins: Array
+    sinuses: Array
+
+    @property
+    def blood(self) -> Array:
+        """Blood in any vessel, (n,)."""
+        return self.left_mca + self.right_mca + self.arteries + self.veins + self.sinuses
 
 
 @dataclass(frozen=True)
@@ -233,7 +240,7 @@ def tissues(template_points: Array) -> Tissues:
     index = np.ascontiguousarray(((template_points - origin.astype(np.float32)) / np.float32(step)).T)
     grey, white = (ndimage.map_coordinates(m, index, order=1, cval=0.0) for m in maps[:2])
     outside = ndimage.map_coordinates(maps[2], index, order=1, cval=99.0)  # mm outside the brain hull
-    veins, left, right, arteries = (_tube_fraction(name, template_points, outside) for name in _VESSELS)
+    (veins, width), (left, _), (right, _), (arteries, _) = (_tubes(name, template_points, outside) for name in _VESSELS)
     blood = veins + left + right + arteries
     crowded = np.maximum(blood, 1.0)
     veins, left, right, arteries = veins / crowded, left / crowded, right / crowded, arteries / crowded
@@ -244,7 +251,9 @@ def tissues(template_points: Array) -> Tissues:
     inside = np.clip(0.5 + (SUBARACHNOID_MM - outside) / 2.0, 0.0, 1.0) * room / total
     near, far = SCALP_MM
     shell = np.clip(0.5 + (outside - near) / 2.0, 0, 1) * np.clip(0.5 + (far - outside) / 2.0, 0, 1)
-    return Tissues(grey**2 * inside, white**2 * inside, fluid**2 * inside, shell * room, left, right, arteries, veins)
+    sinuses = np.where(width >= SINUS_RADIUS_MM, veins, np.float32(0))
+    brain = (grey**2 * inside, white**2 * inside, fluid**2 * inside)
+    return Tissues(*brain, shell * room, left, right, arteries, veins - sinuses, sinuses)
 
 
 def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
@@ -310,8 +319,8 @@ def _centreline(name: str) -> tuple[cKDTree, Array]:
     return cKDTree(np.concatenate(samples)), np.concatenate(radii).astype(np.float32)
 
 
-def _tube_fraction(name: str, points: Array, outside: Array, edge_mm: float = 0.8) -> Array:
-    """Fraction of blood of a set of tubes, with an edge ``edge_mm`` wide."""
+def _tubes(name: str, points: Array, outside: Array, edge_mm: float = 0.8) -> tuple[Array, Array]:
+    """Fraction of blood of a set of tubes, with an edge ``edge_mm`` wide, and the radius of the tube (mm)."""
     tree, radii = _centreline(name)
     reach = float(radii.max()) + edge_mm
     low, high = tree.mins - reach, tree.maxes + reach
@@ -319,8 +328,10 @@ def _tube_fraction(name: str, points: Array, outside: Array, edge_mm: float = 0.
     distance, which = tree.query(points[near], distance_upper_bound=reach)
     hit = np.isfinite(distance)
     fraction = np.zeros(len(points), dtype=np.float32)
+    radius = np.zeros(len(points), dtype=np.float32)
+    radius[near[hit]] = radii[which[hit]]
     fraction[near[hit]] = np.clip(0.5 + (radii[which[hit]] - distance[hit]) / edge_mm, 0, 1)
-    return fraction
+    return fraction, radius
 
 
 def _warp(points: Array) -> Array:

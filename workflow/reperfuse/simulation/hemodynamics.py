@@ -20,6 +20,7 @@ Residue = Literal["exponential", "linear", "box"]
 
 HAEMATOCRIT_FACTOR = (1 - 0.45) / (1 - 0.25)  # kH, arterial against capillary haematocrit
 BRAIN_DENSITY_G_ML = 1.04
+VENOUS_DELAY_S = 1.5  # from arteries to veins, besides the transit through tissue
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def venous_curve(
     *,
     bolus: Bolus | None = None,
     transit_s: float = 4.5,
-    delay_s: float = 1.5,
+    delay_s: float = VENOUS_DELAY_S,
     step_s: float = 0.05,
 ) -> Array:
     """Venous ΔR2*: the arterial curve after the brain's transit, its area kept.

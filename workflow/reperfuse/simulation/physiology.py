@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reperfuse.simulation.anatomy import Array, Region, Tissues
-from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, disperse, venous_curve
+from reperfuse.simulation.hemodynamics import VENOUS_DELAY_S, Bolus, arterial_curve, disperse, venous_curve
 
 NORMAL_CBF = {"grey": 66.0, "white": 24.0}  # mL/100 g/min
 NORMAL_MTT = {"grey": 4.2, "white": 5.0}  # s
@@ -63,12 +63,15 @@ class Flow:
         Arterial input.
     left_mca_delay_s, right_mca_delay_s : float
         Arrival of the bolus in the middle cerebral arteries after all others; half of it is dispersion.
+    sinus_delay_s : float
+        Arrival in large veins and sinuses after the arteries, besides the transit through the brain.
     """
 
     zones: tuple[Zone, ...] = ()
     bolus: Bolus = field(default_factory=Bolus)
     left_mca_delay_s: float = 0.0
     right_mca_delay_s: float = 0.0
+    sinus_delay_s: float = VENOUS_DELAY_S
 
     def vessel_curves(self, time_s: Array, shares: Tissues) -> Iterator[tuple[Array, Array]]:
         """Share of each kind of vessel with its ΔR2* curve.
@@ -91,6 +94,7 @@ class Flow:
         yield shares.left_mca, self._late_artery(time_s, self.left_mca_delay_s)
         yield shares.right_mca, self._late_artery(time_s, self.right_mca_delay_s)
         yield shares.veins, venous_curve(time_s, bolus=self.bolus)
+        yield shares.sinuses, venous_curve(time_s, bolus=self.bolus, delay_s=self.sinus_delay_s)
 
     def _late_artery(self, time_s: Array, delay_s: float) -> Array:
         step = 0.05

@@ -1,13 +1,15 @@
 """How the patients of a study are scanned: matrices, acquisitions, and where the head lies in each scan."""
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from reperfuse.simulation.anatomy import Array
 from reperfuse.simulation.geometry import Grid, draw_motion, rigid
+from reperfuse.simulation.hemodynamics import Bolus
 from reperfuse.simulation.patients import Patient
+from reperfuse.simulation.physiology import Flow
 from reperfuse.simulation.scanner import DscProtocol, DwiProtocol, FlairProtocol
 
 HEAD_CENTRE_MM = (0.0, -18.0, 20.0)  # where the middle of every field of view lies in the head
@@ -33,6 +35,8 @@ class Protocol:
         Voxel grids.
     dsc, dwi, flair : DscProtocol, DwiProtocol, FlairProtocol
         Acquisitions.
+    bolus : Bolus
+        Injection.
     position_mm, position_deg : float
         How far the head lies off the centre in a session (largest value a component).
     offset_mm, offset_deg : float
@@ -47,6 +51,7 @@ class Protocol:
     dsc: DscProtocol = field(default_factory=DscProtocol)
     dwi: DwiProtocol = field(default_factory=DwiProtocol)
     flair: FlairProtocol = field(default_factory=FlairProtocol)
+    bolus: Bolus = field(default_factory=Bolus)
     position_mm: float = 6.0
     position_deg: float = 6.0
     offset_mm: float = 2.5
@@ -66,6 +71,8 @@ DEMO = Protocol(
     Matrix((80, 80, 20), (2.75, 2.75, 6.0), tilt_deg=10.0),
     Matrix((112, 112, 24), (2.0, 2.0, 5.0), axes="RAS", tilt_deg=-6.0),
     Matrix((112, 128, 24), (2.0, 2.0, 5.0), axes="LPS", tilt_deg=4.0),
+    dsc=DscProtocol(snr=65.0, coil="array", coil_bias=0.3, spin_history=0.3, slice_gain=0.002),
+    bolus=Bolus(peak=470.0),  # the signal of the brain drops by 30 %, that of grey matter by 40 %
 )
 CLINICAL = Protocol(
     Matrix((112, 128, 24), (1.9, 1.9, 5.0), tilt_deg=10.0),
@@ -86,12 +93,15 @@ class Plan:
         Voxel grid of each scan.
     poses : dict of str to (4, 4) array
         Head → world of each scan; of DSC in its reference pose.
+    flow : Flow
+        Perfusion, with the bolus that is injected.
     motion : (t, 4, 4) array
         Motion of the DSC frames.
     """
 
     grids: dict[str, Grid]
     poses: dict[str, Array]
+    flow: Flow
     motion: Array
 
 
@@ -106,7 +116,7 @@ def plan_session(patient: Patient, session: str, protocol: Protocol, seed: int) 
     Returns
     -------
     Plan
-        Grids, poses and motion.
+        Grids, poses, perfusion and motion.
     """
     rng = np.random.default_rng(stream(seed, patient, session, "pose"))
     matrices = {"dsc": protocol.dsc_matrix, "dwi": protocol.dwi_matrix, "flair": protocol.flair_matrix}
@@ -116,7 +126,8 @@ def plan_session(patient: Patient, session: str, protocol: Protocol, seed: int) 
     for name in ("dwi", "flair"):
         poses[name] = _draw_rigid(rng, protocol.offset_deg, protocol.offset_mm) @ base
     dsc = protocol.dsc
-    arrival = patient.flow(session).bolus.arrival_s
+    flow = replace(patient.flow(session), bolus=protocol.bolus)
+    arrival = flow.bolus.arrival_s
     first = int(np.floor(arrival / dsc.tr_s))
     peak = round((arrival + 5.0) / dsc.tr_s)
     motion = draw_motion(
@@ -128,7 +139,7 @@ def plan_session(patient: Patient, session: str, protocol: Protocol, seed: int) 
         grids["dsc"].centre,
         stream(seed, patient, session, "motion"),
     )
-    return Plan(grids, poses, motion)
+    return Plan(grids, poses, flow, motion)
 
 
 def make_grid(matrix: Matrix) -> Grid:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.anatomy import Array, Head
+from reperfuse.simulation.coil import coil_bias
 from reperfuse.simulation.geometry import (
     Grid,
     Seed,
@@ -24,6 +25,7 @@ from reperfuse.simulation.geometry import (
 )
 from reperfuse.simulation.physiology import Flow, Injury
 from reperfuse.simulation.scene import APPROACH_FRAMES, SCALE, DscProtocol, DscScene, water_signal
+from reperfuse.simulation.spin_history import relaxed_shares
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class DscSeries:
     Attributes
     ----------
     series : (x, y, z, t) array
-        What the scanner recorded: with motion, approach to steady state, drift, coil bias and noise.
+        What the scanner recorded: with motion, approach to steady state, spin history, drift, gain of the slices,
+        coil bias and noise.
     still : (x, y, z, t) array
         The same signal at the reference pose and at steady state, without any of these.
     motion : (t, 4, 4) array
@@ -104,21 +107,27 @@ def acquire_dsc(
     scene = DscScene(sample_points(wide, pose, head, parts), flow, protocol)
     fine_shape = tuple(n * k for n, k in zip(wide.shape, parts, strict=True))
     inner = tuple(slice(m * k, (m + n) * k, k) for m, n, k in zip(margin, grid.shape, parts, strict=True))
-    bias = coil_bias(world_points(grid), grid, protocol.coil_bias).reshape(grid.shape)
-    gain = 1 + protocol.drift * _unit_drift(protocol.frames)
+    bias = coil_bias(world_points(grid), grid, protocol.coil_bias, protocol.coil).reshape(grid.shape)
+    gain = _gains(protocol, grid.shape[2], seed)
+    relaxed = relaxed_shares(grid, motion, scene.fading("grey"))
     still = np.empty((*grid.shape, protocol.frames), dtype=np.float32)
     series = np.empty_like(still)
     for frame in range(protocol.frames):
-        boxes = _box_mean(scene.image(frame).reshape(fine_shape), parts)
+        steady = boxes = _box_mean(scene.image(frame).reshape(fine_shape), parts)
         still[..., frame] = boxes[inner]
         if frame < APPROACH_FRAMES:
             boxes = _box_mean(scene.image(frame, approach=True).reshape(fine_shape), parts)
+        if frame == 0:  # nothing was excited before
+            excess = np.divide(boxes, steady, out=np.ones_like(boxes), where=steady > 0) - 1
         moved = _view(boxes, grid, wide, parts, motion[frame])
-        series[..., frame] = moved * bias * np.float32(gain[frame])
+        if protocol.spin_history:
+            rise = _view(excess, grid, wide, parts, motion[frame]) * next(relaxed)
+            moved *= 1 + np.float32(protocol.spin_history) * rise
+        series[..., frame] = moved * bias * gain[frame]
     crop = tuple(slice(m, m + n) for m, n in zip(margin, grid.shape, strict=True))
     grey = average_voxels(scene.tissues.grey, wide, parts)[crop]
     sigma = _noise(still[..., 0] * bias, grey, protocol.snr)
-    return DscSeries(_rician(series, sigma, seed), still, motion, sigma)
+    return DscSeries(rician(series, sigma, seed), still, motion, sigma)
 
 
 def acquire_dwi(
@@ -164,7 +173,7 @@ def acquire_dwi(
         signal = sum(weights[kind] * np.exp(-np.float32(b) * adcs[kind]) for kind in weights)
         images[b] = SCALE * bias * average_voxels(np.asarray(signal), grid, parts)
     sigma = _noise(images[bvals.min()], average_voxels(shares.grey, grid, parts), protocol.snr)
-    return _rician(np.stack([images[b] for b in bvals], axis=-1), sigma, seed), bvals, bvecs
+    return rician(np.stack([images[b] for b in bvals], axis=-1), sigma, seed), bvals, bvecs
 
 
 def acquire_flair(
@@ -195,7 +204,7 @@ def acquire_flair(
     weights["scalp"] *= np.float32(3.0)  # not fat-suppressed
     bias = coil_bias(world_points(grid), grid, protocol.coil_bias).reshape(grid.shape)
     image = SCALE * bias * average_voxels(np.asarray(sum(weights.values())), grid, parts)
-    return _rician(image, _noise(image, average_voxels(shares.grey, grid, parts), protocol.snr), seed)
+    return rician(image, _noise(image, average_voxels(shares.grey, grid, parts), protocol.snr), seed)
 
 
 def gradient_table(shells: Sequence[tuple[float, int]]) -> tuple[Array, Array]:
@@ -224,26 +233,30 @@ def gradient_table(shells: Sequence[tuple[float, int]]) -> tuple[Array, Array]:
     return np.concatenate(bvals), np.concatenate(bvecs)
 
 
-def coil_bias(world: Array, grid: Grid, strength: float) -> Array:
-    """Receive field of a head coil: brighter towards the rim and a little lopsided, mean about one.
+def rician(signal: Array, sigma: float, seed: Seed) -> Array:
+    """Magnitude of a signal with noise in both receiver channels.
 
     Parameters
     ----------
-    world : (n, 3) array
-        World points, mm.
-    grid : Grid
-        Its centre is the coil's.
-    strength : float
-        Relative rise 90 mm off the centre.
+    signal : array
+        Signal without noise.
+    sigma : float
+        SD of the noise in either channel.
+    seed : int or sequence of ints
+        Seed of the noise.
 
     Returns
     -------
-    (n,) array
-        Multiplies the signal.
+    array
+        float32.
     """
-    off = (world - grid.centre.astype(np.float32)) / np.float32(90.0)
-    field_ = 1 + strength * ((off**2).sum(axis=1) - 0.5) + strength * off @ np.array([0.3, -0.4, 0.2], np.float32)
-    return np.clip(field_, 0.3, 3.0).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    real = rng.standard_normal(signal.shape, dtype=np.float32)
+    real *= np.float32(sigma)
+    real += signal
+    imaginary = rng.standard_normal(signal.shape, dtype=np.float32)
+    imaginary *= np.float32(sigma)
+    return np.hypot(real, imaginary, out=real)
 
 
 def _box_mean(image: Array, parts: Sequence[int]) -> Array:
@@ -288,18 +301,15 @@ def _noise(image: Array, grey_share: Array, snr: float) -> float:
     return float(image[grey_share > 0.6].mean() / snr)
 
 
+def _gains(protocol: DscProtocol, slices: int, seed: Seed) -> Array:
+    """Gain of each slice in each frame, (t, slices): slow drift of all and independent changes."""
+    drift = 1 + protocol.drift * _unit_drift(protocol.frames)
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])  # the noise has the seed itself
+    change = 1 + protocol.slice_gain * rng.standard_normal((protocol.frames, slices))
+    return (drift[:, None] * change).astype(np.float32)
+
+
 def _unit_drift(frames: int) -> Array:
     """Slow change of gain, between about −1 and 1, nothing at the first frame."""
     time = np.linspace(0, 1, frames)
     return 0.7 * time + 0.3 * np.sin(2.5 * np.pi * time)
-
-
-def _rician(signal: Array, sigma: float, seed: Seed) -> Array:
-    """Magnitude of a signal with noise ``sigma`` in both receiver channels."""
-    rng = np.random.default_rng(seed)
-    real = rng.standard_normal(signal.shape, dtype=np.float32)
-    real *= np.float32(sigma)
-    real += signal
-    imaginary = rng.standard_normal(signal.shape, dtype=np.float32)
-    imaginary *= np.float32(sigma)
-    return np.hypot(real, imaginary, out=real)

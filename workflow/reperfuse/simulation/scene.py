@@ -1,13 +1,15 @@
 """Signal of every point of a head, before voxels, coils and noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import brentq
 
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.anatomy import Array, Tissues
-from reperfuse.simulation.hemodynamics import arterial_curve, disperse, tissue_curves
+from reperfuse.simulation.coil import CoilShape
+from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, disperse, tissue_curves
 from reperfuse.simulation.physiology import Flow, Injury, injuries_at, perfusion_at
 
 APPROACH_FRAMES = 6  # after so many excitations magnetisation is at steady state
@@ -22,7 +24,26 @@ _ADC = {"grey": 0.80e-3, "white": 0.72e-3, "csf": 3.0e-3, "scalp": 1.2e-3, "bloo
 
 @dataclass(frozen=True)
 class DscProtocol:
-    """A DSC acquisition; lengths in mm, times in s, ``snr`` = mean grey-matter baseline signal / σ."""
+    """A DSC acquisition.
+
+    Attributes
+    ----------
+    frames : int
+        Number of frames.
+    tr_s, te_s, flip_deg : float
+        Repetition time, echo time, flip angle.
+    snr : float
+        Mean baseline signal of grey matter relative to the SD of the noise.
+    drift : float
+        Slow change of gain during the series, relative.
+    coil_bias, coil : float, {"lopsided", "surface", "array"}
+        Strength and shape of the receive field, see :func:`reperfuse.simulation.coil.coil_bias`.
+    spin_history : float
+        Share of the tissue that enters a slice by motion between two frames and is fully relaxed: 1 where slices lie
+        far apart or alone, less where their neighbours have excited it already; 0: no spin history.
+    slice_gain : float
+        SD of a gain that every slice has in every frame, independently.
+    """
 
     frames: int = 60
     tr_s: float = 1.5
@@ -31,6 +52,9 @@ class DscProtocol:
     snr: float = 50.0
     drift: float = 0.01
     coil_bias: float = 0.25
+    coil: CoilShape = "lopsided"
+    spin_history: float = 0.0
+    slice_gain: float = 0.0
 
 
 class DscScene:
@@ -40,16 +64,21 @@ class DscScene:
         self.tissues: Tissues = anatomy.tissues(points)
         self.protocol = protocol
         shares = self.tissues
-        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
         self.size = len(points)
-        self.where = np.flatnonzero(shares.grey + shares.white + shares.csf + shares.scalp + blood > 0)
+        self.where = np.flatnonzero(shares.grey + shares.white + shares.csf + shares.scalp + shares.blood > 0)
         times = np.arange(protocol.frames) * protocol.tr_s
-        self.parts = [("csf", shares.csf[self.where], np.zeros_like(times))]
+        self.parts = [("csf", *self._held(shares.csf), np.zeros_like(times))]
         leak = 0.02 * disperse(arterial_curve(times, flow.bolus), protocol.tr_s, 12.0)
-        self.parts.append(("scalp", shares.scalp[self.where], leak))
+        self.parts.append(("scalp", *self._held(shares.scalp), leak))
         for share, curve in flow.vessel_curves(times, shares):
-            self.parts.append(("blood", share[self.where], curve))
+            self.parts.append(("blood", *self._held(share), curve))
         self.tables = [self._tissue_table(points, kind, flow, times) for kind in ("grey", "white")]
+
+    def _held(self, share: Array) -> tuple[Array, Array]:
+        """Points (indices into ``where``) that hold a kind of tissue, and its share there."""
+        shares = share[self.where]
+        here = np.flatnonzero(shares > 0)
+        return here, shares[here]
 
     def _tissue_table(
         self, points: Array, kind: str, flow: Flow, times: Array
@@ -59,8 +88,7 @@ class DscScene:
         States are perfusion values rounded to 1 % (CBF, MTT) and 0.05 s (delay): a few thousand in place of a
         curve for each of a million points.
         """
-        share = getattr(self.tissues, kind)[self.where]
-        here = np.flatnonzero(share > 0)
+        here, share = self._held(getattr(self.tissues, kind))
         cbf, mtt, delay = perfusion_at(points[self.where[here]], kind, flow.zones)
         keys = [np.round(np.log(cbf) * 100), np.round(np.log(mtt) * 100), np.round(delay * 20)]
         codes = np.zeros(len(here), dtype=np.int64)
@@ -70,7 +98,7 @@ class DscScene:
         _, first, state = np.unique(codes, return_index=True, return_inverse=True)
         curves = tissue_curves(times, cbf[first], mtt[first], delay[first], bolus=flow.bolus)
         attenuation = np.exp(-np.float32(self.protocol.te_s) * curves.T)
-        return kind, here, share[here], state.astype(np.int32), np.ascontiguousarray(attenuation)
+        return kind, here, share, state.astype(np.int32), np.ascontiguousarray(attenuation)
 
     def image(self, frame: int, approach: bool = False) -> Array:
         """Signal of every point at a frame.
@@ -88,23 +116,56 @@ class DscScene:
             float32.
         """
         filled = np.zeros(len(self.where), dtype=np.float32)
-        for kind, share, curve in self.parts:
+        for kind, here, share, curve in self.parts:
             decay = np.exp(-self.protocol.te_s * curve[frame])
-            filled += np.float32(self._strength(kind, frame, approach) * decay) * share
+            filled[here] += np.float32(self._strength(kind, frame, approach) * decay) * share
         for kind, here, share, state, attenuation in self.tables:
             filled[here] += np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
         signal = np.zeros(self.size, dtype=np.float32)
         signal[self.where] = filled
         return signal
 
+    def fading(self, kind: str) -> float:
+        """Share of what exceeds the steady state that is left after an excitation."""
+        return float(np.exp(-self.protocol.tr_s / _T1[kind]) * np.cos(np.deg2rad(self.protocol.flip_deg)))
+
     def _strength(self, kind: str, frame: int, approach: bool) -> float:
         """Signal of pure tissue without contrast after spoiled excitations."""
-        flip = np.cos(np.deg2rad(self.protocol.flip_deg))
-        recovery = np.exp(-self.protocol.tr_s / _T1[kind])
-        level = (1 - recovery) / (1 - recovery * flip)
+        level = (1 - np.exp(-self.protocol.tr_s / _T1[kind])) / (1 - self.fading(kind))
         if approach:
-            level += (1 - level) * (recovery * flip) ** frame
+            level += (1 - level) * self.fading(kind) ** frame
         return float(SCALE * _DENSITY[kind] * np.exp(-self.protocol.te_s / _T2STAR[kind]) * level)
+
+
+def bolus_of_drop(drop: float, flow: Flow, protocol: DscProtocol, points: Array) -> Bolus:
+    """Scale a bolus so that the mean signal of the brain drops by a wanted share at its peak.
+
+    Parameters
+    ----------
+    drop : float
+        Wanted drop, relative to the signal before the bolus; below 0.7, as fluid takes up no contrast.
+    flow : Flow
+        Perfusion; all of its bolus but the height is kept.
+    protocol : DscProtocol
+        Timing, echo time and flip angle.
+    points : (n, 3) array
+        Where to look, template coordinates, mm; a coarse grid will do. Points that are not brain are left out.
+
+    Returns
+    -------
+    Bolus
+        The bolus of ``flow`` with another peak.
+    """
+    shares = anatomy.tissues(points)
+    brain = points[shares.grey + shares.white + shares.csf + shares.blood >= 0.5]
+
+    def excess(log_peak: float) -> float:
+        bolus = replace(flow.bolus, peak=np.exp(log_peak))
+        scene = DscScene(brain, replace(flow, bolus=bolus), protocol)
+        signal = np.array([scene.image(frame).mean(dtype=float) for frame in range(protocol.frames)])
+        return float(1 - signal.min() / signal[0] - drop)
+
+    return replace(flow.bolus, peak=float(np.exp(brentq(excess, np.log(1.0), np.log(1e5), xtol=1e-4))))
 
 
 def water_signal(
@@ -129,8 +190,7 @@ def water_signal(
         By tissue; relative to pure fluid at full relaxation, and mm²/s.
     """
     adc, t2_ratio = injuries_at(points, injuries)
-    blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
-    still_blood = np.float32(0.3) * blood  # most flows out of the slice between excitation and readout
+    still_blood = np.float32(0.3) * shares.blood  # most flows out of the slice between excitation and readout
     signal: dict[str, Array] = {}
     adcs: dict[str, Array] = {}
     for kind, share in (("csf", shares.csf), ("scalp", shares.scalp), ("blood", still_blood)):

@@ -79,10 +79,10 @@ def _simulate_session(root: Path, patient: Patient, session: str, protocol: Prot
     scans, head = patient.scans[session], patient.head(session)
     stem = f"sub-{patient.label}_ses-{session}"
     folder = root / f"sub-{patient.label}" / f"ses-{session}"
-    known = truth.SessionTruth(patient, session, plan.grids, plan.poses, plan.motion)
+    known = truth.SessionTruth(patient, session, plan)
     if "dsc" in scans:
         dsc = scanner.acquire_dsc(
-            head, patient.flow(session), plan.grids["dsc"], plan.poses["dsc"], protocol.dsc, plan.motion,
+            head, plan.flow, plan.grids["dsc"], plan.poses["dsc"], protocol.dsc, plan.motion,
             stream(seed, patient, session, "dsc"),
         )  # fmt: skip
         path = folder / "perf" / f"{stem}_dsc.nii.gz"

@@ -11,6 +11,7 @@ from reperfuse.simulation.geometry import world_points
 from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.physiology import perfusion_at
+from reperfuse.simulation.protocols import Plan
 from reperfuse.simulation.scanner import DscProtocol, Grid
 
 Row = dict[str, object]
@@ -32,30 +33,23 @@ class SessionTruth:
         Volumes of the session, columns as in ``group/sessions.tsv``.
     """
 
-    def __init__(
-        self,
-        patient: Patient,
-        session: str,
-        grids: dict[str, Grid],
-        poses: dict[str, Array],
-        motion: Array,
-    ) -> None:
+    def __init__(self, patient: Patient, session: str, plan: Plan) -> None:
         self.patient, self.session = patient, session
+        self.grids, self.poses, self.flow = plan.grids, plan.poses, plan.flow
         self.head: Head = patient.head(session)
-        self.grids, self.poses = grids, poses
         self.images: dict[tuple[str, str], tuple[Array, Grid]] = {}
         self.transforms: dict[tuple[str, str], Array] = {}
         scans = patient.scans[session]
         if "dsc" in scans:
-            self.transforms["perf", "from-dscref_to-dsc_mode-points"] = motion
-            self.transforms["perf", "from-head_to-dscref_mode-points"] = poses["dsc"][None]
+            self.transforms["perf", "from-dscref_to-dsc_mode-points"] = plan.motion
+            self.transforms["perf", "from-head_to-dscref_mode-points"] = self.poses["dsc"][None]
             if "dwi" in scans:
-                joint = poses["dsc"] @ np.linalg.inv(poses["dwi"])
+                joint = self.poses["dsc"] @ np.linalg.inv(self.poses["dwi"])
                 self.transforms["dwi", "from-dwi_to-dscref_mode-points"] = joint[None]
         if "dwi" in scans:
-            self.transforms["dwi", "from-head_to-dwi_mode-points"] = poses["dwi"][None]
+            self.transforms["dwi", "from-head_to-dwi_mode-points"] = self.poses["dwi"][None]
         if "flair" in scans:
-            self.transforms["anat", "from-head_to-flair_mode-points"] = poses["flair"][None]
+            self.transforms["anat", "from-head_to-flair_mode-points"] = self.poses["flair"][None]
         volumes = [f"tmax{s}_ml" for s in TMAX_THRESHOLDS_S]
         names = ["core_ml", "deficit_ml", *volumes, "delay2_ml", "rcbf30_ml", "rmtt150_ml"]
         names += ["mismatch_ml", "mismatch_coreg_ml", "mismatch_ratio", "hir", "defuse2"]
@@ -81,13 +75,13 @@ class SessionTruth:
         """
         from reperfuse.deconvolution import deconvolve
 
-        grid, flow = self.grids["dsc"], self.patient.flow(self.session)
+        grid = self.grids["dsc"]
         parts = scanner.moving_oversampling(grid)
         points = scanner.sample_points(grid, self.poses["dsc"], self.head, parts)
         tissue, brain = self._add_tissue_perfusion(points, parts)
         self.images["perf", "desc-brain_mask"] = brain, grid
         curves = -np.log(still[brain] / still[brain][:, :1]) / np.float32(protocol.te_s)
-        aif = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus)
+        aif = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, self.flow.bolus)
         maps = deconvolve(curves, aif, protocol.tr_s, method="osvd", oscillation_index=0.035)
         for name in ("cbf", "cbv", "mtt", "tmax"):
             image = np.full(grid.shape, np.nan, dtype=np.float32)
@@ -145,7 +139,7 @@ class SessionTruth:
 
     def _add_tissue_perfusion(self, points: Array, parts: Sequence[int]) -> tuple[Array, Array]:
         """Add CBF, CBV, MTT and delay of the tissue in each voxel; return its share and the brain mask."""
-        grid, zones = self.grids["dsc"], self.patient.flow(self.session).zones
+        grid, zones = self.grids["dsc"], self.flow.zones
         shares = anatomy.tissues(points)
         sums = {name: np.zeros(len(points), dtype=np.float32) for name in ("cbf", "cbv", "delay")}
         for kind, share in (("grey", shares.grey), ("white", shares.white)):
@@ -154,8 +148,7 @@ class SessionTruth:
             for name, value in (("cbf", cbf), ("cbv", cbf * mtt / 60), ("delay", delay)):
                 sums[name][here] += share[here] * value
         tissue = scanner.average_voxels(shares.grey + shares.white, grid, parts)
-        blood = shares.left_mca + shares.right_mca + shares.arteries + shares.veins
-        brain = scanner.average_voxels(shares.grey + shares.white + shares.csf + blood, grid, parts) >= 0.5
+        brain = scanner.average_voxels(shares.grey + shares.white + shares.csf + shares.blood, grid, parts) >= 0.5
         known = np.where(tissue > 0.05, tissue, np.nan)
         maps = {name: scanner.average_voxels(values, grid, parts) / known for name, values in sums.items()}
         maps["mtt"] = 60 * maps["cbv"] / maps["cbf"]
@@ -183,7 +176,7 @@ class SessionTruth:
             flow, volume = (image / np.nanmean(image[normal]) for image in (cbf, cbv))
             found = {"delay2_ml": delay > 2, "rcbf30_ml": deficit & (flow < 0.3), "rmtt150_ml": volume / flow > 1.5}
         changed = np.zeros(grid.shape, dtype=bool)
-        for zone in patient.flow(self.session).zones:
+        for zone in self.flow.zones:
             changed |= self._mask("dsc", zone.region)
         self.row |= {name: float((changed & mask).sum() * grid.voxel_ml) for name, mask in found.items()}
         if self.row["core_ml"] is not None:
