@@ -197,5 +197,5 @@ def test_plane_of_a_single_slice_is_upright_to_it(tilt):
 
 def test_a_slab_without_symmetry_has_a_reason():
     noise = np.random.default_rng(1).random((40, 40, 2)) + 1
-    with pytest.raises(DataFault, match="^no mirror plane: .* does not match its own reflection"):
+    with pytest.raises(DataFault, match=r"^no mirror plane: .* does not match its own reflection"):
         find_mirror(noise, np.diag([5.0, 5.0, 6.0, 1.0]))

@@ -95,7 +95,7 @@ def find_mirror(
         If the image is empty or constant, or no reflection matches.
     """
     how = normalization or _NORMALIZATION
-    if (image.shape * voxel_sizes(affine)).min() < _THIN_MM:
+    if _extent_mm(image, affine).min() < _THIN_MM:
         return _accept(*_search_slab(image, affine, mask, how, max_tilt_deg, max_shift_mm), min_quality)
     target = prepare_target(image, affine, mask, how)
     center = target.center
@@ -244,7 +244,7 @@ def _search_slab(
     """
     if not has_contrast(image):
         raise DataFault("no mirror plane: the image is empty or constant")
-    across = int(np.argmin(image.shape * voxel_sizes(affine)))
+    across = int(np.argmin(_extent_mm(image, affine)))
     single = image.shape[across] == 1
     upright_to = affine[:3, across] / voxel_sizes(affine)[across] if single else None
     center = apply_matrix(affine, np.argwhere(find_head(image, affine) if mask is None else mask).mean(axis=0))
@@ -258,6 +258,10 @@ def _search_slab(
     best = int(np.argmax(matches))
     doubt = "a single slice does not show how far the head is tilted to one side" if single else ""
     return planes[best], matches[best], doubt
+
+
+def _extent_mm(image: Array, affine: Array) -> Array:
+    return np.array(image.shape) * voxel_sizes(affine)
 
 
 def _steps(reach: float, step: float) -> Array:
