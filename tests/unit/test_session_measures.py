@@ -314,7 +314,8 @@ def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None
         *("rcbf20_ml", "rcbf30_ml", "rcbf40_ml", "rmtt145_ml", "rmtt150_ml"),
         *("deficit_side", "deficit_laterality", "relative_flow"),
     }
-    assert [what for what, _ in found["Failures"]] == ["deficit_mirror", "rcbf", "reversal"]
+    assert [what for what, _ in found["Failures"]] == ["deficit_mirror", "rcbf", "relative_flow", "reversal"]
+    assert why_session("relative_flow", found).endswith(f"not known: {NO_MIRROR}")
     assert {why_session(column, found) for column in ("deficit_side", "rcbf30_ml")} == {NO_MIRROR}
 
 

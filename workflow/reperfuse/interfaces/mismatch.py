@@ -88,8 +88,7 @@ class MeasureSession(Step):
         failures = [list(absence) for absence in self.inputs.absences]
         broken = {name: reasons for name, path in own.items() if (reasons := images.reasons(path))}
         failures += [[name, reason] for name, reasons in broken.items() for reason in reasons]
-        if path := self._good("deficit_curves"):
-            failures += [["rcbf", reason] for reason in images.read_sidecar(path).get("NotComputed", [])]
+        failures += [["rcbf", reason] for reason in self._why_not_relative()]
         curves = self._curves()
         row: dict[str, Any] = {"role": self.inputs.role or None} | self._volumes(curves) | self._sides()
         row["hours_from_onset"] = self._clinical("hours_from_onset")
@@ -200,10 +199,18 @@ class MeasureSession(Step):
                 rows.append({"criterion": name, "class": row[name], "stability": stable} | limits)
         return rows
 
+    def _why_not_relative(self) -> list[str]:
+        """Return why CBF and CBV relative to normal tissue are not known, where Tmax is."""
+        path = self._good("deficit_curves")
+        return images.read_sidecar(path).get("NotComputed", []) if path else []
+
     def _why_unknown(self) -> dict[str, str]:
         given = self.inputs.clinical
         clinical = {name: given.get(name, [None, "not given"])[1] for name in criteria.CLINICAL}
-        return clinical | dict.fromkeys(criteria.POST, "it takes a session after treatment with that scan")
+        relative = [name for name, (source, _) in criteria.VOLUMES.items() if source in ("rcbf", "rmtt")]
+        reasons = self._why_not_relative()
+        unscaled = dict.fromkeys(relative, "; ".join(reasons)) if reasons else {}
+        return clinical | unscaled | dict.fromkeys(criteria.POST, "it takes a session after treatment with that scan")
 
     def _unspecific(self) -> dict[str, str]:
         """Return why a volume says nothing of the deficit: Tmax thresholds that normal tissue exceeds."""
