@@ -28,8 +28,10 @@ Array = NDArray[np.floating]
 
 # Narrower than for motion: a lesion on one side is itself what the division has to take out.
 _NORMALIZATION = Normalization(sigma_mm=6.0, contrast=0.4, smoothing_mm=2.0)
+#: Stands for the correlation with a reflection most of which lies outside the field of view.
+_UNSEEN = -1.0
 #: A slab thinner than this is too thin to be aligned with its flip.
-_THIN_MM = 30.0
+_THIN_MM = 40.0
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,8 @@ def reflection_matrix(normal: Array, offset_mm: float) -> Array:
 
 def _accept(matrix: Array, quality: float, doubt: str, min_quality: float) -> Mirror:
     """Return the plane of a reflection that matches well enough."""
+    if quality == _UNSEEN:
+        raise DataFault("no mirror plane: too little of the head's reflection lies in the field of view")
     if quality < min_quality:
         raise DataFault(f"no mirror plane: the head does not match its own reflection (correlation {quality:.2f})")
     normal = _normal(matrix)
@@ -208,11 +212,11 @@ class _Comparison:
         return ndimage.map_coordinates(self._smooth, voxels.T, order=1, mode="nearest")
 
     def correlation(self, reflection: Array) -> float:
-        """Return the correlation, −1 where too little of the head stays in the field of view."""
+        """Return the correlation, `_UNSEEN` where too little of the head stays in the field of view."""
         mirrored = apply_matrix(self._to_voxel @ reflection, self._points)
         inside = ((mirrored >= -self._reach) & (mirrored <= self._last + self._reach)).all(axis=1)
         if inside.mean() < 0.4:
-            return -1.0
+            return _UNSEEN
         return float(np.corrcoef(self._sample(mirrored[inside]), self._values[inside])[0, 1])
 
     def keep_inside(self, reflection: Array, margin_mm: float) -> None:
