@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from reperfuse.faults import DataFault
-from reperfuse.mirror import find_mirror, reflect
+from reperfuse.mirror import find_mirror, reflect, reflection_matrix
 from reperfuse.simulation.anatomy import Head, Region, brain_points, midplane
 from reperfuse.simulation.geometry import Grid, rigid, sample_points, world_points
 from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
@@ -144,7 +144,58 @@ def test_nearest_reflection_keeps_labels():
     assert set(np.unique(result[np.isfinite(result)])) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("image", [np.zeros((20, 20, 8)), np.full((20, 20, 8), np.nan)])
+@pytest.mark.parametrize("image", [np.zeros((20, 20, 8)), np.full((20, 20, 8), np.nan), np.zeros((20, 20, 1))])
 def test_empty_image_has_a_reason(image):
     with pytest.raises(DataFault, match="empty or constant"):
         find_mirror(image, np.diag([8.0, 8, 16, 1]))
+
+
+# --- slabs of few slices ---------------------------------------------------------------------------------
+
+
+def slab_of(slices, tilt_deg, height_mm=10.0, axes=(0, 1, 2)):
+    """A noisy slab of 6 mm slices through a tilted head, and the worst distances of homologues in it."""
+    grid = make_grid((80, 80, slices), (3.0, 3.0, 6.0), center=(0, -18, height_mm))
+    pose = rigid(tilt_deg, (3, -2, 0), grid.centre)
+    image = acquire_flair(Head(), (), grid, pose, FlairProtocol(te_s=0.03), seed=5)
+    to_old = np.eye(4)[:, [*axes, 3]]
+    return image.transpose(axes), grid.affine @ to_old, pose
+
+
+def homologue_errors(mirror, affine, pose, image):
+    """How far homologues in the slab are from where they should be (mm), on average: in space, and within the slice."""
+    head = np.argwhere(image > 0.3 * np.percentile(image, 98))
+    points = move(affine, head)
+    error = move(mirror.matrix, points) - move(reflection_matrix(*midplane(pose)), points)
+    return np.linalg.norm(error, axis=1).mean(), np.linalg.norm(error[:, :2], axis=1).mean()
+
+
+@pytest.mark.parametrize("slices", [2, 3, 4])
+@pytest.mark.parametrize("tilt", [(4, 5, -8), (-6, -4, 10), (0, 2, 0)])
+def test_plane_of_a_slab_of_few_slices(slices, tilt):
+    image, affine, pose = slab_of(slices, tilt)
+    mirror = find_mirror(image, affine)
+    assert mirror.doubt == ""
+    assert homologue_errors(mirror, affine, pose, image)[0] < 1.2
+
+
+def test_order_of_a_slabs_axes_does_not_matter():
+    image, affine, pose = slab_of(2, (4, 5, -8), axes=(2, 0, 1))
+    assert homologue_errors(find_mirror(image, affine), affine, pose, image)[0] < 1.2
+
+
+@pytest.mark.parametrize("tilt", [(4, 2, -8), (-6, -3, 10), (0, 0, 12)])
+def test_plane_of_a_single_slice_is_upright_to_it(tilt):
+    image, affine, pose = slab_of(1, tilt)
+    mirror = find_mirror(image, affine)
+    assert mirror.normal[2] == pytest.approx(0, abs=1e-9)
+    assert "a single slice" in mirror.doubt
+    away, within = homologue_errors(mirror, affine, pose, image)
+    assert within < 1.0
+    assert away < 1.0 + 1.5 * abs(tilt[1])
+
+
+def test_a_slab_without_symmetry_has_a_reason():
+    noise = np.random.default_rng(1).random((40, 40, 2)) + 1
+    with pytest.raises(DataFault, match=r"^no mirror plane: .* does not match its own reflection"):
+        find_mirror(noise, np.diag([5.0, 5.0, 6.0, 1.0]))

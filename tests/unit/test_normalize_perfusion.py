@@ -74,3 +74,16 @@ def test_without_a_side_to_compare_there_is_a_reason(tmp_path: Path) -> None:
     for path in (done.rcbf, done.rcbv):
         assert images.reasons(path) == ["no contralateral normal tissue to normalise by"]
         assert np.isnan(images.load(path).data).all()
+
+
+def test_without_a_mirror_there_is_a_reason(tmp_path: Path) -> None:
+    files = {}
+    for name, data in head().items():
+        files[name] = str(tmp_path / f"{name}.nii.gz")
+        images.save(files[name], data, AFFINE, sidecar={})
+    mirror = tmp_path / "mirror.json"
+    images.write_json(mirror, {"Reasons": ["no mirror plane"]})
+    done = NormalizePerfusion(mirror=str(mirror), **files).run(cwd=str(tmp_path)).outputs
+    for path in (done.rcbf, done.rcbv):
+        assert images.reasons(path) == ["no mirror plane"]
+        assert np.isnan(images.load(path).data).all()

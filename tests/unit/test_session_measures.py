@@ -9,6 +9,7 @@ import pytest
 import yaml
 from reperfuse import criteria, images
 from reperfuse.interfaces import MeasureSession, SegmentHypoperfusion, SweepPerfusion, TabulateStudy
+from reperfuse.reports.reasons import why_session
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = yaml.safe_load((ROOT / "config" / "criteria.yaml").read_text(encoding="utf-8"))
@@ -291,6 +292,41 @@ def test_a_failed_map_leaves_its_criteria_without_a_class(session: Session) -> N
     assert [what for what, _ in found["Failures"]] == ["tmax4", "tmax6", "tmax8", "tmax10", "reversal"]
 
 
+NO_MIRROR = "no mirror plane: the head does not match its own reflection (correlation 0.21)"
+
+
+def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None:
+    whole = session.measure()["Row"]
+    both = f"tissue of both sides counts ({NO_MIRROR})"
+    deficit = images.load(session.files["tmax6"])
+    images.save(session.files["tmax6"], deficit.mask, AFFINE, sidecar={"Warnings": [both]})
+    session.document("deficit_mirror", {"Reasons": [NO_MIRROR]})
+    curves = images.read_sidecar(session.files["deficit_curves"])
+    known = {name: curve for name, curve in curves["Curves"].items() if name not in ("rcbf", "rmtt")}
+    session.document("deficit_curves", curves | {"Curves": known, "NotComputed": [NO_MIRROR]})
+    found = session.measure()
+    row = found["Row"]
+    assert row["status"] == "warn"
+    assert f"deficit_mirror: {NO_MIRROR}" in row["reasons"]
+    assert f"hypoperfusion: {both}" in row["reasons"]
+    lost = {name for name in whole if whole[name] != row[name]} - {"status", "reasons"}
+    assert lost == {
+        *("rcbf20_ml", "rcbf30_ml", "rcbf40_ml", "rmtt145_ml", "rmtt150_ml"),
+        *("deficit_side", "deficit_laterality", "relative_flow"),
+    }
+    assert [what for what, _ in found["Failures"]] == ["deficit_mirror", "rcbf", "relative_flow", "reversal"]
+    assert why_session("relative_flow", found).endswith(f"not known: {NO_MIRROR}")
+    assert {why_session(column, found) for column in ("deficit_side", "rcbf30_ml")} == {NO_MIRROR}
+
+
+def test_a_doubtful_mirror_is_a_warning(session: Session) -> None:
+    doubt = "a single slice does not show how far the head is tilted to one side"
+    plane = images.read_sidecar(session.files["deficit_mirror"])
+    session.document("deficit_mirror", plane | {"Doubt": doubt})
+    row = session.measure(criteria={})["Row"]
+    assert (row["status"], row["reasons"], row["deficit_side"]) == ("warn", f"mirror: {doubt}", "left")
+
+
 def test_the_wrong_side_and_a_late_scan_are_flagged(session: Session) -> None:
     row = session.measure(side="right", clinical={**KNOWN, "hours_from_onset": [14.0, ""]})["Row"]
     assert row["status"] == "warn"
@@ -399,6 +435,16 @@ def test_each_step_of_cleaning_removes_what_it_should_and_nothing_else(
     assert all(share >= rounded for name, share in kept.items() if name not in removed | {"scalp"})
     late = images.load(maps["tmax"]).data > 6
     assert not (mask & ~late).any()
+
+
+def test_without_a_mirror_both_sides_count_and_it_is_said(maps: dict[str, str], tmp_path: Path) -> None:
+    images.write_json(maps["mirror"], {"Reasons": [NO_MIRROR]})
+    step = SegmentHypoperfusion(**maps, **OFF | {"symptomatic_side_only": True, "side": "left"})
+    path = step.run(cwd=str(tmp_path)).outputs.tmax6
+    mask = images.load(path).mask
+    assert mask[LATE["deficit"]].all()
+    assert mask[LATE["other side"]].all()
+    assert images.read_sidecar(path)["Warnings"] == [f"tissue of both sides counts ({NO_MIRROR})"]
 
 
 def test_an_adc_that_failed_is_done_without(maps: dict[str, str], tmp_path: Path) -> None:

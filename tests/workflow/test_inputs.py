@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
 from running import Run, snakemake
@@ -100,3 +102,36 @@ def test_a_faulty_scan_costs_that_scan_alone(tmp_path: Path) -> None:
     assert "Larger than a thimble" in (tmp_path / "out" / "sub-01.html").read_text()
     stability = (tmp_path / "out" / "group" / "stability.tsv").read_text()
     assert "sub-01\tses-baseline\tmine\tlarge\tcore_ml\tstable\t" in stability
+
+
+def test_a_slab_without_a_mirror_plane_keeps_its_maps(tmp_path: Path) -> None:
+    """Two patients with three slices of perfusion; of the second it is said that no mirror plane was found."""
+    study = tmp_path / "study"
+    patients = [replace(patient, scans={"baseline": ("dsc",)}) for patient in DEMO_PATIENTS[:2]]
+    simulate_study(study, patients, replace(TINY, jump_mm=0.0, jump_deg=0.0))
+    for path in study.glob("sub-*/ses-baseline/perf/*_dsc.nii.gz"):
+        slab = nib.load(path).slicer[:, :, 4:7]
+        nib.save(nib.Nifti1Image(np.asarray(slab.dataobj).astype(np.int16), slab.affine, slab.header), path)
+    config = (f"bids_dir={study}", "output_dir=out")
+    maps = Path("out") / "sub-02" / "ses-baseline" / "perf"
+    plane = maps / "sub-02_ses-baseline_desc-mirror_xfm.json"
+    assert snakemake(tmp_path, str(plane), config=config, cores=1).status == 0
+    reason = "no mirror plane: the head does not match its own reflection (correlation 0.21)"
+    (tmp_path / plane).write_text(json.dumps({"Reasons": [reason]}))
+    run = snakemake(tmp_path, config=config, cores=1)
+    assert run.status == 0, run.output[-3000:]
+    names, *rows = (line.split("\t") for line in (tmp_path / "out" / "group" / "sessions.tsv").read_text().splitlines())
+    mirrored, without = (dict(zip(names, row, strict=True)) for row in rows)
+    assert "mirror" not in mirrored["reasons"]
+    assert (mirrored["deficit_side"], without["deficit_side"]) == ("left", "n/a")
+    assert float(mirrored["rcbf30_ml"]) >= 0
+    for row in (mirrored, without):
+        assert float(row["tmax6_ml"]) > 10
+    assert (without["rcbf30_ml"], without["status"]) == ("n/a", "warn")
+    assert f"deficit_mirror: {reason}" in without["reasons"]
+    assert f"hypoperfusion: tissue of both sides counts ({reason})" in without["reasons"]
+    failures = (tmp_path / "out" / "group" / "failures.tsv").read_text().splitlines()
+    assert {f"sub-02\tses-baseline\t{what}\t{reason}" for what in ("deficit_mirror", "rcbf")} <= set(failures)
+    assert reason in (tmp_path / "out" / "sub-02.html").read_text()
+    figure = tmp_path / "out" / "sub-02" / "figures" / "sub-02_ses-baseline_desc-perfusion_figure.json"
+    assert "Reasons" not in json.loads(figure.read_text())

@@ -59,6 +59,8 @@ class Step(SimpleInterface):
 
     #: A step that reports on faults looks at its inputs' reasons itself.
     tolerates_faults = False
+    #: Inputs whose reason the step does not inherit: it can do without them, and says so.
+    does_without: tuple[str, ...] = ()
 
     def _compute(self) -> None:
         raise NotImplementedError
@@ -98,8 +100,8 @@ class Step(SimpleInterface):
             raise DataFault("; ".join(dict.fromkeys(reasons)))
 
     def _inherited_reasons(self) -> list[str]:
-        found = [reason for paths in self._input_files().values() for path in paths for reason in images.reasons(path)]
-        return list(dict.fromkeys(found))
+        needed = [paths for name, paths in self._input_files().items() if name not in self.does_without]
+        return list(dict.fromkeys(reason for paths in needed for path in paths for reason in images.reasons(path)))
 
     def _parameters(self) -> dict[str, Any]:
         files = self._input_files()

@@ -106,10 +106,11 @@ class SegmentCoreOutputSpec(TraitedSpec):
 
 
 class SegmentCore(Step):
-    """Find the diffusion core."""
+    """Find the diffusion core; without a mirror plane, by its brightness against the whole brain, and it says so."""
 
     input_spec = SegmentCoreInputSpec
     output_spec = SegmentCoreOutputSpec
+    does_without = ("mirror",)
 
     def _compute(self) -> None:
         adc, brain = images.load(self.inputs.adc), images.load(self.inputs.brain)
@@ -117,13 +118,20 @@ class SegmentCore(Step):
         # fluid left out: how much of it a mask holds says nothing of the b-values
         tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
         median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
-        self.save_image("core", core, adc, BrainMedianADC=median)
+        warnings = [
+            f"found without its mirror image, so what is bright on both sides may count ({reason})"
+            for reason in images.reasons(self.inputs.mirror)
+        ]
+        extra: dict[str, Any] = {"Warnings": warnings} if warnings else {}
+        self.save_image("core", core, adc, BrainMedianADC=median, **extra)
 
 
 def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray]:
     """Return the function that gives the core below a threshold (mm²/s)."""
     trace, brain = images.load(inputs.trace), images.load(inputs.brain)
-    mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(inputs.mirror))
+    mirrored = None
+    if not images.reasons(inputs.mirror):
+        mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(inputs.mirror))
     return segmentation.core_finder(
         adc.data,
         trace.data,
@@ -158,7 +166,7 @@ class SweepCore(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        self._refuse_faults("adc", "trace", "brain", "mirror")
+        self._refuse_faults("adc", "trace", "brain")
         adc = images.load(self.inputs.adc)
         find = _core_finder(self.inputs, adc)
         outside = self._outside()

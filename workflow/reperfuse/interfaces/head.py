@@ -45,7 +45,7 @@ class ExtractBrain(Step):
             self.save_fault("mirror", [str(fault)])
             return
         content = {"Normal": plane.normal, "OffsetMm": plane.offset_mm, "Quality": plane.quality}
-        self.save_document("mirror", content)
+        self.save_document("mirror", content | ({"Doubt": plane.doubt} if plane.doubt else {}))
 
     def _given(self, reference: images.Image) -> tuple[NDArray[np.bool_], dict[str, Any]]:
         given = images.load(self.inputs.given)
@@ -63,4 +63,4 @@ def load_mirror(path: str | Path) -> mirror.Mirror:
     content = images.read_sidecar(path)
     normal = np.array(content["Normal"])
     matrix = mirror.reflection_matrix(normal, content["OffsetMm"])
-    return mirror.Mirror(normal, content["OffsetMm"], matrix, content["Quality"])
+    return mirror.Mirror(normal, content["OffsetMm"], matrix, content["Quality"], content.get("Doubt", ""))

@@ -35,7 +35,10 @@ class HypoperfusionInputSpec(StepInputSpec):
 
 
 class HypoperfusionStep(Step):
-    """A step that cleans hypoperfused tissue the way its inputs say; it does without an ADC that failed."""
+    """A step that cleans hypoperfused tissue the way its inputs say.
+
+    It does without an ADC that failed, and without a mirror plane: then both sides count, and it says so.
+    """
 
     tolerates_faults = True
 
@@ -49,6 +52,14 @@ class HypoperfusionStep(Step):
             csf |= segmentation.csf_mask(brain.mask, reference=reference, relative_intensity=inputs.csf_ratio)
         return csf
 
+    def _leaves_a_side_out(self) -> bool:
+        return self.inputs.symptomatic_side_only and self.inputs.side != "unknown"
+
+    def _warnings(self) -> dict[str, Any]:
+        """Return what a sidecar says where a side should be left out and cannot be told from the other."""
+        reasons = images.reasons(self.inputs.mirror) if self._leaves_a_side_out() else []
+        return {"Warnings": [f"tissue of both sides counts ({reason})" for reason in reasons]} if reasons else {}
+
     def _finder(self, brain: images.Image) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
         """Return the function that gives, for a map, the function that gives its cleaned mask above a threshold."""
         inputs, csf, vessels, half = self.inputs, self._fluid(brain), None, None
@@ -56,8 +67,8 @@ class HypoperfusionStep(Step):
             if not isdefined(inputs.cbv):
                 raise DataFault("no CBV to find vessels by")
             vessels = segmentation.vessel_mask(brain.mask, images.load(inputs.cbv).data, inputs.vessel_ratio)
-        if inputs.symptomatic_side_only and inputs.side != "unknown":
-            right = mirror.half(brain.data.shape, brain.affine, load_mirror(inputs.mirror))
+        if self._leaves_a_side_out() and (path := self._good("mirror")):
+            right = mirror.half(brain.data.shape, brain.affine, load_mirror(path))
             half = right if inputs.side == "right" else ~right
 
         return lambda values: segmentation.hypoperfusion_finder(
@@ -93,7 +104,7 @@ class SegmentHypoperfusion(HypoperfusionStep):
         tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
         find = self._finder(brain)(tmax.data)
         for threshold_s in (4, 6, 8, 10):
-            self.save_image(f"tmax{threshold_s}", find(float(threshold_s)), tmax)
+            self.save_image(f"tmax{threshold_s}", find(float(threshold_s)), tmax, **self._warnings())
 
 
 class SweepPerfusionInputSpec(HypoperfusionInputSpec):
@@ -147,7 +158,7 @@ class SweepPerfusion(HypoperfusionStep):
             late, find_slow = find_later(LATE_S), finder(transit)
             curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find_slow(limit) & late)
         content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
-        self.save_document("curves", content)
+        self.save_document("curves", content | self._warnings())
 
     def _curve(self, name: str, brain: images.Image, find: Callable[[float], np.ndarray]) -> list[list[float]]:
         thresholds = criteria.thresholds(name, self.inputs.half_widths[name])

@@ -72,6 +72,10 @@ class MeasureSessionOutputSpec(TraitedSpec):
     measures = document("the session's row of the tables")
 
 
+#: What a session is not failed without.
+_MIRRORS = ("core_mirror", "deficit_mirror")
+
+
 class MeasureSession(Step):
     """Gather a session's volumes, mismatch, trial profiles and quality figures."""
 
@@ -82,7 +86,9 @@ class MeasureSession(Step):
     def _compute(self) -> None:
         own = {name: paths[0] for name, paths in self._input_files().items() if name not in ("post", "reflow")}
         failures = [list(absence) for absence in self.inputs.absences]
-        failures += [[name, reason] for name, path in own.items() for reason in images.reasons(path)]
+        broken = {name: reasons for name, path in own.items() if (reasons := images.reasons(path))}
+        failures += [[name, reason] for name, reasons in broken.items() for reason in reasons]
+        failures += [["rcbf", reason] for reason in self._why_not_relative()]
         curves = self._curves()
         row: dict[str, Any] = {"role": self.inputs.role or None} | self._volumes(curves) | self._sides()
         row["hours_from_onset"] = self._clinical("hours_from_onset")
@@ -91,8 +97,8 @@ class MeasureSession(Step):
             stability = self._judge(row, curves, failures)
         row |= self._quality()
         warnings = self._warnings(row)
-        failed = not own or any(images.reasons(path) for path in own.values())
-        row["status"] = "failed" if failed else ("warn" if warnings else "ok")
+        failed = not own or bool(broken.keys() - set(_MIRRORS))
+        row["status"] = "failed" if failed else ("warn" if warnings or broken else "ok")
         row["reasons"] = "; ".join(dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings]))
         self.save_document(
             "measures",
@@ -193,10 +199,18 @@ class MeasureSession(Step):
                 rows.append({"criterion": name, "class": row[name], "stability": stable} | limits)
         return rows
 
+    def _why_not_relative(self) -> list[str]:
+        """Return why CBF and CBV relative to normal tissue are not known, where Tmax is."""
+        path = self._good("deficit_curves")
+        return images.read_sidecar(path).get("NotComputed", []) if path else []
+
     def _why_unknown(self) -> dict[str, str]:
         given = self.inputs.clinical
         clinical = {name: given.get(name, [None, "not given"])[1] for name in criteria.CLINICAL}
-        return clinical | dict.fromkeys(criteria.POST, "it takes a session after treatment with that scan")
+        relative = [name for name, (source, _) in criteria.VOLUMES.items() if source in ("rcbf", "rmtt")]
+        reasons = self._why_not_relative()
+        unscaled = dict.fromkeys(relative, "; ".join(reasons)) if reasons else {}
+        return clinical | unscaled | dict.fromkeys(criteria.POST, "it takes a session after treatment with that scan")
 
     def _unspecific(self) -> dict[str, str]:
         """Return why a volume says nothing of the deficit: Tmax thresholds that normal tissue exceeds."""
@@ -262,6 +276,7 @@ class MeasureSession(Step):
                 f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
                 "(is left right in one of the headers?)"
             )
+        warnings += self._mirror_warnings()
         warnings += self._arterial_warnings()
         if path := self._good("core"):
             median = images.read_sidecar(path)["BrainMedianADC"]
@@ -271,6 +286,15 @@ class MeasureSession(Step):
                     f"diffusion: the median ADC of the brain's tissue is {median * 1e6:.0f}e-6 mm²/s, "
                     f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
                 )
+        return warnings
+
+    def _mirror_warnings(self) -> list[str]:
+        """Say what of a plane is doubtful, and what was done without one."""
+        planes = [load_mirror(path) for path in map(self._good, _MIRRORS) if path]
+        warnings = [f"mirror: {plane.doubt}" for plane in planes if plane.doubt]
+        for title, name in (("core", "core"), ("hypoperfusion", "tmax6")):
+            if path := self._good(name):
+                warnings += [f"{title}: {warning}" for warning in images.read_sidecar(path).get("Warnings", [])]
         return warnings
 
     def _arterial_warnings(self) -> list[str]:

@@ -110,7 +110,9 @@ def draw_flair(title: str, visit: Visit) -> "Figure":
 def draw_perfusion(title: str, visit: Visit) -> "Figure":
     """Draw the perfusion maps with deficit, core and penumbra."""
     reference, brain = visit.load("reference"), visit.load("perfusion_brain")
-    maps = {name: visit.load(name).data for name in ("rcbf", "rcbv", "mtt", "tmax")}
+    maps = {name: visit.load(name).data for name in ("mtt", "tmax")}
+    relative = {name: visit.given(name, what) for name, what in (("rcbf", "Relative CBF"), ("rcbv", "Relative CBV"))}
+    maps |= {name: images.load(path).data for name, path in relative.items() if path}
     masks = visit.masks(tmax6="Tmax > 6 s", core_dscref="Core", penumbra="Penumbra")
     trace = visit.given("trace_dscref", "Trace")
     below = images.load(trace) if trace else reference

@@ -43,6 +43,7 @@ class SegmentLesion(Step):
 
     input_spec = SegmentLesionInputSpec
     output_spec = SegmentLesionOutputSpec
+    does_without = ("mirror",)
 
     def _compute(self) -> None:
         reference, brain = images.load(self.inputs.reference), images.load(self.inputs.brain)
@@ -55,6 +56,7 @@ class SegmentLesion(Step):
             lesion = transforms.resample_mask(images.load(self.inputs.expert), reference, transform)
             self.save_image("lesion", lesion, reference, LesionSource="expert")
             return
+        self._refuse_faults("mirror")
         adc = images.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None
         lesion = segmentation.followup_lesion(
             reference.data,
@@ -386,8 +388,8 @@ class MapReflow(Step):
         return np.logical_or.reduce([*low, np.zeros_like(region)])
 
     def _doubts(self, covered: float, lesion: images.Image, plane: mirror.Mirror) -> list[str]:
-        """Say why the lesion does not allow to judge reflow, if it does not."""
-        found = []
+        """Say why the lesion, or its mirror image, does not allow to judge reflow, if it does not."""
+        found = [plane.doubt] if plane.doubt else []
         if covered < self.inputs.min_covered_share:
             found.append(f"only {100 * covered:.0f} % of the lesion can be compared with its mirror image")
         side = mirror.half(lesion.data.shape, lesion.affine, plane)

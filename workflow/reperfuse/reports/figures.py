@@ -94,7 +94,7 @@ def plot_perfusion(
     reference : ndarray, (x, y, z)
         Anatomy under the penumbra: trace-weighted image or perfusion reference (a.u.).
     maps : mapping of ndarray, (x, y, z)
-        ``rcbf``, ``rcbv`` (1), ``mtt``, ``tmax`` (s).
+        ``mtt``, ``tmax`` (s), and ``rcbf``, ``rcbv`` (1) where there are any.
     affine : ndarray, (4, 4)
         Voxel index to world (RAS+, mm).
     brain : ndarray of bool, (x, y, z)
@@ -109,8 +109,11 @@ def plot_perfusion(
         Row("Mismatch", "", reference, _grey_window(reference, brain), fills=fills),
         Row("Tmax", "s", maps["tmax"], _TMAX_WINDOW_S, "viridis", outlines=outlines),
         Row("MTT", "s", maps["mtt"], _MTT_WINDOW_S, "viridis"),
-        Row("rCBF", "× normal", maps["rcbf"], _RELATIVE_WINDOW, "cividis"),
-        Row("rCBV", "× normal", maps["rcbv"], _RELATIVE_WINDOW, "cividis"),
+    ]
+    rows += [
+        Row(short, "× normal", maps[name], _RELATIVE_WINDOW, "cividis")
+        for name, short in (("rcbf", "rCBF"), ("rcbv", "rCBV"))
+        if name in maps
     ]
     if not fills:
         rows[0] = Row("Reference", "", reference, _grey_window(reference, brain))

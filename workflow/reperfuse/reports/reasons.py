@@ -10,7 +10,7 @@ _PERFUSION, _DIFFUSION = ("perfusion", "dsc"), ("diffusion", "dwi", "adc", "core
 _SESSION_NEEDS = {
     "core_ml": _DIFFUSION,
     **{f"tmax{s}_ml": (f"tmax{s}", *_PERFUSION) for s in (4, 6, 8, 10)},
-    "rcbf30_ml": ("deficit_curves", *_PERFUSION),
+    "rcbf30_ml": ("rcbf", "deficit_curves", *_PERFUSION),
     "mismatch_ml": ("tmax6", *_PERFUSION, *_DIFFUSION),
     "mismatch_coreg_ml": ("penumbra", "tmax6", *_PERFUSION, *_DIFFUSION),
     "mismatch_ratio": ("tmax6", *_PERFUSION, *_DIFFUSION),
