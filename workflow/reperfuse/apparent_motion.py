@@ -12,25 +12,26 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 
-# Points of the comparison, 6 mm apart, whose change of contrast is one: of the same tissue or vessel, and smoothed
-# together. It scales how much motion a bolus may feign.
-_RELATED_POINTS = 8.0
-_DELAYS = (-1, 0, 1, 2, 4)  # frames by which contrast arrives after that of most of the brain
+# Of the points at which pictures are compared, 6 mm apart: how many share their noise, since pictures are smoothed, and
+# how many share their change of contrast, being of one tissue or vessel.
+_SHARE_NOISE = 8.0
+_SHARE_CONTRAST = 25.0
+_DELAYS = (-1, 0, 1, 2, 3, 4, 6)  # frames by which contrast arrives after that of most of the brain
 _HEAVY_TAIL = 3.0  # degrees of freedom of the changes of pose from frame to frame
-_LEAST_STEP_MM = 0.004  # what noise alone moves a pose from frame to frame
-_ITERATIONS = 60
+_LEAST_STEP_MM = 0.002  # of those of a head at rest
+_ITERATIONS = 40
 
 
 def remove_apparent_motion(
     poses_mm: Array, differences: Array, jacobian_mm: Array, curve: Array, baseline: slice
 ) -> Array:
-    """Take out of a head's poses what follows the bolus.
+    """Take out of a head's poses what follows the bolus, and some of their noise.
 
-    A pose is the sum of the head's true pose and of apparent motion. Apparent motion is a combination of the bolus'
-    mean curve at a few delays, of unknown weights in each direction; from frame to frame the true pose changes by
-    Student's t: mostly little, at times by a jump. The weights are the most probable ones, found by iterative
-    reweighting. Their prior is what the change of the picture itself, with no relation to the direction in which the
-    head moves, would give by chance: a picture that hardly changes feigns no motion.
+    A pose as found is the sum of the head's true pose, of apparent motion and of noise. Apparent motion is a
+    combination of the bolus' mean curve at a few delays, of unknown weights in each direction. From frame to frame the
+    true pose changes by Student's t: mostly little, at times by a jump. Poses and weights are the most probable ones,
+    found by expectation–maximisation. The weights' prior is what the change of the picture would give by chance,
+    had it nothing to do with the direction in which the head moves: a picture that hardly changes feigns no motion.
 
     Parameters
     ----------
@@ -50,24 +51,41 @@ def remove_apparent_motion(
     (t, k) array
         Poses, mm.
     """
+    frames, directions = poses_mm.shape
+    shapes, noise = _bolus_shapes(differences, curve, baseline)
+    share = np.diag(np.linalg.pinv(jacobian_mm.T @ jacobian_mm))  # of a picture's variance that passes for motion
+    parts = np.hstack([np.eye(frames), shapes])
+    step = np.diff(np.eye(frames), axis=0)
+    size = np.maximum(np.mean((step @ poses_mm) ** 2, axis=0), _LEAST_STEP_MM**2)
+    trust = np.ones(frames - 1)
+    poses = np.array(poses_mm, dtype=float)
+    change = np.empty((frames - 1, directions))
+    for _ in range(_ITERATIONS):
+        for direction in range(directions):
+            weight = 1 / (_SHARE_NOISE * share[direction] * noise)
+            information = (parts.T * weight) @ parts
+            information[:frames, :frames] += (step.T * (trust / size[direction])) @ step
+            information[frames:, frames:] += np.eye(len(_DELAYS)) / (_SHARE_CONTRAST * share[direction])
+            covariance = np.linalg.inv(information)
+            poses[:, direction] = (covariance @ (parts.T @ (weight * poses_mm[:, direction])))[:frames]
+            doubt = np.diag(step @ covariance[:frames, :frames] @ step.T)
+            change[:, direction] = (step @ poses[:, direction]) ** 2 + doubt
+        trust = (_HEAVY_TAIL + directions) / (_HEAVY_TAIL + (change / size).sum(axis=1))
+        size = np.mean(trust[:, None] * change, axis=0) + _LEAST_STEP_MM**2
+    return poses
+
+
+def _bolus_shapes(differences: Array, curve: Array, baseline: slice) -> tuple[Array, Array]:
+    """Split the change of pictures into courses (t, d) that follow the bolus and noise.
+
+    The courses are orthogonal, each as strong as the pictures' root mean square change along it; the noise is the mean
+    square (t,) of what is left of each frame.
+    """
     frames = np.arange(len(curve))
     delayed = [np.interp(frames - delay, frames, curve) for delay in _DELAYS]
     basis, _ = np.linalg.qr(np.stack(delayed, axis=1))
-    noise = float(np.median(differences[:, baseline].var(axis=1, ddof=1)))
     change = differences @ basis
-    variance, turn = np.linalg.eigh(change.T @ change / len(change) - noise * np.eye(len(_DELAYS)))
-    shapes = basis @ turn * np.sqrt(np.maximum(variance, 1e-12))
-    doubt = _RELATED_POINTS * np.diag(np.linalg.pinv(jacobian_mm.T @ jacobian_mm))
-    steps, rises = np.diff(poses_mm, axis=0), np.diff(shapes, axis=0)
-    size = np.maximum(np.mean(steps**2, axis=0), _LEAST_STEP_MM**2)
-    trust = np.ones(len(steps))
-    weights = np.zeros((len(_DELAYS), poses_mm.shape[1]))
-    for _ in range(_ITERATIONS):
-        weighted = rises.T * trust
-        for direction in range(poses_mm.shape[1]):
-            information = weighted @ rises / size[direction] + np.eye(len(_DELAYS)) / doubt[direction]
-            weights[:, direction] = np.linalg.solve(information, weighted @ steps[:, direction] / size[direction])
-        left = steps - rises @ weights
-        trust = (_HEAVY_TAIL + left.shape[1]) / (_HEAVY_TAIL + (left**2 / size).sum(axis=1))
-        size = np.mean(trust[:, None] * left**2, axis=0) + _LEAST_STEP_MM**2
-    return np.asarray(poses_mm - shapes @ weights)
+    least = float(np.median(differences[:, baseline].var(axis=1, ddof=1)))
+    strength, turn = np.linalg.eigh(change.T @ change / len(change) - least * np.eye(len(_DELAYS)))
+    left = np.mean((differences - change @ basis.T) ** 2, axis=0)
+    return basis @ turn * np.sqrt(np.maximum(strength, 1e-12)), np.maximum(left, least)
