@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from reperfuse.faults import DataFault
 
@@ -30,11 +30,16 @@ def brain_mask(
     bias_mm: float = 20.0,
     opening_mm: float = 4.0,
     closing_mm: float = 10.0,
+    slice_overlap: float = 0.65,
+    piece_share: float = 0.1,
 ) -> Mask:
     """Find the brain on an unweighted diffusion, perfusion reference or FLAIR image.
 
     The brain is the largest piece brighter than a fraction of its own local level that stays
-    connected when thin bridges (optic nerves, veins, partial volume with the scalp) are cut. Its
+    connected when thin bridges (optic nerves, veins, partial volume with the scalp) are cut. Thick
+    slices hide the thin roof of an orbit, so pieces of neighbouring slices are one only where most of
+    the smaller one lies under the other. In a thin slab of the skull base the temporal lobes and the
+    cerebellum are pieces of their own: large pieces as bright as the largest one are brain too. Its
     fluid, dark or bright, is added by closing. An image that is already skull-stripped is
     recognised by its empty surroundings and kept as it is.
 
@@ -51,6 +56,10 @@ def brain_mask(
         Bridges up to twice as wide are cut.
     closing_mm : float
         Gaps up to twice as wide are filled.
+    slice_overlap : float
+        Overlap that connects pieces of neighbouring thick slices, relative to the smaller piece.
+    piece_share : float
+        Smallest other piece of brain, relative to the largest piece.
 
     Returns
     -------
@@ -70,7 +79,8 @@ def brain_mask(
     if is_stripped(image, voxel):
         return _fill(_closed(_largest(image > 0), 2.0, voxel), voxel)
 
-    bright = image > _otsu(positive)
+    # A second time below the first threshold, or an infarct on the trace image, fluid and the eyes would set it.
+    bright = image > _otsu(np.minimum(positive, _otsu(positive)))
     brain = _largest(_opened(bright, opening_mm, voxel)) & bright
     for _ in range(3):
         if not brain.any():
@@ -79,7 +89,9 @@ def brain_mask(
         level = float(np.median(image[brain]))
         local = _smooth(np.minimum(image, 1.5 * level), brain, 2.355 * bias_mm, voxel)
         tissue = image > relative_intensity * np.maximum(local, 0.3 * level)
-        brain = _dilated(_largest(_eroded(tissue, opening_mm, voxel)), opening_mm, voxel) & tissue
+        thick = _eroded(tissue, opening_mm, voxel)
+        pieces = _label_by_overlap(thick, slice_overlap, voxel) if voxel.max() > opening_mm else ndimage.label(thick)[0]
+        brain = _dilated(_like_the_largest(pieces, image, piece_share), opening_mm, voxel) & tissue
     if brain.sum() * voxel.prod() < 20e3:
         raise DataFault("No brain was found: no bright region of its size.")
     return _fill(_closed(brain, closing_mm, voxel), voxel)
@@ -550,6 +562,34 @@ def _largest(mask: Mask) -> Mask:
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return labels == sizes.argmax()
+
+
+def _label_by_overlap(mask: Mask, overlap: float, voxel: Array) -> NDArray[np.intp]:
+    """Label pieces, connected within slices, and across them by an overlap relative to the smaller piece."""
+    across = int(np.argmax(voxel))
+    in_slice = np.moveaxis(_FACES.copy(), across, 0)
+    in_slice[[0, 2]] = False
+    slices = np.moveaxis(mask, across, 0)
+    labels, count = ndimage.label(slices, in_slice)
+    shared = slices[:-1] & slices[1:]
+    pairs = np.int64(count + 1) * labels[:-1][shared] + labels[1:][shared]
+    pairs, overlaps = np.unique(pairs, return_counts=True)
+    ends = np.divmod(pairs, count + 1)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    linked = overlaps >= overlap * np.minimum(areas[ends[0]], areas[ends[1]])
+    links = sparse.coo_array((linked, ends), shape=(count + 1, count + 1))
+    links.eliminate_zeros()
+    return np.moveaxis(sparse.csgraph.connected_components(links, directed=False)[1][labels], 0, across)
+
+
+def _like_the_largest(labels: NDArray[np.intp], image: Array, share: float) -> Mask:
+    """Keep the largest piece, and others of at least a share of its size that are about as bright (eyes are not)."""
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    large = np.flatnonzero(sizes >= max(1, share * sizes.max()))
+    brightness = np.array([np.median(image[labels == label]) for label in large])
+    level = brightness[sizes[large].argmax()] if large.size else 0.0
+    return np.isin(labels, large[(brightness > 0.6 * level) & (brightness < 1.5 * level)])
 
 
 def _fill(mask: Mask, voxel: Array) -> Mask:
