@@ -18,6 +18,7 @@ from reperfuse.faults import DataFault
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
+_BRAIN_SLICE_MM3 = 20e3
 _NEIGHBOURS = np.ones((3, 3, 3), bool)
 _FACES = ndimage.generate_binary_structure(3, 1)
 
@@ -31,7 +32,8 @@ def brain_mask(
     opening_mm: float = 4.0,
     closing_mm: float = 10.0,
     slice_overlap: float = 0.65,
-    piece_share: float = 0.1,
+    lobe_share: float = 0.1,
+    lobe_radius_mm: float = 12.0,
 ) -> Mask:
     """Find the brain on an unweighted diffusion, perfusion reference or FLAIR image.
 
@@ -39,7 +41,7 @@ def brain_mask(
     connected when thin bridges (optic nerves, veins, partial volume with the scalp) are cut. Thick
     slices hide the thin roof of an orbit, so pieces of neighbouring slices are one only where most of
     the smaller one lies under the other. In a thin slab of the skull base the temporal lobes and the
-    cerebellum are pieces of their own: large pieces as bright as the largest one are brain too. Its
+    cerebellum are pieces of their own, so other large and thick pieces are brain too. Its
     fluid, dark or bright, is added by closing. An image that is already skull-stripped is
     recognised by its empty surroundings and kept as it is.
 
@@ -58,8 +60,10 @@ def brain_mask(
         Gaps up to twice as wide are filled.
     slice_overlap : float
         Overlap that connects pieces of neighbouring thick slices, relative to the smaller piece.
-    piece_share : float
+    lobe_share : float
         Smallest other piece of brain, relative to the largest piece.
+    lobe_radius_mm : float
+        Least depth of another piece of brain; eyes, mucosa and scalp are thinner.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def brain_mask(
     bright = image > _otsu(np.minimum(positive, _otsu(positive)))
     brain = _largest(_opened(bright, opening_mm, voxel)) & bright
     for _ in range(3):
-        if not brain.any():
+        if brain.sum() * voxel.prod() < _BRAIN_SLICE_MM3:
             raise DataFault("No brain was found: no bright region of its size.")
         # Fluid and fat, several times brighter than tissue, must not set the level.
         level = float(np.median(image[brain]))
@@ -91,8 +95,9 @@ def brain_mask(
         tissue = image > relative_intensity * np.maximum(local, 0.3 * level)
         thick = _eroded(tissue, opening_mm, voxel)
         pieces = _label_by_overlap(thick, slice_overlap, voxel) if voxel.max() > opening_mm else ndimage.label(thick)[0]
-        brain = _dilated(_like_the_largest(pieces, image, piece_share), opening_mm, voxel) & tissue
-    if brain.sum() * voxel.prod() < 20e3:
+        lobes = _largest_and_lobes(pieces, lobe_share, lobe_radius_mm - opening_mm, voxel)
+        brain = _dilated(lobes, opening_mm, voxel) & tissue
+    if brain.sum() * voxel.prod() < _BRAIN_SLICE_MM3:
         raise DataFault("No brain was found: no bright region of its size.")
     return _fill(_closed(brain, closing_mm, voxel), voxel)
 
@@ -582,14 +587,18 @@ def _label_by_overlap(mask: Mask, overlap: float, voxel: Array) -> NDArray[np.in
     return np.moveaxis(sparse.csgraph.connected_components(links, directed=False)[1][labels], 0, across)
 
 
-def _like_the_largest(labels: NDArray[np.intp], image: Array, share: float) -> Mask:
-    """Keep the largest piece, and others of at least a share of its size that are about as bright (eyes are not)."""
+def _largest_and_lobes(labels: NDArray[np.intp], share: float, radius_mm: float, voxel: Array) -> Mask:
+    """Keep the largest piece, and others of a share of its size that hold something deeper than a radius."""
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    large = np.flatnonzero(sizes >= max(1, share * sizes.max()))
-    brightness = np.array([np.median(image[labels == label]) for label in large])
-    level = brightness[sizes[large].argmax()] if large.size else 0.0
-    return np.isin(labels, large[(brightness > 0.6 * level) & (brightness < 1.5 * level)])
+    large = sizes >= max(1, share * sizes.max())
+    if large.sum() < 2:
+        return large[labels]
+    kept = np.zeros_like(large)
+    kept[labels[_eroded(large[labels], radius_mm, voxel)]] = True
+    kept[sizes.argmax()] = True
+    kept[0] = False
+    return kept[labels]
 
 
 def _fill(mask: Mask, voxel: Array) -> Mask:
