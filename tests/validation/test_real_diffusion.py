@@ -109,7 +109,7 @@ def test_brain_of_a_slab_through_the_orbits_agrees_with_the_network(external_dat
         dice(brain_mask(scan.reference[..., slab], scan.voxel), scan.network_brain[..., slab]) for slab in slabs
     ]
     assert min(overlaps) >= 0.83
-    assert np.mean(overlaps) >= 0.91
+    assert np.mean(overlaps) >= 0.9
 
 
 def test_a_stripped_brain_is_kept_whole(external_data):
