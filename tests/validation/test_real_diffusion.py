@@ -99,6 +99,19 @@ def test_brain_agrees_with_the_network(external_data, subject):
     assert dice(scan.brain, scan.network_brain) >= 0.93
 
 
+@pytest.mark.parametrize("count", [1, 2, 6, 12])
+@pytest.mark.parametrize("subject", ["ads01", "ads02"])
+def test_brain_of_a_slab_through_the_orbits_agrees_with_the_network(external_data, subject, count):
+    """Its lobes are separate pieces, and eyes are the brightest in it."""
+    scan = load(external_data, subject)
+    slabs = [slice(first, first + count) for first in (8, 10, 12)]
+    overlaps = [
+        dice(brain_mask(scan.reference[..., slab], scan.voxel), scan.network_brain[..., slab]) for slab in slabs
+    ]
+    assert min(overlaps) >= 0.83
+    assert np.mean(overlaps) >= 0.9
+
+
 def test_a_stripped_brain_is_kept_whole(external_data):
     scan = load(external_data, "isles01")
     assert dice(scan.brain, scan.trace != 0) >= 0.99

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from reperfuse.faults import DataFault
 
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
+_BRAIN_SLICE_MM3 = 20e3
 _NEIGHBOURS = np.ones((3, 3, 3), bool)
 _FACES = ndimage.generate_binary_structure(3, 1)
 
@@ -30,11 +31,17 @@ def brain_mask(
     bias_mm: float = 20.0,
     opening_mm: float = 4.0,
     closing_mm: float = 10.0,
+    slice_overlap: float = 0.65,
+    lobe_share: float = 0.1,
+    lobe_radius_mm: float = 12.0,
 ) -> Mask:
     """Find the brain on an unweighted diffusion, perfusion reference or FLAIR image.
 
     The brain is the largest piece brighter than a fraction of its own local level that stays
-    connected when thin bridges (optic nerves, veins, partial volume with the scalp) are cut. Its
+    connected when thin bridges (optic nerves, veins, partial volume with the scalp) are cut. Thick
+    slices hide the thin roof of an orbit, so pieces of neighbouring slices are one only where most of
+    the smaller one lies under the other. In a thin slab of the skull base the temporal lobes and the
+    cerebellum are pieces of their own, so other large and thick pieces are brain too. Its
     fluid, dark or bright, is added by closing. An image that is already skull-stripped is
     recognised by its empty surroundings and kept as it is.
 
@@ -51,6 +58,12 @@ def brain_mask(
         Bridges up to twice as wide are cut.
     closing_mm : float
         Gaps up to twice as wide are filled.
+    slice_overlap : float
+        Overlap that connects pieces of neighbouring thick slices, relative to the smaller piece.
+    lobe_share : float
+        Smallest other piece of brain, relative to the largest piece.
+    lobe_radius_mm : float
+        Least depth of another piece of brain; eyes, mucosa and scalp are thinner.
 
     Returns
     -------
@@ -70,17 +83,21 @@ def brain_mask(
     if is_stripped(image, voxel):
         return _fill(_closed(_largest(image > 0), 2.0, voxel), voxel)
 
-    bright = image > _otsu(positive)
+    # A second time below the first threshold, or an infarct on the trace image, fluid and the eyes would set it.
+    bright = image > _otsu(np.minimum(positive, _otsu(positive)))
     brain = _largest(_opened(bright, opening_mm, voxel)) & bright
     for _ in range(3):
-        if not brain.any():
+        if brain.sum() * voxel.prod() < _BRAIN_SLICE_MM3:
             raise DataFault("No brain was found: no bright region of its size.")
         # Fluid and fat, several times brighter than tissue, must not set the level.
         level = float(np.median(image[brain]))
         local = _smooth(np.minimum(image, 1.5 * level), brain, 2.355 * bias_mm, voxel)
         tissue = image > relative_intensity * np.maximum(local, 0.3 * level)
-        brain = _dilated(_largest(_eroded(tissue, opening_mm, voxel)), opening_mm, voxel) & tissue
-    if brain.sum() * voxel.prod() < 20e3:
+        thick = _eroded(tissue, opening_mm, voxel)
+        pieces = _label_by_overlap(thick, slice_overlap, voxel) if voxel.max() > opening_mm else ndimage.label(thick)[0]
+        lobes = _largest_and_lobes(pieces, lobe_share, lobe_radius_mm - opening_mm, voxel)
+        brain = _dilated(lobes, opening_mm, voxel) & tissue
+    if brain.sum() * voxel.prod() < _BRAIN_SLICE_MM3:
         raise DataFault("No brain was found: no bright region of its size.")
     return _fill(_closed(brain, closing_mm, voxel), voxel)
 
@@ -550,6 +567,38 @@ def _largest(mask: Mask) -> Mask:
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return labels == sizes.argmax()
+
+
+def _label_by_overlap(mask: Mask, overlap: float, voxel: Array) -> NDArray[np.intp]:
+    """Label pieces, connected within slices, and across them by an overlap relative to the smaller piece."""
+    across = int(np.argmax(voxel))
+    in_slice = np.moveaxis(_FACES.copy(), across, 0)
+    in_slice[[0, 2]] = False
+    slices = np.moveaxis(mask, across, 0)
+    labels, count = ndimage.label(slices, in_slice)
+    shared = slices[:-1] & slices[1:]
+    pairs = np.int64(count + 1) * labels[:-1][shared] + labels[1:][shared]
+    pairs, overlaps = np.unique(pairs, return_counts=True)
+    ends = np.divmod(pairs, count + 1)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    linked = overlaps >= overlap * np.minimum(areas[ends[0]], areas[ends[1]])
+    links = sparse.coo_array((linked, ends), shape=(count + 1, count + 1))
+    links.eliminate_zeros()
+    return np.moveaxis(sparse.csgraph.connected_components(links, directed=False)[1][labels], 0, across)
+
+
+def _largest_and_lobes(labels: NDArray[np.intp], share: float, radius_mm: float, voxel: Array) -> Mask:
+    """Keep the largest piece, and others of a share of its size that hold something deeper than a radius."""
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    large = sizes >= max(1, share * sizes.max())
+    if large.sum() < 2:
+        return large[labels]
+    kept = np.zeros_like(large)
+    kept[labels[_eroded(large[labels], radius_mm, voxel)]] = True
+    kept[sizes.argmax()] = True
+    kept[0] = False
+    return kept[labels]
 
 
 def _fill(mask: Mask, voxel: Array) -> Mask:
