@@ -34,6 +34,8 @@ _WEAKNESSES = {
 }
 #: Signal, in standard deviations of the noise, below which a voxel is saturated.
 _FLOOR = 2.0
+#: Share of the brain that may be saturated before perfusion is not known, and before it is worth a warning.
+_MOST_LOST, _MUCH_LOST = 0.5, 0.05
 #: Least share of the arterial signal that comes from blood: below it, what is not blood decides the curve.
 _LEAST_BLOOD = 0.1
 #: Width of a large vein, and how far from the brain mask, which may leave the sinuses out, veins are sought, mm.
@@ -55,8 +57,9 @@ class ArterialInput:
     quality : dict of str to float
         See :func:`measure_curve`, for the arterial curve before it is scaled; ``n_voxels``, ``lead_s`` (rise
         before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area; ``blood_share``, the
-        share of the arterial signal that comes from blood; ``SaturatedShare`` and ``VenousSaturatedShare``, the
-        share of the voxels whose signal, a little smoothed in time, falls below twice the noise in the first passage.
+        share of the arterial signal that comes from blood; ``SaturatedShare``, ``VenousSaturatedShare``
+        and ``BrainSaturatedShare``, the share of the arterial voxels, the venous ones and the brain's whose signal, a
+        little smoothed in time, falls below twice the noise in the first passage.
     warnings : tuple of str
         What a reader should know, a sentence each.
     score : float
@@ -148,7 +151,7 @@ def select_aif(
     Raises
     ------
     DataFault
-        When no curve looks arterial, or those that do score too low.
+        When no curve looks arterial, those that do score too low, or half the brain is saturated.
     """
     scan = _Scan(dt_s, baseline, echo_time_s, np.asarray(voxel_size_mm, dtype=float))
     brain = _Curves.within(concentration, mask, noise, scan)
@@ -447,6 +450,10 @@ class _Curves:
         mean = values[inside].mean(axis=0)
         end = _first_passage_end(mean, scan.baseline)
         shape = _Shape.of(values, scan.dt_s, scan.baseline, end)
+        saturated = np.exp(-scan.echo_time_s * shape.peak) < _FLOOR * signal_noise
+        lost = saturated[inside].mean()
+        if lost > _MOST_LOST:
+            raise DataFault(f"the signal falls to the noise in {lost:.0%} of the brain, where ΔR2* is not known")
         return cls(
             values,
             voxels,
@@ -457,7 +464,7 @@ class _Curves:
             _Shape.of(mean[np.newaxis], scan.dt_s, scan.baseline, end),
             np.maximum(deviation, np.median(deviation[inside])),  # few frames: a voxel may look quiet by chance
             signal_noise,
-            np.exp(-scan.echo_time_s * shape.peak) < _FLOOR * signal_noise,
+            saturated,
         )
 
 
@@ -523,6 +530,7 @@ def _describe(
         "blood_share": 1.0,
         "SaturatedShare": _share(brain.saturated[taken]),
         "VenousSaturatedShare": _share(brain.saturated[veins]),
+        "BrainSaturatedShare": _share(brain.saturated[brain.inside]),
     }
     parts = {
         "contrast": quality["contrast"] / 20,
@@ -579,5 +587,10 @@ def _warnings(quality: dict[str, float]) -> tuple[str, ...]:
         said.append(
             f"the signal falls to the noise in {quality['VenousSaturatedShare']:.0%} of the venous voxels: "
             "their area is too small, CBF and CBV may be too high"
+        )
+    if quality["BrainSaturatedShare"] > _MUCH_LOST:
+        said.append(
+            f"the signal falls to the noise in {quality['BrainSaturatedShare']:.0%} of the brain: "
+            "CBF and CBV are too low there"
         )
     return tuple(said)
