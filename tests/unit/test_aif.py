@@ -309,8 +309,8 @@ def make_slab(
     mask[2:22, 2:19] = True
     artery, tissue, vein = (
         passage(height, 6, 1.8),
-        passage(0.045 * height, 10, 5.0),
-        passage(0.55 * height, 10, 4.4),
+        passage(0.03 * height, 10, 5.0),
+        passage(0.41 * height, 10, 4.4),
     )
     signal = np.where((mask | (veins > 0))[..., None], 1.0, 0.02) * (
         (1 - arteries - veins)[..., None] * np.exp(-ECHO_S * tissue)
