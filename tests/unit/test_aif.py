@@ -389,7 +389,7 @@ def test_saturated_voxels_are_used_with_a_warning_where_there_are_no_others() ->
 
 
 def test_a_saturated_vein_is_a_warning() -> None:
-    found = make_slab(height=300).select()
+    found = make_slab(height=400).select()
     assert found.quality["VenousSaturatedShare"] == 1
     assert any("venous voxels" in warning for warning in found.warnings)
     clear = make_slab().select()
