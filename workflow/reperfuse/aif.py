@@ -488,7 +488,7 @@ def _find_vein(brain: _Curves, after_s: float, count: int) -> IndexArray:
     venous = (
         (shape.peak > 2 * mean.peak)
         & (shape.peak > 6 * brain.noise)
-        & (brain.signal_noise < 2 * np.median(brain.signal_noise[brain.inside]))  # bone is dark
+        & (brain.signal_noise < 3 * np.median(brain.signal_noise[brain.inside]))  # bone is dark
         & (shape.rise_s > after_s)
         & shape.has_passed
         & (shape.fwhm_s < 1.6 * mean.fwhm_s)
