@@ -1,10 +1,15 @@
 """Arterial input and venous output, found automatically in simulated heads, against the truth.
 
     python benchmarks/arterial_input.py [heads]
+    python benchmarks/arterial_input.py strength [SNR ...]
 
 Each head has another position, voxel size, voxel order, frame spacing, bolus, lesion side and noise. Printed are the
 share of the chosen voxels that hold an artery of the healthy side, the error of the rise and of the width, the error
 of the area after scaling to the vein, and the score.
+
+With `strength`, one head without drift, its bolus 0.5 to 3 times as strong: the error of CBF and CBV (median over the
+brain) and of Tmax and its volumes against maps of the true arterial input, once with the arterial input scaled to the
+venous area by a factor and once as it is now, and the shares of the voxels whose signal falls to the noise.
 """
 
 import sys
@@ -12,6 +17,7 @@ from itertools import permutations, product
 
 import numpy as np
 from reperfuse import aif, concentration, segmentation
+from reperfuse.deconvolution import deconvolve
 from reperfuse.faults import DataFault
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.geometry import Grid, average_voxels, rigid, sample_points, static_oversampling
@@ -59,7 +65,14 @@ def measure(seed: int) -> str:
     )
     try:
         found = aif.select_aif(
-            curves, brain, protocol.tr_s, baseline, voxel_size_mm=grid.voxel_mm, search=healthy, scale_to_vof=True
+            curves,
+            brain,
+            protocol.tr_s,
+            baseline,
+            echo_time_s=protocol.te_s,
+            noise=concentration.relative_noise(series, brain, baseline),
+            voxel_size_mm=grid.voxel_mm,
+            search=healthy,
         )
     except DataFault as fault:
         return f"{what}  {fault}"
@@ -79,6 +92,54 @@ def measure(seed: int) -> str:
     )
 
 
+def measure_strength(strength: float, snr: float) -> str:
+    """Compare maps of one head, whose bolus is so many times as strong, with those of the true arterial input."""
+    grid = make_grid(Matrix((96, 104, 24), (2.2, 2.2, 5.0), axes="LPS", tilt_deg=5.0))
+    protocol = DscProtocol(frames=57, snr=snr, drift=0.0)
+    patient = Patient("01", side="left", deficit_ml=90.0)
+    flow = patient.flow("baseline")
+    flow = Flow(flow.zones, Bolus(peak=90 * strength), flow.left_mca_delay_s, flow.right_mca_delay_s)
+    pose, rest = rigid((3.0, -2.0, 1.0), (1.0, 2.0, -1.0), HEAD_CENTRE_MM), np.tile(np.eye(4), (protocol.frames, 1, 1))
+    series = acquire_dsc(patient.head("baseline"), flow, grid, pose, protocol, rest, 0).series
+    brain = segmentation.brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
+    baseline = concentration.find_baseline(series[brain].mean(axis=0), protocol.tr_s)
+    curves = concentration.delta_r2star(series, protocol.te_s, baseline)
+    right = (grid.affine[0, 0] * np.arange(grid.shape[0]) + grid.affine[0, 3] > 0)[:, np.newaxis, np.newaxis]
+    scan = {
+        "echo_time_s": protocol.te_s,
+        "noise": concentration.relative_noise(series, brain, baseline),
+        "voxel_size_mm": grid.voxel_mm,
+        "search": np.broadcast_to(right, grid.shape),
+    }
+    plain, now = (
+        aif.select_aif(curves, brain, protocol.tr_s, baseline, **scan, scale_to_vof=scale) for scale in (False, True)
+    )
+    whole = brain & np.isfinite(curves).all(axis=-1)
+    tissue = concentration.smooth(curves, whole, grid.voxel_mm, 4.0)[whole][::3, baseline.first :]
+    voxel_ml = 3e-3 * np.prod(grid.voxel_mm)
+    arterial = (
+        arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus),
+        plain.aif * max(plain.quality["area_ratio"], 1),
+        now.aif,
+    )
+    true, *others = (deconvolve(tissue, curve[baseline.first :], protocol.tr_s) for curve in arterial)
+    volumes = [[voxel_ml * (maps.tmax > limit_s).sum() for limit_s in (4, 6)] for maps in (true, *others)]
+    text = f"{strength:4.2f}  SNR {snr:3.0f}  true {volumes[0][0]:4.0f} {volumes[0][1]:4.0f} mL"
+    for name, maps, (above_4, above_6) in zip(("factor", "now"), others, volumes[1:], strict=True):
+        text += (
+            f"  | {name} CBF {np.nanmedian(maps.cbf / true.cbf) - 1:+6.1%}"
+            f" CBV {np.nanmedian(maps.cbv / true.cbv) - 1:+5.1%}"
+            f" Tmax {np.nanmedian(maps.tmax - true.tmax):+.2f} s {above_4:4.0f} {above_6:4.0f} mL"
+        )
+    saturated = (now.quality[f"{which}SaturatedShare"] for which in ("", "Venous", "Brain"))
+    return text + "  | saturated " + " ".join(f"{share:.0%}" for share in saturated)
+
+
 if __name__ == "__main__":
-    for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 20):
-        print(measure(number), flush=True)
+    if sys.argv[1:2] == ["strength"]:
+        for snr in map(float, sys.argv[2:] or ["100"]):
+            for strength in (0.5, 0.75, 1, 1.25, 1.5, 2, 3):
+                print(measure_strength(strength, snr), flush=True)
+    else:
+        for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 20):
+            print(measure(number), flush=True)

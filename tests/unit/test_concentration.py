@@ -11,6 +11,7 @@ from reperfuse.concentration import (
     delta_r2star,
     find_baseline,
     is_leaking,
+    relative_noise,
     smooth,
 )
 from reperfuse.faults import DataFault
@@ -260,3 +261,21 @@ def test_leaking_curves_of_both_kinds_are_told() -> None:
     assert leaking[:100].all()
     assert leaking[100:].mean() < 0.1
     assert abs(curves[~leaking, -10:].mean()) < 0.005
+
+
+@pytest.mark.parametrize("snr", [100, 20, 5])
+@pytest.mark.parametrize("frames", [3, 12])
+def test_noise_is_told_from_drift_pulsation_and_what_lies_outside(snr: float, frames: int) -> None:
+    rng = np.random.default_rng(0)
+    level = rng.uniform(0.6, 1.4, (20, 20, 25))
+    drift = 1 + 0.002 * np.arange(frames)
+    signal = level[..., None] * drift * np.where(np.arange(25) == 3, 1 + 0.2 * (-1) ** np.arange(frames)[:, None], 1).T
+    noise = rng.standard_normal((2, *signal.shape)) / snr
+    signal = np.hypot(signal + noise[0], noise[1])
+    mask = np.ones(level.shape, bool)
+    mask[:2] = False
+    signal[0], signal[1] = 0, np.nan
+    found = relative_noise(signal, mask, Baseline(0, frames))
+    assert np.isnan(found[:2]).all()
+    expected = 1 / snr / signal[mask].mean(axis=-1)
+    np.testing.assert_allclose(found[mask], expected, rtol=0.25 if snr == 100 else 0.15)

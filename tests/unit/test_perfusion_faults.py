@@ -122,7 +122,7 @@ def test_no_artery_in_the_field_of_view(vertex: images.Image, tmp_path: Path) ->
     row = images.read_sidecar(step.run(cwd=str(tmp_path)).outputs.measures)["Row"]
     assert row["status"] == "failed"
     assert "no artery in the field of view" in row["reasons"]
-    assert row["tmax6_ml"] == row["aif_fwhm_s"] == row["bolus_cnr"] == "n/a"
+    assert row["tmax6_ml"] == row["aif_fwhm_s"] == row["aif_score"] == row["bolus_cnr"] == "n/a"
 
 
 def test_the_same_stage_maps_the_whole_head(whole: images.Image, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves, ven
 
 TR_S, TE_S, FRAMES = 1.5, 0.03, 60
 SHAPE = (12, 10, 6)
-AFFINE = np.eye(4)
+AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
 TIME = np.arange(FRAMES) * TR_S
 ARTERIES, VEINS = (slice(1, 3), 2, slice(1, 4)), (slice(9, 11), 7, slice(1, 4))
 
@@ -153,7 +153,7 @@ def test_a_curve_that_does_not_fit_is_a_stated_reason(block: Block, columns: dic
     [
         ((np.ones((3, 3, 3), bool), np.eye(4)), "not on the grid"),
         ((np.ones(SHAPE, bool), np.diag([2.0, 1, 1, 1])), "not on the grid"),
-        ((np.zeros(SHAPE, bool), np.eye(4)), "hold no valid curve"),
+        ((np.zeros(SHAPE, bool), AFFINE), "hold no valid curve"),
     ],
 )
 def test_a_mask_that_does_not_fit_is_a_stated_reason(block: Block, mask: tuple[Any, Any], said: str) -> None:

@@ -217,6 +217,7 @@ def test_a_figure_beyond_its_limit_is_a_warning(session: Session, changed: dict[
     for column, key in (
         ("tsnr", "TemporalSNR"),
         ("bolus_cnr", "BolusCNR"),
+        ("aif_score", "Score"),
         ("outlier_frames", "OutlierFrames"),
         ("brain_lost_share", "BrainLostShare"),
     ):

@@ -222,6 +222,33 @@ def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> F
     return ratio
 
 
+def relative_noise(signal: ArrayLike, mask: ArrayLike, baseline: Baseline) -> FloatArray:
+    """Noise of each voxel over its signal before the bolus.
+
+    The noise is that of the receiver, the same in all voxels: the robust standard deviation of what changes from
+    frame to frame in the brain, over √2. A drift does not count, nor does the pulsation of a vessel.
+
+    Parameters
+    ----------
+    signal : (..., t) array
+        Signal, arbitrary units.
+    mask : (...) array
+        The brain.
+    baseline : Baseline
+        Frames before the bolus.
+
+    Returns
+    -------
+    (...) array
+        1/SNR; NaN where the mean signal is not positive.
+    """
+    steady = np.asarray(signal, dtype=np.float32)[..., baseline.frames]
+    change = np.abs(np.diff(steady[np.asarray(mask, dtype=bool)], axis=-1))
+    sigma = 1.4826 * float(np.median(change[np.isfinite(change)])) / np.sqrt(2)
+    rest = steady.mean(axis=-1, dtype=float)
+    return sigma / np.where(rest > 0, rest, np.nan)
+
+
 def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
     """Peak of the mean curve over the noise of a voxel.
 

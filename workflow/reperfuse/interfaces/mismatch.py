@@ -225,7 +225,7 @@ class MeasureSession(Step):
         }
 
     def _quality(self) -> dict[str, float]:
-        names = ("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "registration_dice")
+        names = ("fd_mean_mm", "fd_max_mm", "bolus_cnr", "aif_fwhm_s", "aif_score", "registration_dice")
         more = ("tsnr", "dvars_percent", "outlier_frames", "brain_lost_share", "edge_agreement", "edge_margin")
         quality = dict.fromkeys((*names, *more), math.nan)
         if path := self._good("motion"):
@@ -243,7 +243,11 @@ class MeasureSession(Step):
             }
         if path := self._good("curves"):
             curves = images.read_sidecar(path)
-            quality |= {"bolus_cnr": curves["BolusCNR"], "aif_fwhm_s": curves["Quality"]["fwhm_s"]}
+            quality |= {
+                "bolus_cnr": curves["BolusCNR"],
+                "aif_fwhm_s": curves["Quality"]["fwhm_s"],
+                "aif_score": curves["Score"],
+            }
         if path := self._good("transform"):
             fit = images.read_sidecar(path)
             quality |= {

@@ -227,7 +227,8 @@ class SelectArterialInput(CurvesStep):
         baseline = concentration.find_baseline(_curve(series.data, brain.mask), dt_s)
         curves = self._curves(series, baseline)
         steady = concentration.Baseline(0, baseline.arrival - baseline.first)
-        found = self._choose(curves, brain, steady, baseline.first)
+        noise = concentration.relative_noise(series.data, brain.mask, baseline)
+        found = self._choose(curves, noise, brain, steady, baseline.first)
         self.save_table(
             "curves",
             {
@@ -253,25 +254,32 @@ class SelectArterialInput(CurvesStep):
         return "manual curve" if self.inputs.manual.endswith(".tsv") else "manual voxels"
 
     def _choose(
-        self, curves: np.ndarray, brain: images.Image, steady: concentration.Baseline, first: int
+        self,
+        curves: np.ndarray,
+        noise: np.ndarray,
+        brain: images.Image,
+        steady: concentration.Baseline,
+        first: int,
     ) -> aif.ArterialInput:
         """Return the arterial input of curves whose first frame is frame ``first`` of the series."""
         dt_s = self.inputs.repetition_time_s
+        scan = {"echo_time_s": self.inputs.echo_time_s, "noise": noise, "voxel_size_mm": brain.voxel_size_mm}
         if self._selection() == "manual curve":
             times = (first + np.arange(curves.shape[-1])) * dt_s
-            return aif.aif_from_curve(read_arterial_curve(self.inputs.manual, times), curves, brain.mask, dt_s, steady)
+            curve = read_arterial_curve(self.inputs.manual, times)
+            return aif.aif_from_curve(curve, curves, brain.mask, dt_s, steady, **scan)
         scale = self.inputs.scale_to_vof
         if self._selection() == "manual voxels":
             voxels = images.load(self.inputs.manual)
             if not images.is_same_grid(voxels, brain):
                 raise DataFault("the mask of arterial voxels is not on the grid of the DSC series")
-            return aif.aif_from_voxels(curves, voxels.mask, brain.mask, dt_s, steady, scale_to_vof=scale)
+            return aif.aif_from_voxels(curves, voxels.mask, brain.mask, dt_s, steady, **scan, scale_to_vof=scale)
         return aif.select_aif(
             curves,
             brain.mask,
             dt_s,
             steady,
-            voxel_size_mm=brain.voxel_size_mm,
+            **scan,
             search=self._search(brain),
             scale_to_vof=scale,
             min_score=self.inputs.min_score,

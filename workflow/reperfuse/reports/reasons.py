@@ -22,8 +22,7 @@ _SESSION_NEEDS = {
     "hours_from_onset": (),
     "fd_mean_mm": ("motion", *_PERFUSION),
     "fd_max_mm": ("motion", *_PERFUSION),
-    "bolus_cnr": ("curves", *_PERFUSION),
-    "aif_fwhm_s": ("curves", *_PERFUSION),
+    **dict.fromkeys(("bolus_cnr", "aif_fwhm_s", "aif_score"), ("curves", *_PERFUSION)),
     **dict.fromkeys(("tsnr", "dvars_percent", "outlier_frames", "brain_lost_share"), ("motion", *_PERFUSION)),
     **dict.fromkeys(("registration_dice", "edge_agreement", "edge_margin"), ("transform", *_PERFUSION, *_DIFFUSION)),
 }
