@@ -157,9 +157,11 @@ def select_aif(
     brain = _Curves.within(concentration, mask, noise, scan)
     shape, mean = brain.shape, brain.mean_shape
     lead = mean.rise_s - shape.rise_s
+    # half blood, half tissue: however strong the bolus, its signal falls to half that of the tissue
+    height = np.minimum(min_height * mean.peak, mean.peak + np.log(2) / echo_time_s)
     arterial = (
         brain.inside
-        & (shape.peak > min_height * mean.peak + min_excess * brain.noise)
+        & (shape.peak > height + min_excess * brain.noise)
         & (lead > min_lead_s)
         & (shape.fwhm_s < max_width * mean.fwhm_s)
         & (shape.rise_s >= (baseline.arrival - 1) * dt_s)

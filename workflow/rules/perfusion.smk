@@ -20,7 +20,9 @@ rule correct_motion:
         **config["motion"],
         interface="CorrectMotion",
         repetition_time_s=setting("dsc", "repetition_time_s"),
-        fingerprint=fingerprint("motion", "apparent_motion", "outliers", "shading", "concentration", "segmentation", "quality"),
+        fingerprint=fingerprint(
+            "motion", "apparent_motion", "outliers", "shading", "concentration", "segmentation", "quality"
+        ),
     script:
         "../scripts/run_interface.py"
 

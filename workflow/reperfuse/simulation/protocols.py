@@ -71,7 +71,7 @@ DEMO = Protocol(
     Matrix((80, 80, 20), (2.75, 2.75, 6.0), tilt_deg=10.0),
     Matrix((112, 112, 24), (2.0, 2.0, 5.0), axes="RAS", tilt_deg=-6.0),
     Matrix((112, 128, 24), (2.0, 2.0, 5.0), axes="LPS", tilt_deg=4.0),
-    dsc=DscProtocol(snr=65.0, coil="array", coil_bias=0.3, spin_history=0.3, slice_gain=0.002),
+    dsc=DscProtocol(snr=65.0, coil="array", coil_bias=0.3, spin_history=0.3, slice_gain=0.002, vessel_field=0.3),
     bolus=Bolus(peak=470.0),  # the signal of the brain drops by 30 %, that of grey matter by 40 %
 )
 CLINICAL = Protocol(

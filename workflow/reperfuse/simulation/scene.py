@@ -43,6 +43,9 @@ class DscProtocol:
         far apart or alone, less where their neighbours have excited it already; 0: no spin history.
     slice_gain : float
         SD of a gain that every slice has in every frame, independently.
+    vessel_field : float
+        ΔR2* of tissue at the wall of a large vessel, relative to that of the blood in it; 0: none. It is where a strong
+        bolus can be measured: in the vessel itself no signal is left.
     """
 
     frames: int = 60
@@ -55,6 +58,7 @@ class DscProtocol:
     coil: CoilShape = "lopsided"
     spin_history: float = 0.0
     slice_gain: float = 0.0
+    vessel_field: float = 0.0
 
 
 class DscScene:
@@ -72,6 +76,10 @@ class DscScene:
         self.parts.append(("scalp", *self._held(shares.scalp), leak))
         for share, curve in flow.vessel_curves(times, shares):
             self.parts.append(("blood", *self._held(share), curve))
+        self.fields = []
+        if protocol.vessel_field > 0:
+            around = anatomy.vessel_fields(points)
+            self.fields = [(*self._held(share), curve) for share, curve in flow.vessel_curves(times, around)]
         self.tables = [self._tissue_table(points, kind, flow, times) for kind in ("grey", "white")]
 
     def _held(self, share: Array) -> tuple[Array, Array]:
@@ -116,11 +124,13 @@ class DscScene:
             float32.
         """
         filled = np.zeros(len(self.where), dtype=np.float32)
+        for kind, here, share, state, attenuation in self.tables:
+            filled[here] += np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
+        for here, field, curve in self.fields:
+            filled[here] *= np.exp(np.float32(-self.protocol.te_s * self.protocol.vessel_field * curve[frame]) * field)
         for kind, here, share, curve in self.parts:
             decay = np.exp(-self.protocol.te_s * curve[frame])
             filled[here] += np.float32(self._strength(kind, frame, approach) * decay) * share
-        for kind, here, share, state, attenuation in self.tables:
-            filled[here] += np.float32(self._strength(kind, frame, approach)) * share * attenuation[frame][state]
         signal = np.zeros(self.size, dtype=np.float32)
         signal[self.where] = filled
         return signal

@@ -1,0 +1,122 @@
+"""The strength of the bolus decides how well maps are known, not what they show.
+
+ΔR2* of everything is scaled, artery, tissue and vein alike, as by another echo time or dose. The same frames must be
+kept, and Tmax, CBF and CBV must stay what they were.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pytest
+import yaml
+from reperfuse import images
+from reperfuse.interfaces import CorrectMotion, DeconvolvePerfusion, ExtractBrain, SelectArterialInput
+from reperfuse.simulation.anatomy import Head, Region
+from reperfuse.simulation.geometry import draw_motion, rigid, sample_points
+from reperfuse.simulation.physiology import Flow, Zone
+from reperfuse.simulation.protocols import Matrix, make_grid
+from reperfuse.simulation.scanner import acquire_dsc
+from reperfuse.simulation.scene import DscProtocol, bolus_of_drop
+
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
+TERRITORY = Zone(Region("left", (38, -8, 20), (1, 1.3, 1.2), 110.0), (0.35, 0.6), (1.0, 1.0), (7.0, 4.0))
+MATRICES = {
+    "head": Matrix((64, 72, 16), (3.2, 3.2, 7.0), tilt_deg=8.0),
+    "slab of 6": Matrix((80, 88, 6), (2.6, 2.6, 6.0)),
+    "one slice": Matrix((96, 104, 1), (2.2, 2.2, 6.0)),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the workflow makes of a series: frames replaced, maps in the brain, volumes of late tissue (mL)."""
+
+    replaced: list[int]
+    cbf: np.ndarray
+    cbv: np.ndarray
+    late_ml: dict[float, float]
+    warnings: list[str]
+
+
+def measure(series: np.ndarray, affine: np.ndarray, tr_s: float, te_s: float, folder: Path) -> Found:
+    """Run the steps of the workflow, with its settings, from the raw series to the maps."""
+    folder.mkdir(parents=True)
+    nb.save(nb.Nifti1Image(series.astype(np.float32), affine), folder / "dsc.nii.gz")
+    cwd, times = str(folder), {"repetition_time_s": tr_s, "echo_time_s": te_s}
+    moco = CorrectMotion(dsc=str(folder / "dsc.nii.gz"), repetition_time_s=tr_s, **CONFIG["motion"])
+    done = moco.run(cwd=cwd).outputs
+    assert images.reasons(done.series) == []
+    brain = ExtractBrain(reference=done.reference).run(cwd=cwd).outputs.brain
+    given = {"series": done.series, "brain": brain} | times
+    curves = SelectArterialInput(side="left", **given, **CONFIG["aif"]).run(cwd=cwd).outputs.curves
+    assert images.reasons(curves) == []
+    maps = DeconvolvePerfusion(
+        curves=curves, transforms=done.transforms, **given, **CONFIG["concentration"], **CONFIG["deconvolution"]
+    ).run(cwd=cwd)
+    inside = images.load(brain)
+    cbf, cbv, tmax = (images.load(getattr(maps.outputs, name)).data[inside.mask] for name in ("cbf", "cbv", "tmax"))
+    voxel_ml = float(np.prod(inside.voxel_size_mm)) / 1000
+    return Found(
+        images.read_sidecar(done.timeseries)["Quality"]["FramesReplaced"],
+        cbf,
+        cbv,
+        {limit: float((tmax > limit).sum() * voxel_ml) for limit in (4.0, 6.0)},
+        images.read_sidecar(done.timeseries)["Warnings"] + images.read_sidecar(curves)["Warnings"],
+    )
+
+
+@cache
+def bolus(kind: str, protocol: DscProtocol, flow: Flow):
+    grid = make_grid(MATRICES[kind])
+    points = sample_points(grid, rigid([4, 3, -5], [1, -2, 2]), Head(2.0), (1, 1, 1))
+    return bolus_of_drop(0.2, flow, protocol, points)
+
+
+def record(kind: str, moving: bool, strength: float, snr: float = 100.0) -> tuple[np.ndarray, np.ndarray, DscProtocol]:
+    """Record a series whose brain loses 20 % of its signal at a strength of 1."""
+    grid, frames = make_grid(MATRICES[kind]), 50
+    protocol = DscProtocol(frames=frames, tr_s=1.6, snr=snr, coil="array", slice_gain=0.001, vessel_field=0.3)
+    flow = Flow((TERRITORY,), left_mca_delay_s=2.5)
+    first = bolus(kind, protocol, flow)
+    motion = np.tile(np.eye(4), (frames, 1, 1))
+    if moving:
+        motion = draw_motion(frames, slice(3, 10), (14, 30), 1.0, 1.0, grid.centre, 3)
+        if min(grid.shape) == 1:  # what leaves a single slice is lost
+            motion[:, 2, 3], motion[:, :2, 2], motion[:, 2, :2] = 0, 0, 0
+    flow = replace(flow, bolus=replace(first, peak=strength * first.peak))
+    pose = rigid([4, 3, -5], [1, -2, 2])
+    return acquire_dsc(Head(2.0), flow, grid, pose, protocol, motion, 7).series, grid.affine, protocol
+
+
+def compare(found: Found, usual: Found) -> dict[str, float]:
+    """Return the changes of volume (mL) beyond what is allowed, and of CBF and CBV (share)."""
+    allowed = {limit: max(3.0, 0.05 * usual.late_ml[limit]) for limit in usual.late_ml}
+    changes = {f"tmax{limit:.0f}": (found.late_ml[limit] - usual.late_ml[limit]) / allowed[limit] for limit in allowed}
+    for name in ("cbf", "cbv"):
+        mine, theirs = getattr(found, name), getattr(usual, name)
+        both = np.isfinite(mine) & np.isfinite(theirs) if mine.shape == theirs.shape else slice(None)
+        changes[name] = float(np.nanmedian(mine[both]) / np.nanmedian(theirs[both]) - 1)
+    return changes
+
+
+@pytest.mark.parametrize("moving", [False, True], ids=["at rest", "moving"])
+@pytest.mark.parametrize("kind", list(MATRICES))
+def test_maps_do_not_depend_on_the_strength_of_the_bolus(kind: str, moving: bool, tmp_path: Path) -> None:
+    usual = measure(*unpacked(record(kind, moving, 1.0)), tmp_path / "usual")
+    for strength in (0.5, 2.0):
+        found = measure(*unpacked(record(kind, moving, strength)), tmp_path / str(strength))
+        changes = compare(found, usual)
+        print(strength, found.late_ml, usual.late_ml, changes)
+        assert found.replaced == usual.replaced == []
+        assert abs(changes["tmax4"]) <= 1
+        assert abs(changes["tmax6"]) <= 1
+        assert abs(changes["cbf"]) <= 0.05
+        assert abs(changes["cbv"]) <= 0.05
+
+
+def unpacked(recorded: tuple[np.ndarray, np.ndarray, DscProtocol]) -> tuple[np.ndarray, np.ndarray, float, float]:
+    series, affine, protocol = recorded
+    return series, affine, protocol.tr_s, protocol.te_s
