@@ -131,6 +131,37 @@ def test_frames_of_another_grid_are_noticed(scale: tuple[float, float, float], t
     assert found["FramesUsed"] == joint
 
 
+def test_a_lost_frame_of_the_first_passage_is_a_warning_and_two_are_a_reason(tmp_path: Path) -> None:
+    series = record()[0].copy()
+    peak = int(series.mean(axis=(0, 1, 2)).argmin())
+    series[:, :, 1::2, peak] = np.roll(series[:, :, 1::2, peak], 6, axis=1)
+    done = correct(series, tmp_path / "one")
+    assert figures(done)["FramesReplaced"] == [peak]
+    (warning,) = images.read_sidecar(done.timeseries)["Warnings"]
+    assert f"the frame at {peak * TR_S:g} s, while the bolus passes" in warning
+    series[:, :, 1::2, peak + 1] = np.roll(series[:, :, 1::2, peak + 1], 6, axis=1)
+    (reason,) = images.reasons(correct(series, tmp_path / "two").series)
+    assert f"the frames at {peak * TR_S:g} s and {(peak + 1) * TR_S:g} s cannot be used" in reason
+
+
+def test_a_lost_frame_elsewhere_is_no_warning(clean: Any, tmp_path: Path) -> None:
+    assert images.read_sidecar(clean.timeseries)["Warnings"] == []
+    series = record()[0].copy()
+    series[..., -8:-6] = np.nan
+    assert images.read_sidecar(correct(series, tmp_path).timeseries)["Warnings"] == []
+
+
+def test_two_slices_are_followed_in_their_plane_and_that_is_said(tmp_path: Path) -> None:
+    done = correct(record()[0][:, :, 6:8], tmp_path)
+    assert images.reasons(done.series) == []
+    (warning,) = images.read_sidecar(done.timeseries)["Warnings"]
+    assert "in the plane of the slices only" in warning
+    columns = read_columns(done.timeseries)
+    normal = GRID.affine[:3, 2] / np.linalg.norm(GRID.affine[:3, 2])
+    moved = np.stack([columns[f"trans_{axis}"] for axis in "xyz"], axis=1) @ normal
+    np.testing.assert_allclose(moved, 0, atol=1e-3)
+
+
 def measure(done: Any, limits: dict[str, float], folder: Path) -> dict[str, Any]:
     rest = {
         "min_registration_dice": 0.85,

@@ -85,9 +85,10 @@ class Session:
 
     def series(self, changed: dict[str, Any]) -> None:
         """Add the motion and curves of a series of 40 frames, good but for what is changed."""
-        figures = GOOD_FIGURES | changed
+        figures = GOOD_FIGURES | {"MotionWarnings": []} | changed
         displacement = [0.0] * 39 + [figures["displacement"]]
-        self.table("motion", {"framewise_displacement": displacement, "outlier": [0] * 40}, Quality=figures)
+        columns = {"framewise_displacement": displacement, "outlier": [0] * 40}
+        self.table("motion", columns, Quality=figures, Warnings=figures["MotionWarnings"])
         self.table("curves", {"time": range(40)}, **figures, Quality={"fwhm_s": 8.0, "area_ratio": 1.5})
 
     def table(self, name: str, columns: dict[str, Any], **sidecar: Any) -> None:
@@ -207,6 +208,7 @@ def test_a_doubtful_arterial_input_is_a_warning(session: Session, score: float, 
         ({"TemporalSNR": 11.0}, "noise: the temporal SNR before the bolus is 11 only"),
         ({"BolusCNR": 1.2}, "noise: the bolus is only 1.2 times as high as a voxel's noise"),
         ({"Warnings": ["narrow"]}, "aif: narrow"),
+        ({"MotionWarnings": ["the frame at 21 s"]}, "motion: the frame at 21 s"),
     ],
     ids=lambda value: next(iter(value), "good") if isinstance(value, dict) else "",
 )

@@ -15,10 +15,12 @@ Array = NDArray[np.floating]
 # Of the points at which pictures are compared, 6 mm apart: how many share their noise, since pictures are smoothed, and
 # how many share their change of contrast, being of one tissue or vessel.
 _SHARE_NOISE = 8.0
-_SHARE_CONTRAST = 25.0
+_SHARE_CONTRAST = 3.0  # at least; a series' own factor is found, with a prior worth so many weights:
+_PRIOR_WEIGHTS = 6.0
 _DELAYS = (-1, 0, 1, 2, 3, 4, 6)  # frames by which contrast arrives after that of most of the brain
 _HEAVY_TAIL = 3.0  # degrees of freedom of the changes of pose from frame to frame
 _LEAST_STEP_MM = 0.002  # of those of a head at rest
+_LEAST_NOISE = 1e-8  # mean square, of a series without noise
 _ITERATIONS = 40
 
 
@@ -30,8 +32,9 @@ def remove_apparent_motion(
     A pose as found is the sum of the head's true pose, of apparent motion and of noise. Apparent motion is a
     combination of the bolus' mean curve at a few delays, of unknown weights in each direction. From frame to frame the
     true pose changes by Student's t: mostly little, at times by a jump. Poses and weights are the most probable ones,
-    found by expectation–maximisation. The weights' prior is what the change of the picture would give by chance,
-    had it nothing to do with the direction in which the head moves: a picture that hardly changes feigns no motion.
+    found by expectation–maximisation. The weights' prior is a multiple of what the change of the picture would give by
+    chance, had it nothing to do with the direction in which the head moves: a picture that hardly changes feigns no
+    motion. The multiple is found with them.
 
     Parameters
     ----------
@@ -57,19 +60,24 @@ def remove_apparent_motion(
     parts = np.hstack([np.eye(frames), shapes])
     step = np.diff(np.eye(frames), axis=0)
     size = np.maximum(np.mean((step @ poses_mm) ** 2, axis=0), _LEAST_STEP_MM**2)
-    trust = np.ones(frames - 1)
+    trust, multiple = np.ones(frames - 1), 1.0
     poses = np.array(poses_mm, dtype=float)
     change = np.empty((frames - 1, directions))
     for _ in range(_ITERATIONS):
+        used = 0.0
         for direction in range(directions):
+            prior = _SHARE_CONTRAST * share[direction]
             weight = 1 / (_SHARE_NOISE * share[direction] * noise)
             information = (parts.T * weight) @ parts
             information[:frames, :frames] += (step.T * (trust / size[direction])) @ step
-            information[frames:, frames:] += np.eye(len(_DELAYS)) / (_SHARE_CONTRAST * share[direction])
+            information[frames:, frames:] += np.eye(len(_DELAYS)) / (multiple * prior)
             covariance = np.linalg.inv(information)
-            poses[:, direction] = (covariance @ (parts.T @ (weight * poses_mm[:, direction])))[:frames]
+            both = covariance @ (parts.T @ (weight * poses_mm[:, direction]))
+            poses[:, direction] = both[:frames]
+            used += ((both[frames:] ** 2).sum() + np.trace(covariance[frames:, frames:])) / prior
             doubt = np.diag(step @ covariance[:frames, :frames] @ step.T)
             change[:, direction] = (step @ poses[:, direction]) ** 2 + doubt
+        multiple = (_PRIOR_WEIGHTS + used) / (_PRIOR_WEIGHTS + directions * len(_DELAYS))
         trust = (_HEAVY_TAIL + directions) / (_HEAVY_TAIL + (change / size).sum(axis=1))
         size = np.mean(trust[:, None] * change, axis=0) + _LEAST_STEP_MM**2
     return poses
@@ -88,4 +96,4 @@ def _bolus_shapes(differences: Array, curve: Array, baseline: slice) -> tuple[Ar
     least = float(np.median(differences[:, baseline].var(axis=1, ddof=1)))
     strength, turn = np.linalg.eigh(change.T @ change / len(change) - least * np.eye(len(_DELAYS)))
     left = np.mean((differences - change @ basis.T) ** 2, axis=0)
-    return basis @ turn * np.sqrt(np.maximum(strength, 1e-12)), np.maximum(left, least)
+    return basis @ turn * np.sqrt(np.maximum(strength, 1e-12)), np.maximum(left, max(least, _LEAST_NOISE))
