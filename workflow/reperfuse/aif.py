@@ -34,6 +34,8 @@ _WEAKNESSES = {
 }
 #: Signal, in standard deviations of the noise, below which a voxel is saturated.
 _FLOOR = 2.0
+#: Signal of a vein over S0 below which what else is in its voxels decides it: a tenth of tissue is often there.
+_DARK_VEIN = 0.1
 #: Share of the brain that may be saturated before perfusion is not known, and before it is worth a warning.
 _MOST_LOST, _MUCH_LOST = 0.5, 0.05
 #: Least share of the arterial signal that comes from blood: below it, what is not blood decides the curve.
@@ -59,7 +61,7 @@ class ArterialInput:
         before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area; ``blood_share``, the
         share of the arterial signal that comes from blood; ``SaturatedShare``, ``VenousSaturatedShare``
         and ``BrainSaturatedShare``, the share of the arterial voxels, the venous ones and the brain's whose signal, a
-        little smoothed in time, falls below twice the noise in the first passage.
+        little smoothed in time, falls below twice the noise in the first passage; a vein's also below a tenth of S0.
     warnings : tuple of str
         What a reader should know, a sentence each.
     score : float
@@ -531,7 +533,9 @@ def _describe(
         "area_ratio": _area_ratio(vof, curve, scan),
         "blood_share": 1.0,
         "SaturatedShare": _share(brain.saturated[taken]),
-        "VenousSaturatedShare": _share(brain.saturated[veins]),
+        "VenousSaturatedShare": _share(
+            brain.saturated[veins] | (np.exp(-scan.echo_time_s * brain.shape.peak[veins]) < _DARK_VEIN)
+        ),
         "BrainSaturatedShare": _share(brain.saturated[brain.inside]),
     }
     parts = {
@@ -587,8 +591,8 @@ def _warnings(quality: dict[str, float]) -> tuple[str, ...]:
         )
     if quality["VenousSaturatedShare"] > 0:
         said.append(
-            f"the signal falls to the noise in {quality['VenousSaturatedShare']:.0%} of the venous voxels: "
-            "their area is too small, CBF and CBV may be too high"
+            f"hardly any signal is left in {quality['VenousSaturatedShare']:.0%} of the venous voxels: their area is "
+            "too small, CBF and CBV may be two times too high (relative CBF and CBV are not affected)"
         )
     if quality["BrainSaturatedShare"] > _MUCH_LOST:
         said.append(
