@@ -7,7 +7,8 @@ from matplotlib.text import Text
 from PIL import Image
 from reperfuse import images
 from reperfuse.interfaces import PlotPatient
-from reperfuse.interfaces.report import Visit, draw_diffusion, draw_flair, draw_quality
+from reperfuse.interfaces.report import Visit, draw_diffusion, draw_flair, draw_perfusion, draw_quality
+from reperfuse.reports.figures import plot_diffusion
 from reperfuse.reports.quality import plot_quality
 
 AFFINE = np.array([[-3.0, 0, 0, 24], [0, 3, 0, -24], [0, 0, 5, -20], [0, 0, 0, 1]])
@@ -46,7 +47,8 @@ def plot(folder, sessions: list[str], **inputs) -> Path:
 
 
 def texts(figure) -> str:
-    artists = [*figure.texts, *(text for axes in figure.axes for text in [*axes.texts, axes.title])]
+    legends = [text for legend in figure.legends for text in legend.get_texts()]
+    artists = [*figure.texts, *legends, *(text for axes in figure.axes for text in [*axes.texts, axes.title])]
     return " ".join(text.get_text() for text in artists)
 
 
@@ -146,3 +148,36 @@ def test_a_lesion_on_flair_is_shown_on_it(scans, tmp_path) -> None:
     assert "Reasons" not in sidecar
     figure = draw_flair("", Visit({"flair": flair, "flair_brain": scans["diffusion_brain"], "lesion": scans["core"]}))
     assert "Follow-up lesion" in " ".join(text.get_text() for text in figure.findobj(Text))
+
+
+@pytest.fixture
+def maps(tmp_path) -> dict[str, str]:
+    late = np.roll(CORE, 4, axis=1)
+    files = {
+        "reference": save(tmp_path, "reference", 100.0 * BRAIN),
+        "perfusion_brain": save(tmp_path, "dscbrain", BRAIN),
+        "mtt": save(tmp_path, "mtt", np.where(BRAIN, 5.0, np.nan)),
+        "tmax": save(tmp_path, "tmax", np.where(late, 9.0, 3.0)),
+        "core_dscref": save(tmp_path, "dsccore", CORE),
+    }
+    for name in ("tmax6", "penumbra"):
+        files[name] = save(tmp_path, name, late)
+    return files
+
+
+def test_the_mismatch_figure_holds_deficit_core_and_penumbra(maps) -> None:
+    said = texts(draw_perfusion("", Visit(maps)))
+    for region in ("Tmax > 6 s", "Core", "Penumbra"):
+        assert region in said
+
+
+def test_the_core_is_drawn_where_there_is_no_deficit(maps, tmp_path) -> None:
+    none = save(tmp_path, "none", np.zeros(SHAPE, bool))
+    figure = draw_perfusion("", Visit(maps | {"tmax6": none, "penumbra": none}))
+    assert "Core" in texts(figure)
+    assert "Core" not in texts(draw_perfusion("", Visit({k: v for k, v in maps.items() if k != "core_dscref"})))
+
+
+def test_a_figure_refuses_a_region_it_does_not_know() -> None:
+    with pytest.raises(KeyError, match="core_dscref"):
+        plot_diffusion("", 1.0 * BRAIN, 1e-3 * BRAIN, AFFINE, BRAIN, {"core_dscref": CORE})

@@ -114,6 +114,8 @@ def draw_perfusion(title: str, visit: Visit) -> "Figure":
     relative = {name: visit.given(name, what) for name, what in (("rcbf", "Relative CBF"), ("rcbv", "Relative CBV"))}
     maps |= {name: images.load(path).data for name, path in relative.items() if path}
     masks = visit.masks(tmax6="Tmax > 6 s", core_dscref="Core", penumbra="Penumbra")
+    if "core_dscref" in masks:
+        masks["core"] = masks.pop("core_dscref")
     trace = visit.given("trace_dscref", "Trace")
     below = images.load(trace) if trace else reference
     return figures.plot_perfusion(title, below.data, maps, reference.affine, brain.mask, masks, visit.notes)

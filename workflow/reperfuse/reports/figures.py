@@ -59,6 +59,7 @@ def plot_diffusion(
     notes: Sequence[str] = (),
 ) -> "Figure":
     """Draw trace and ADC (mm²/s) with the outlines of ``masks``: core, lesion; each (x, y, z)."""
+    _refuse_unknown(masks, "core", "lesion")
     outlines = _named(masks, lesion=("Follow-up lesion", LESION), core=("Core", CORE))
     rows = [
         Row("Trace", "", trace, _grey_window(trace, brain)),
@@ -72,6 +73,7 @@ def plot_flair(
     title: str, flair: Volume, affine: Volume, brain: Volume, masks: Masks, notes: Sequence[str] = ()
 ) -> "Figure":
     """Draw a FLAIR image (a.u.) with the outline of ``masks``: lesion; each (x, y, z)."""
+    _refuse_unknown(masks, "lesion")
     window, outlines = _grey_window(flair, brain), _named(masks, lesion=("Follow-up lesion", LESION))
     rows = [Row("FLAIR", "", flair, window), Row("FLAIR,\noutlined", "", flair, window, outlines=outlines)]
     return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
@@ -103,6 +105,7 @@ def plot_perfusion(
     notes : sequence of str
         Lines below the maps.
     """
+    _refuse_unknown(masks, "tmax6", "core", "penumbra")
     outlines = _named(masks, tmax6=("Tmax > 6 s", DEFICIT), core=("Core", CORE))
     fills = _named(masks, penumbra=("Penumbra", PENUMBRA), core=("Core", CORE))
     rows = [
@@ -207,6 +210,12 @@ def save(figure: "Figure", path: str | Path) -> None:
     sample = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
     palette = Image.fromarray(sample[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
     Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+
+
+def _refuse_unknown(masks: Masks, *known: str) -> None:
+    """Raise KeyError for a region that a figure would leave out in silence."""
+    if unknown := sorted(set(masks) - set(known)):
+        raise KeyError(f"a figure of {', '.join(known)} was given {', '.join(unknown)}")
 
 
 def _named(masks: Masks, **wanted: tuple[str, str]) -> list[Region]:
