@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 import yaml
 from reperfuse import images
-from reperfuse.interfaces import CorrectMotion, DeconvolvePerfusion, ExtractBrain, SelectArterialInput
+from reperfuse.interfaces import (
+    CorrectMotion,
+    DeconvolvePerfusion,
+    ExtractBrain,
+    SegmentHypoperfusion,
+    SelectArterialInput,
+)
 from reperfuse.simulation.anatomy import Head, Region
 from reperfuse.simulation.geometry import draw_motion, rigid, sample_points
 from reperfuse.simulation.physiology import Flow, Zone
@@ -56,16 +62,24 @@ def measure(series: np.ndarray, affine: np.ndarray, tr_s: float, te_s: float, fo
     maps = DeconvolvePerfusion(
         curves=curves, transforms=done.transforms, **given, **CONFIG["concentration"], **CONFIG["deconvolution"]
     ).run(cwd=cwd)
-    inside = images.load(brain)
-    cbf, cbv, tmax = (images.load(getattr(maps.outputs, name)).data[inside.mask] for name in ("cbf", "cbv", "tmax"))
-    voxel_ml = float(np.prod(inside.voxel_size_mm)) / 1000
+    inside = images.load(brain).mask
+    cbf, cbv = (images.load(getattr(maps.outputs, name)).data[inside] for name in ("cbf", "cbv"))
+    cleaning = CONFIG["hypoperfusion"] | {"symptomatic_side_only": False}
+    outputs = maps.outputs
+    step = SegmentHypoperfusion(tmax=outputs.tmax, brain=brain, reference=done.reference, cbv=outputs.cbv, **cleaning)
+    masks = step.run(cwd=cwd).outputs
     return Found(
         images.read_sidecar(done.timeseries)["Quality"]["FramesReplaced"],
         cbf,
         cbv,
-        {limit: float((tmax > limit).sum() * voxel_ml) for limit in (4.0, 6.0)},
+        {limit: volume_ml(getattr(masks, f"tmax{limit:.0f}")) for limit in (4.0, 6.0)},
         images.read_sidecar(done.timeseries)["Warnings"] + images.read_sidecar(curves)["Warnings"],
     )
+
+
+def volume_ml(path: str) -> float:
+    mask = images.load(path)
+    return images.volume_ml(mask.mask, mask.affine)
 
 
 @cache
@@ -92,7 +106,8 @@ def record(kind: str, moving: bool, strength: float, snr: float = 100.0) -> tupl
 
 
 @pytest.mark.parametrize(
-    ("kind", "moving"), [("head", False), ("slab of 6", False), ("one slice", False), ("one slice", True)]
+    ("kind", "moving"),
+    [("head", False), ("head", True), ("slab of 6", False), ("one slice", False), ("one slice", True)],
 )
 def test_the_deficit_does_not_depend_on_the_strength_of_the_bolus(kind: str, moving: bool, tmp_path: Path) -> None:
     usual = measure(*unpacked(record(kind, moving, 1.0)), tmp_path / "usual")
