@@ -10,8 +10,9 @@ import argparse
 import time
 
 import numpy as np
+from reperfuse.alignment import find_head
 from reperfuse.motion import estimate_motion, resample
-from reperfuse.outliers import find_outliers
+from reperfuse.outliers import air_signal, find_outliers
 from reperfuse.segmentation import brain_mask
 from reperfuse.simulation.anatomy import brain_points
 from reperfuse.simulation.hard_series import HardSeries, draw_hard_series
@@ -79,7 +80,9 @@ def correct_with_ours(series: HardSeries):
 
 def outliers(found, realigned, series: HardSeries):
     brain = brain_mask(found.reference, series.grid.voxel_mm)
-    return found.outlier | find_outliers(realigned[brain], series.baseline, ~found.outlier)
+    scanned, voxel_mm = series.recorded.series, series.grid.voxel_mm
+    air = air_signal(scanned, find_head(scanned.mean(axis=3), series.grid.affine), voxel_mm)
+    return found.outlier | find_outliers(realigned[brain], series.baseline, ~found.outlier, air)
 
 
 def timed(run, *arguments):

@@ -146,6 +146,16 @@ def test_damaged_frames_are_flagged_and_the_others_kept():
     assert np.isnan(corrected[..., 4]).all()
 
 
+def test_another_head_in_the_middle_of_the_baseline_is_no_reference():
+    recorded = record(jump=0.0)
+    series = recorded.series.copy()
+    middle = (BASELINE.start + BASELINE.stop) // 2
+    series[..., middle] = series[::-1, ::-1, :, middle]
+    found = estimate_motion(series, GRID.affine, BASELINE)
+    others = np.delete(np.arange(3, 20), middle - 3)
+    assert point_errors(found.matrices[others], recorded.motion[others]).max() < 0.1
+
+
 @pytest.mark.parametrize(
     ("series", "reason"),
     [

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reperfuse.outliers import find_outliers
+from reperfuse.outliers import air_signal, find_outliers
 from scipy import ndimage
 from scipy.stats import gamma
 
@@ -88,3 +88,18 @@ def test_the_scale_of_the_signal_does_not_matter() -> None:
     np.testing.assert_array_equal(
         find_outliers(curves, BASELINE, usable), find_outliers(7e3 * curves, BASELINE, usable)
     )
+
+
+def test_a_ghost_is_seen_in_the_air() -> None:
+    """A ghost in quadrature changes the brain by a few per cent only; outside the head it is plain."""
+    rng = np.random.default_rng(1)
+    x, y, _ = np.indices((40, 48, 6)) * np.array([4.0, 4.0, 6.0]).reshape(3, 1, 1, 1)
+    head = (x - 80) ** 2 + (y - 94) ** 2 < 45**2
+    frames = np.repeat((100.0 * head)[..., None], FRAMES, axis=3)
+    frames[..., 12:20] *= 0.6  # the bolus
+    frames[..., 25] = np.hypot(0.93 * frames[..., 25], 0.36 * np.roll(frames[..., 25], 24, axis=1))
+    frames = np.hypot(frames + rng.normal(0, 4, frames.shape), rng.normal(0, 4, frames.shape))
+    air = air_signal(frames, head, np.array([4.0, 4.0, 6.0]))
+    curves, usable = frames[head], np.ones(FRAMES, bool)
+    assert list(np.flatnonzero(find_outliers(curves, BASELINE, usable, air))) == [25]
+    assert not air_signal(frames, np.ones_like(head), np.array([4.0, 4.0, 6.0])).any()

@@ -109,7 +109,7 @@ def estimate_motion(
     usable = [frame for frame in frames[baseline] if has_contrast(frame)]
     if not usable:
         raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
-    first = prepare_target(usable[len(usable) // 2], affine, normalization=normalization)
+    first = prepare_target(_most_typical(usable), affine, normalization=normalization)
     found = _track(first, usable, affine, min_overlap)
     poses = _matrices(found)
     poses[_is_outlier(_costs(found), max_excess_cost, max_cost)] = np.nan
@@ -215,6 +215,13 @@ def _without_apparent_motion(
     )
     matrices[known] = [rigid_matrix(pose[:3], pose[3:] / LEVER_MM, center) for pose in poses]
     return matrices
+
+
+def _most_typical(frames: list[Array]) -> Array:
+    """Return the frame that is most like the others: any one of them may be damaged."""
+    coarse = np.nan_to_num([frame[::3, ::3, ::2].ravel() for frame in frames])
+    distances = np.abs(coarse[:, None] - coarse).mean(axis=2)
+    return frames[int(np.median(distances, axis=1).argmin())]
 
 
 def _mean_pose(matrices: Array) -> Array:

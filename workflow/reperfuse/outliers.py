@@ -9,7 +9,8 @@ follows from no other frames.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 Array = NDArray[np.floating]
 
@@ -20,11 +21,36 @@ _OVER_NOISE = 2.0  # times what noise leaves unexplained in most frames
 _COMMON_PICTURES = 3
 _TRUSTED_PICTURES = 12
 _FEWEST_VOXELS = 200
+_AIR_MM = 15.0  # from the head: it moves
+_LEAST_GHOST = 0.03  # of the brain's signal before the bolus, mean over the air
 _VESSEL_SHARE = 0.15
 _FEW = 3  # frames that may be outliers where a voxel is darkest
 
 
-def find_outliers(curves: Array, baseline: slice, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def air_signal(series: Array, head: NDArray[np.bool_], voxel_size_mm: ArrayLike) -> Array:
+    """Mean signal of each frame well outside the head, where ghosts and other artefacts are seen best.
+
+    Parameters
+    ----------
+    series : (x, y, z, t) array
+        As scanned, a.u.
+    head : (x, y, z) bool array
+    voxel_size_mm : (3,) array_like
+
+    Returns
+    -------
+    (t,) array
+        a.u.; 0 where there is too little air.
+    """
+    air = ndimage.distance_transform_edt(~head, sampling=np.asarray(voxel_size_mm)) > _AIR_MM
+    if air.sum() < _FEWEST_VOXELS:
+        return np.zeros(series.shape[3])
+    return np.asarray(np.nan_to_num(series[air]).mean(axis=0, dtype=float))
+
+
+def find_outliers(
+    curves: Array, baseline: slice, usable: NDArray[np.bool_], air: Array | None = None
+) -> NDArray[np.bool_]:
     """Tell frames that are neither the head at rest nor the head during the bolus.
 
     Pictures are what a frame adds to the mean before the bolus, relative to it. A frame is trusted when it is no
@@ -40,6 +66,8 @@ def find_outliers(curves: Array, baseline: slice, usable: NDArray[np.bool_]) -> 
         Frames before the bolus.
     usable : (t,) bool array
         Frames that could be aligned; the others are neither looked at nor compared with.
+    air : (t,) array, optional
+        Mean signal outside the head, see :func:`air_signal`. A frame in which it rises holds a ghost.
 
     Returns
     -------
@@ -69,6 +97,8 @@ def find_outliers(curves: Array, baseline: slice, usable: NDArray[np.bool_]) -> 
     least = np.maximum(_LEAST_UNEXPLAINED**2, _UNEXPLAINED_SHARE**2 * np.diag(products))
     limit = np.maximum(_OVER_NOISE**2 * noise, noise + least)
     dark = brighter < np.maximum(_OVER_NOISE**2 * np.median(brighter), np.median(brighter) + _LEAST_BRIGHTER**2)
+    if air is not None:
+        dark &= air[frames] < np.median(air[frames]) + _LEAST_GHOST * np.median(level)
     trusted = dark & (common < limit)
     while True:
         sources = np.flatnonzero(trusted)
