@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import convolve1d, distance_transform_edt, grey_opening, rank_filter
 
-from reperfuse.concentration import Baseline
+from reperfuse.concentration import Baseline, first_passage_end
 from reperfuse.faults import DataFault
 
 FloatArray = NDArray[np.floating]
@@ -452,7 +452,7 @@ class _Curves:
             raise DataFault("no voxel of the brain has a valid curve")
         deviation = values[:, scan.baseline.frames].std(axis=1)
         mean = values[inside].mean(axis=0)
-        end = _first_passage_end(mean, scan.baseline)
+        end = first_passage_end(mean, scan.baseline)
         shape = _Shape.of(values, scan.dt_s, scan.baseline, end)
         saturated = np.exp(-scan.echo_time_s * shape.peak) < _FLOOR * signal_noise
         lost = saturated[inside].mean()
@@ -470,13 +470,6 @@ class _Curves:
             signal_noise,
             saturated,
         )
-
-
-def _first_passage_end(mean: FloatArray, baseline: Baseline) -> int:
-    """Frame after which the brain's mean curve has fallen to 40 % of its peak, or the end of the series."""
-    peak = baseline.arrival + int(mean[baseline.arrival :].argmax())
-    low = np.flatnonzero(mean[peak:] < 0.4 * mean[peak])
-    return peak + int(low[0]) + 1 if len(low) else len(mean)
 
 
 def _find_vein(brain: _Curves, after_s: float, count: int) -> IndexArray:
