@@ -45,7 +45,7 @@ def air_signal(series: Array, head: NDArray[np.bool_], voxel_size_mm: ArrayLike)
     air = ndimage.distance_transform_edt(~head, sampling=np.asarray(voxel_size_mm)) > _AIR_MM
     if air.sum() < _FEWEST_VOXELS:
         return np.zeros(series.shape[3])
-    return np.asarray(np.nan_to_num(series[air]).mean(axis=0, dtype=float))
+    return np.array([np.nan_to_num(frame[air]).mean(dtype=float) for frame in np.moveaxis(series, 3, 0)])
 
 
 def find_outliers(
