@@ -74,7 +74,10 @@ class CorrectMotion(Step):
         series = self._bridge(series, replaced, baseline, brain)
         notes = self._passage(_curve(series, brain), replaced, baseline)
         if not alignment.sees_through_plane(raw.data.shape[:3], raw.affine):
-            notes.append("the head was followed in the plane of the slices only: these few show no motion through it")
+            notes.append(
+                "motion was corrected in the plane of the slices only: "
+                "so few or so thick slices do not show motion through the plane"
+            )
         self.save_image("series", series, raw, self.inputs.repetition_time_s)
         self.save_image("reference", reference, raw)
         figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
