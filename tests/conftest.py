@@ -8,6 +8,9 @@ import pytest
 from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
 from running import ROOT, Demo, Small, contents, snakemake, study_config
 
+# a test's own processes run this tree too, whichever copy is installed
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])])
+
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:

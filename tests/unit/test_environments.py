@@ -1,9 +1,12 @@
 """The environments are one: conda, Docker and Apptainer install the versions of the pip constraints."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import reperfuse
 import yaml
 
 ENVS = Path(__file__).parents[2] / "envs"
@@ -35,3 +38,10 @@ def test_every_dependency_is_pinned() -> None:
     named = [*project["dependencies"], *(item for extra in ("cluster", "test") for item in extras[extra])]
     names = {re.split(r"[<>=\[]", item)[0].lower() for item in named}
     assert names - set(pins()) == {"reperfuse"}
+
+
+def test_the_tests_and_what_they_start_run_this_tree() -> None:
+    here = ENVS.parent / "workflow" / "reperfuse" / "__init__.py"
+    ask = [sys.executable, "-c", "import reperfuse; print(reperfuse.__file__)"]
+    assert Path(str(reperfuse.__file__)) == here
+    assert Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()) == here
