@@ -135,6 +135,7 @@ def test_an_excluded_patient_keeps_the_volume(patient: Patient) -> None:
     row = patient.row(reflow=patient.document, exclusions=["carotid occlusion", "reocclusion"])
     assert (row["imr_evaluable"], row["imr_exclusion"]) == (False, "carotid occlusion; reocclusion")
     assert row["imr_ml"] > 5
+    assert row["imr_significant"] is None  # of such a patient it is no finding
 
 
 def project(patient: Patient, mask: np.ndarray, shift_mm: float) -> str:

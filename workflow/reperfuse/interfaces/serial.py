@@ -498,7 +498,8 @@ class MeasurePatient(Step):
             exclusions.append(f"scanned {hours:.1f} h after treatment, not within {first:g} to {last:g} h")
         if not known:
             exclusions += [reason for what, reason in failures if what == "reflow"] or ["not computed"]
-        row["imr_significant"] = row["imr_ml"] > self.inputs.significant_ml if known else None
+        # of a patient who cannot be judged it would count as a finding in every mean of the column
+        row["imr_significant"] = row["imr_ml"] > self.inputs.significant_ml if known and not exclusions else None
         row["imr_evaluable"] = not exclusions
         row["imr_exclusion"] = "; ".join(dict.fromkeys(exclusions))
         row["hours_from_treatment"] = math.nan if hours is None else hours

@@ -74,6 +74,7 @@ _UNDEFINED = {
     "hours_from_treatment": "the time of treatment or of the scan is not known",
     **dict.fromkeys(("rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth"), "the lesion has no such part"),
     "infarct_unswollen_ml": "swelling was not undone (growth.undo_swelling; needs diffusion at follow-up)",
+    "imr_significant": "reflow cannot be judged in this patient (imr_exclusion)",
     "salvage_fraction": "there was no penumbra at baseline",
     "reperfusion_fraction": "there was no deficit at baseline",
     "reperfused_50": "there was no deficit at baseline",
