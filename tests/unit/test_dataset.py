@@ -327,6 +327,16 @@ def test_clinical_values_prefer_the_session(study: Study) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "grade"),
+    [("0", "0"), ("0.0", "0"), ("1", "1"), ("1.0", "1"), ("2a", "2a"), ("2A", "2a"), ("3.0", "3"), ("n/a", "")],
+)
+def test_a_grade_is_one_however_a_table_writes_it(study: Study, written: str, grade: str) -> None:
+    # a column of 0, 1 and gaps comes out of pandas as 0.0 and 1.0
+    (study.root / "participants.tsv").write_text(f"participant_id\tmtici\nsub-01\t{written}\n")
+    assert ClinicalData(study.root).grade("01", None, "mtici") == grade
+
+
+@pytest.mark.parametrize(
     ("onset", "scanned", "hours"),
     [
         ("2025-03-04T08:10:00", "2025-03-04T11:40:00", 3.5),

@@ -471,6 +471,11 @@ class ClinicalData:
         """Tell whether a 0/1 column says 1."""
         return self.value(participant, session, column).lower() in ("1", "1.0", "true", "yes")
 
+    def grade(self, participant: str, session: str | None, column: str) -> str:
+        """Return a grade such as mTICI in one spelling: 2a for 2A, 1 for the 1.0 of a column with gaps."""
+        text = self.value(participant, session, column).lower()
+        return re.sub(r"^(\d+)\.0*$", r"\1", text)
+
     def number(self, participant: str, session: str | None, column: str) -> float:
         """Return a value as a number.
 

@@ -659,7 +659,7 @@ def imr_exclusions(wildcards):
     wanted = [key for key in reasons if key in REFLOW["exclusions"]]
     found = [reasons[key] for key in wanted if CLINICAL.is_set(subject, post, config["columns"][key])]
     # where the artery never opened, the deficit says nothing of the microvessels
-    grade = CLINICAL.value(subject, post, config["columns"]["mtici"]).lower() if "mtici" in REFLOW["exclusions"] else ""
+    grade = CLINICAL.grade(subject, post, config["columns"]["mtici"]) if "mtici" in REFLOW["exclusions"] else ""
     return found + ([f"not recanalised (mTICI {grade})"] if grade in ("0", "1", "2a") else [])
 
 
