@@ -51,7 +51,17 @@ ALLOWED = {
     "cohort": set(),
     "reports": {"reports", "images"},
     "simulation": {"simulation", "science", "images", "faults"},
-    "interfaces": {"interfaces", "images", "transforms", "registration", "science", "reports", "cohort", "faults"},
+    "interfaces": {
+        "interfaces",
+        "settings",
+        "images",
+        "transforms",
+        "registration",
+        "science",
+        "reports",
+        "cohort",
+        "faults",
+    },
 }
 
 

@@ -87,3 +87,18 @@ def test_without_a_mirror_there_is_a_reason(tmp_path: Path) -> None:
     for path in (done.rcbf, done.rcbv):
         assert images.reasons(path) == ["no mirror plane"]
         assert np.isnan(images.load(path).data).all()
+
+
+def test_what_counts_as_fluid_can_be_set(tmp_path: Path) -> None:
+    files = {}
+    for name, data in head().items():
+        files[name] = str(tmp_path / f"{name}.nii.gz")
+        images.save(files[name], data, AFFINE, sidecar={})
+    mirror = tmp_path / "mirror.json"
+    images.write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
+    unit = {}
+    for ratio in (1.6, 3.0):  # the fluid is 2.25 times as bright as tissue
+        step = NormalizePerfusion(mirror=str(mirror), **files, csf_ratio=ratio, vessel_ratio=5.0)
+        unit[ratio] = images.read_sidecar(step.run(cwd=str(tmp_path)).outputs.rcbf)["NormalTissueMean"]
+    assert unit[1.6] == pytest.approx(50.0)
+    assert unit[3.0] > 60.0

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from reperfuse import images
 from reperfuse.interfaces import DeconvolvePerfusion, SelectArterialInput
 from reperfuse.interfaces.base import read_columns
 from reperfuse.interfaces.perfusion import MATRIX_COLUMNS
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves, venous_curve
 
+ROOT = Path(__file__).parents[2]
 TR_S, TE_S, FRAMES = 1.5, 0.03, 60
 SHAPE = (12, 10, 6)
 AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
@@ -61,7 +63,11 @@ class Block:
         return Path(SelectArterialInput(**self.given(), **inputs).run(cwd=str(self.folder)).outputs.curves)
 
     def deconvolve(self, **inputs: Any) -> dict[str, np.ndarray]:
-        done = DeconvolvePerfusion(**self.given(), **inputs).run(cwd=str(self.folder)).outputs.get()
+        done = (
+            DeconvolvePerfusion(**self.given() | {"smoothing_fwhm_mm": 0.0} | inputs)
+            .run(cwd=str(self.folder))
+            .outputs.get()
+        )
         return {name: images.load(path).data for name, path in done.items() if isinstance(path, str)}
 
 
@@ -231,3 +237,14 @@ def test_poses_of_replaced_frames_do_not_count(block: Block, replaced: bool) -> 
     images.write_json(images.sidecar_path(path), {"FramesReplaced": [25] if replaced else []})
     plain, cleaned = block.deconvolve(curves=curves), block.deconvolve(curves=curves, transforms=str(path))
     assert all(np.array_equal(plain[name], cleaned[name], equal_nan=True) for name in plain) == replaced
+
+
+@pytest.mark.parametrize(("method", "threshold"), [("csvd", 0.1), ("ssvd", 0.2)])
+def test_a_method_runs_at_its_own_threshold(block: Block, method: str, threshold: float) -> None:
+    shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))["deconvolution"]
+    curves = str(block.select())
+    own = block.deconvolve(curves=curves, **shipped | {"method": method})["cbf"]
+    same = block.deconvolve(curves=curves, method=method, svd_threshold=threshold)["cbf"]
+    np.testing.assert_array_equal(own, same)
+    other = block.deconvolve(curves=curves, method=method, svd_threshold=0.3 - threshold)["cbf"]
+    assert not np.allclose(own, other, rtol=1e-3, equal_nan=True)

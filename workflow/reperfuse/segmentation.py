@@ -107,18 +107,22 @@ def csf_mask(
     *,
     adc: Array | None = None,
     reference: Array | None = None,
-    adc_threshold: float = 1.5e-3,
-    relative_intensity: float = 1.6,
+    csf_adc: float | None = 1.5e-3,
+    csf_ratio: float | None = 1.6,
 ) -> Mask:
-    """Cerebrospinal fluid, from the ADC or from the pre-bolus perfusion image (or from both).
+    """Find cerebrospinal fluid by the ADC or by the pre-bolus perfusion image, or by both.
 
     Parameters
     ----------
     brain : (x, y, z) bool array
     adc : (x, y, z) array, optional
-        mm²/s; fluid is above `adc_threshold`.
+        mm²/s.
     reference : (x, y, z) array, optional
-        T2- or T2*-weighted; fluid is brighter than `relative_intensity` × the brain's median.
+        T2- or T2*-weighted, a.u.
+    csf_adc : float, optional
+        The ADC of fluid is above, mm²/s; None not to ask the ADC.
+    csf_ratio : float, optional
+        Fluid is brighter than this × the brain's median; None not to ask the brightness.
 
     Returns
     -------
@@ -126,10 +130,10 @@ def csf_mask(
     """
     csf = np.zeros(brain.shape, bool)
     with np.errstate(invalid="ignore"):
-        if adc is not None:
-            csf |= adc > adc_threshold
-        if reference is not None and brain.any():
-            csf |= reference > relative_intensity * np.nanmedian(reference[brain])
+        if adc is not None and csf_adc is not None:
+            csf |= adc > csf_adc
+        if reference is not None and csf_ratio is not None and brain.any():
+            csf |= reference > csf_ratio * np.nanmedian(reference[brain])
     return csf & brain
 
 
@@ -184,7 +188,7 @@ def core_finder(
     mirrored_trace: Array | None = None,
     relative_intensity: float = 0.9,
     peak_intensity: float = 1.25,
-    csf_adc: float = 1.5e-3,
+    csf_adc: float | None = 1.5e-3,
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
     opening_mm: float = 1.0,
@@ -217,8 +221,8 @@ def core_finder(
         Least trace of a voxel, relative to normal tissue nearby.
     peak_intensity : float
         Trace, relative to the mirror image, that a region must reach somewhere.
-    csf_adc : float
-        Voxels above are fluid: never core, and never averaged with tissue, mm²/s.
+    csf_adc : float, optional
+        Voxels above are fluid: never core, and never averaged with tissue, mm²/s; None: no voxel is.
     smoothing_mm : float
         Width at half maximum of the Gaussian applied within tissue.
     homologue_mm : float
@@ -241,9 +245,10 @@ def core_finder(
         From a threshold, mm²/s, to the core, (x, y, z) bool array.
     """
     voxel = np.asarray(voxel_size_mm, float)
+    fluid_adc = np.inf if csf_adc is None else csf_adc
     with np.errstate(invalid="ignore"):
-        tissue = brain & (adc > 0) & (adc < csf_adc) & (trace > 0)
-        fluid = brain & ~(adc < csf_adc)
+        tissue = brain & (adc > 0) & (adc < fluid_adc) & (trace > 0)
+        fluid = brain & ~(adc < fluid_adc)
     if not tissue.any():
         return lambda _: tissue.copy()
     finest = 1.01 * voxel.min()
@@ -275,7 +280,7 @@ def followup_lesion(
     adc: Array | None = None,
     relative_intensity: float = 1.2,
     peak_intensity: float = 1.4,
-    csf_adc: float = 2.0e-3,
+    csf_adc: float | None = 1.5e-3,
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
     opening_mm: float = 2.0,
@@ -302,8 +307,8 @@ def followup_lesion(
         mm²/s; only to leave fluid out.
     relative_intensity, peak_intensity : float
         Relative to the mirror image.
-    csf_adc : float
-        Voxels above are fluid, mm²/s.
+    csf_adc : float, optional
+        Voxels above are fluid, mm²/s; None: no voxel is.
     rim_mm : float
         How far around what was found a voxel need only be brighter than the mirror image at its own place.
         On FLAIR, cortex is so much brighter than white matter that infarcted white matter beside it is no
@@ -317,7 +322,7 @@ def followup_lesion(
     """
     voxel = np.asarray(voxel_size_mm, float)
     tissue = brain & (image > 0)
-    if adc is not None:
+    if adc is not None and csf_adc is not None:
         with np.errstate(invalid="ignore"):
             tissue &= ~(adc > csf_adc)
     if not tissue.any():
@@ -407,7 +412,7 @@ def normal_tissue(
     *,
     csf: Mask | None = None,
     cbv: Array | None = None,
-    vessel_ratio: float = 2.5,
+    vessel_ratio: float | None = 3.0,
     unilateral_share: float = 0.8,
 ) -> Mask:
     """Find the normal tissue of the side away from the lesion, the unit of relative CBF and CBV.
@@ -421,7 +426,9 @@ def normal_tissue(
     csf : (x, y, z) bool array, optional
         Fluid, left out.
     cbv : (x, y, z) array, optional
-        In any unit; voxels above `vessel_ratio` × the median are vessels and left out, as are NaN.
+        In any unit; NaN is left out.
+    vessel_ratio : float, optional
+        Vessels, left out, have more CBV than this × the median; None keeps them.
     unilateral_share : float
         Share of the lesion that must lie on one side; otherwise, and without a lesion, both sides count.
 
@@ -440,7 +447,7 @@ def normal_tissue(
         normal &= ~csf
     if cbv is not None:
         normal &= np.isfinite(cbv) & (np.nan_to_num(cbv) > 0)
-        if normal.any():
+        if vessel_ratio is not None and normal.any():
             normal &= np.nan_to_num(cbv) <= vessel_ratio * np.median(cbv[normal])
     return normal
 

@@ -175,7 +175,7 @@ def find_impaired_reflow(
     asymmetry_threshold: float = 0.15,
     noise_limit: float = 0.075,
     min_volume_ml: float = 0.5,
-    vessel_ratio: float = 2.5,
+    vessel_ratio: float | None = 3.0,
     sweep: Sequence[float] = (0.10, 0.15, 0.20, 0.30),
 ) -> Reflow:
     """Find the voxels of the lesion whose rCBV stays below their mirror's.
@@ -202,8 +202,8 @@ def find_impaired_reflow(
         Largest robust SD of the asymmetry in normal tissue.
     min_volume_ml : float
         Smallest component that counts.
-    vessel_ratio : float
-        Where either side has more than this times normal tissue's median, it is a vessel: left out.
+    vessel_ratio : float, optional
+        Where either side has more than this times normal tissue's median, it is a vessel: left out. None keeps it.
     sweep : sequence of float
         Other thresholds at which the volume is given.
 
@@ -217,8 +217,9 @@ def find_impaired_reflow(
     """
     seen = np.isfinite(rcbv) & np.isfinite(mirrored_rcbv) & (normal | lesion)
     # a large vessel beside its homologue makes one side look starved over the whole width of the smoothing
-    vessels = np.fmax(rcbv, mirrored_rcbv) > vessel_ratio * _median(rcbv[seen & normal])
-    tissue = seen & ~vessels
+    tissue = seen
+    if vessel_ratio is not None:
+        tissue = seen & ~(np.fmax(rcbv, mirrored_rcbv) > vessel_ratio * _median(rcbv[seen & normal]))
     for fwhm in _SMOOTHING_MM:
         mirror, asymmetry = _asymmetry(rcbv, mirrored_rcbv, tissue, voxel_size_mm, fwhm)
         known = normal & np.isfinite(asymmetry)

@@ -1,13 +1,22 @@
 """Check a configuration and a catalogue of criteria, in sentences a user can act on."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from reperfuse import criteria
 
 Keys = Sequence[str | int]
+
+# a wheel carries what a checkout has beside the package
+_ROOT = next(folder for folder in (Path(__file__).parent / "shipped", Path(__file__).parents[2]) if folder.is_dir())
+CONFIG = _ROOT / "config" / "config.yaml"
+CONFIG_SCHEMA = _ROOT / "workflow" / "schemas" / "config.schema.yaml"
+REFLOW_PRESETS = _ROOT / "config" / "reflow.yaml"
 
 
 class ConfigError(ValueError):
@@ -26,6 +35,48 @@ def _loader() -> Any:
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a step, as config/config.yaml and its schema state it.
+
+    Attributes
+    ----------
+    default : object
+    schema : mapping
+        What it may be: its part of the JSON Schema.
+    explanation : str
+        The comment beside it.
+    """
+
+    default: Any
+    schema: Mapping[str, Any]
+    explanation: str
+
+
+@cache
+def options(section: str) -> dict[str, Option]:
+    """Return the options of a section of the configuration that ships, by name.
+
+    Those of ``imr`` have the values of the preset it names.
+    """
+    schema = read_yaml(CONFIG_SCHEMA)
+    values = read_yaml(CONFIG)[section]
+    text = CONFIG.read_text(encoding="utf-8").partition(f"\n{section}:")[2]
+    explanations = {}
+    for line in text.splitlines()[1:]:
+        if line and not line.startswith(" "):
+            break
+        if commented := re.match(r" +(\w+): .*?# (.*)", line):
+            explanations[commented[1]] = commented[2]
+    if section == "imr":
+        values = read_reflow(REFLOW_PRESETS, values)
+    found = {}
+    for name, part in schema["properties"][section]["properties"].items():
+        part = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        found[name] = Option(values[name], part, explanations[name])
+    return found
 
 
 def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: Iterable[Path] = ()) -> dict[str, Any]:

@@ -39,6 +39,7 @@ rule segment_core:
         CONDA
     params:
         **config["core"],
+        csf_adc=config["hypoperfusion"]["csf_adc"],
         interface="SegmentCore",
         fingerprint=fingerprint("segmentation", "mirror"),
     script:
@@ -61,6 +62,7 @@ rule sweep_core:
         CONDA
     params:
         **config["core"],
+        csf_adc=config["hypoperfusion"]["csf_adc"],
         interface="SweepCore",
         half_width=config["stability"]["adc"],
         fingerprint=fingerprint("segmentation", "mirror", "criteria", "transforms"),

@@ -150,6 +150,8 @@ rule normalize_perfusion:
         CONDA
     params:
         interface="NormalizePerfusion",
+        csf_ratio=config["hypoperfusion"]["csf_ratio"],
+        vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
         fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"

@@ -39,6 +39,7 @@ rule segment_lesion:
         CONDA
     params:
         interface="SegmentLesion",
+        csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=expert_datatype,
         fingerprint=fingerprint("segmentation", "mirror", "transforms"),
     script:
@@ -212,6 +213,7 @@ rule map_reflow:
     params:
         **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
         csf_adc=config["hypoperfusion"]["csf_adc"],
+        vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
         interface="MapReflow",
         fingerprint=fingerprint("serial", "mirror", "transforms"),
     script:

@@ -1,14 +1,14 @@
 """What every step shares: load, one call, save; and what a fault of the data becomes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, File, SimpleInterface, isdefined
+from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, File, SimpleInterface, isdefined, traits
 from numpy.typing import NDArray
 
-from reperfuse import __version__, images, transforms
+from reperfuse import __version__, images, settings, transforms
 from reperfuse.faults import DataFault
 
 
@@ -44,6 +44,46 @@ def transform_file(desc: str) -> File:
 
 class StepInputSpec(BaseInterfaceInputSpec):
     """Inputs of a step: a ``File`` trait is a file, every other trait a parameter."""
+
+
+def takes(section: str, *names: str) -> Callable[[type[StepInputSpec]], type[StepInputSpec]]:
+    """Return a decorator that gives a step options of a section of config/config.yaml, with the defaults there.
+
+    Parameters
+    ----------
+    section : str
+    *names : str
+        The options; all of the section by default.
+    """
+
+    def add(spec: type[StepInputSpec]) -> type[StepInputSpec]:
+        found = settings.options(section)
+        for name in names or found:
+            spec.add_class_trait(name, _trait(found[name], section))
+        return spec
+
+    return add
+
+
+def defaults(section: str) -> dict[str, Any]:
+    """Return the values of a section of config/config.yaml as it ships."""
+    return {name: option.default for name, option in settings.options(section).items()}
+
+
+def _trait(option: settings.Option, section: str) -> Any:
+    about = {"usedefault": True, "desc": option.explanation, "section": section}
+    if "enum" in option.schema:
+        return traits.Enum(option.default, option.schema["enum"], **about)
+    of_type = {
+        "boolean": traits.Bool,
+        "number": traits.Float,
+        "array": traits.List,
+    }
+    kinds = option.schema["type"]
+    if isinstance(kinds, str):
+        return of_type[kinds](option.default, **about)
+    (kind,) = set(kinds) - {"null"}
+    return traits.Union(None, of_type[kind](), default_value=option.default, **about)
 
 
 class Step(SimpleInterface):
@@ -102,6 +142,11 @@ class Step(SimpleInterface):
     def _inherited_reasons(self) -> list[str]:
         needed = [paths for name, paths in self._input_files().items() if name not in self.does_without]
         return list(dict.fromkeys(reason for paths in needed for path in paths for reason in images.reasons(path)))
+
+    def _options(self, section: str, *without: str) -> dict[str, Any]:
+        """Return the values of the options the step takes from a section of the configuration."""
+        names = self.inputs.trait_names(section=section)
+        return {name: getattr(self.inputs, name) for name in names if name not in without}
 
     def _parameters(self) -> dict[str, Any]:
         files = self._input_files()
@@ -191,6 +236,7 @@ def read_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:
 __all__ = [
     "Step",
     "StepInputSpec",
+    "defaults",
     "document",
     "folder",
     "format_cell",
@@ -199,5 +245,6 @@ __all__ = [
     "page",
     "read_columns",
     "table",
+    "takes",
     "transform_file",
 ]

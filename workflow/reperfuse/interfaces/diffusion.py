@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reperfuse import criteria, diffusion, images, mirror, registration, segmentation, transforms
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, transform_file
+from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes, transform_file
 from reperfuse.interfaces.head import load_mirror
 
 
@@ -86,6 +86,8 @@ def _read_numbers(path: str, what: str) -> NDArray[np.float64]:
         raise DataFault(f"the {what} are not a table of numbers ({error})") from error
 
 
+@takes("core")
+@takes("hypoperfusion", "csf_adc")
 class SegmentCoreInputSpec(StepInputSpec):
     """Inputs of `SegmentCore`."""
 
@@ -93,10 +95,6 @@ class SegmentCoreInputSpec(StepInputSpec):
     trace = File(exists=True, mandatory=True, desc="trace-weighted image (a.u.)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
-    adc_threshold = traits.Float(mandatory=True, desc="core lies below (mm²/s)")
-    relative_intensity = traits.Float(mandatory=True, desc="least trace of the core, of normal tissue nearby (1)")
-    peak_intensity = traits.Float(mandatory=True, desc="trace a component reaches somewhere, of its mirror image (1)")
-    min_volume_ml = traits.Float(mandatory=True, desc="smallest component kept (mL)")
 
 
 class SegmentCoreOutputSpec(TraitedSpec):
@@ -105,7 +103,27 @@ class SegmentCoreOutputSpec(TraitedSpec):
     core = image("diffusion lesion")
 
 
-class SegmentCore(Step):
+class CoreStep(Step):
+    """A step that finds the diffusion core the way its inputs say."""
+
+    def _finder(self, adc: images.Image) -> Callable[[float], np.ndarray]:
+        """Return the function that gives the core below a threshold (mm²/s)."""
+        trace, brain = images.load(self.inputs.trace), images.load(self.inputs.brain)
+        mirrored = None
+        if not images.reasons(self.inputs.mirror):
+            mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror))
+        return segmentation.core_finder(
+            adc.data,
+            trace.data,
+            brain.mask,
+            adc.voxel_size_mm,
+            mirrored_trace=mirrored,
+            csf_adc=self.inputs.csf_adc,
+            **self._options("core", "adc_threshold"),
+        )
+
+
+class SegmentCore(CoreStep):
     """Find the diffusion core; without a mirror plane, by its brightness against the whole brain, and it says so."""
 
     input_spec = SegmentCoreInputSpec
@@ -114,9 +132,9 @@ class SegmentCore(Step):
 
     def _compute(self) -> None:
         adc, brain = images.load(self.inputs.adc), images.load(self.inputs.brain)
-        core = _core_finder(self.inputs, adc)(self.inputs.adc_threshold)
+        core = self._finder(adc)(self.inputs.adc_threshold)
         # fluid left out: how much of it a mask holds says nothing of the b-values
-        tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data)
+        tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data, csf_adc=self.inputs.csf_adc)
         median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
         warnings = [
             f"found without its mirror image, so what is bright on both sides may count ({reason})"
@@ -126,28 +144,12 @@ class SegmentCore(Step):
         self.save_image("core", core, adc, BrainMedianADC=median, **extra)
 
 
-def _core_finder(inputs: Any, adc: images.Image) -> Callable[[float], np.ndarray]:
-    """Return the function that gives the core below a threshold (mm²/s)."""
-    trace, brain = images.load(inputs.trace), images.load(inputs.brain)
-    mirrored = None
-    if not images.reasons(inputs.mirror):
-        mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(inputs.mirror))
-    return segmentation.core_finder(
-        adc.data,
-        trace.data,
-        brain.mask,
-        adc.voxel_size_mm,
-        mirrored_trace=mirrored,
-        relative_intensity=inputs.relative_intensity,
-        peak_intensity=inputs.peak_intensity,
-        min_volume_ml=inputs.min_volume_ml,
-    )
-
-
 class SweepCoreInputSpec(SegmentCoreInputSpec):
     """Inputs of `SweepCore`."""
 
-    half_width = traits.Float(mandatory=True, desc="how far the threshold is moved either way (mm²/s)")
+    half_width = traits.Float(
+        defaults("stability")["adc"], usedefault=True, desc="how far the threshold is moved either way (mm²/s)"
+    )
     deficit = File(exists=True, desc="tissue with Tmax above 6 s, for the mismatch outside the core")
     transform = File(exists=True, desc="perfusion reference to diffusion points (ITK)")
 
@@ -158,7 +160,7 @@ class SweepCoreOutputSpec(TraitedSpec):
     curves = document("volume (mL) of the core against the threshold of the ADC (mm²/s)")
 
 
-class SweepCore(Step):
+class SweepCore(CoreStep):
     """Measure the core, and the mismatch outside it, at every threshold in use and around its own."""
 
     input_spec = SweepCoreInputSpec
@@ -168,7 +170,7 @@ class SweepCore(Step):
     def _compute(self) -> None:
         self._refuse_faults("adc", "trace", "brain")
         adc = images.load(self.inputs.adc)
-        find = _core_finder(self.inputs, adc)
+        find = self._finder(adc)
         outside = self._outside()
         limits = criteria.thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
         cores = {limit: images.Image(find(limit), adc.affine) for limit in limits}
@@ -191,6 +193,7 @@ class SweepCore(Step):
         return volume_ml
 
 
+@takes("registration", "min_brain_dice", "min_edge_agreement")
 class RegisterImagesInputSpec(StepInputSpec):
     """Inputs of `RegisterImages`."""
 
@@ -199,8 +202,6 @@ class RegisterImagesInputSpec(StepInputSpec):
     moving = File(exists=True, mandatory=True, desc="image brought to it (a.u.)")
     moving_brain = File(exists=True, mandatory=True, desc="its brain mask")
     lesion = File(exists=True, desc="part of the moving image left out of the measure")
-    min_brain_dice = traits.Float(mandatory=True, desc="least overlap of the brain masks of a good fit")
-    min_edge_agreement = traits.Float(mandatory=True, desc="least correlation of the edges of a good fit")
     distortion_axis = traits.Enum(
         "none", "i", "j", "k", "unknown", usedefault=True, desc="voxel axis of the moving image along which it is bent"
     )
@@ -235,8 +236,7 @@ class RegisterImages(Step):
             fixed_brain.mask,
             moving_brain.mask,
             lesion=lesion,
-            min_brain_dice=self.inputs.min_brain_dice,
-            min_edge_agreement=self.inputs.min_edge_agreement,
+            **self._options("registration"),
             distortion_axis=None if axis == "none" else "ijk".index(axis),
         )
         displaced = 0.0 if found.displacement is None else _longest(found, fixed, fixed_brain)

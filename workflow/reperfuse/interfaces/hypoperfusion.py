@@ -8,13 +8,14 @@ from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse import criteria, images, mirror, segmentation
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
+from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
 from reperfuse.interfaces.head import load_mirror
 
 #: A long MTT counts where Tmax is later than normal tissue's by this, s.
 LATE_S = 2.0
 
 
+@takes("hypoperfusion")
 class HypoperfusionInputSpec(StepInputSpec):
     """How hypoperfused tissue is found; each step of the cleaning can be switched off."""
 
@@ -25,13 +26,6 @@ class HypoperfusionInputSpec(StepInputSpec):
     cbv = File(exists=True, desc="CBV in any unit, to leave vessels out")
     mirror = File(exists=True, desc="the head's mirror plane, to leave the other side out")
     side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke")
-    smoothing_mm = traits.Float(3.0, usedefault=True, desc="full width of a Gaussian within tissue, 0 for none (mm)")
-    opening_mm = traits.Float(2.0, usedefault=True, desc="radius of the opening, 0 for none (mm)")
-    min_volume_ml = traits.Float(3.0, usedefault=True, desc="smallest component kept, 0 for all (mL)")
-    csf_adc = traits.Either(None, traits.Float(), desc="fluid: ADC above this (mm²/s)")
-    csf_ratio = traits.Either(None, traits.Float(), desc="fluid: reference over the brain's median (1)")
-    vessel_ratio = traits.Either(None, traits.Float(), desc="vessels: CBV over the brain's median (1)")
-    symptomatic_side_only = traits.Bool(False, usedefault=True, desc="leave the other side out where the side is known")
 
 
 class HypoperfusionStep(Step):
@@ -44,13 +38,14 @@ class HypoperfusionStep(Step):
 
     def _fluid(self, brain: images.Image) -> np.ndarray:
         """Return fluid, by the ADC where there is one and by the reference's brightness."""
-        inputs, csf = self.inputs, np.zeros(brain.data.shape, bool)
-        if inputs.csf_adc is not None and (path := self._good("adc")):
-            csf |= segmentation.csf_mask(brain.mask, adc=images.load(path).data, adc_threshold=inputs.csf_adc)
-        if inputs.csf_ratio is not None:
-            reference = images.load(inputs.reference).data
-            csf |= segmentation.csf_mask(brain.mask, reference=reference, relative_intensity=inputs.csf_ratio)
-        return csf
+        inputs, path = self.inputs, self._good("adc")
+        return segmentation.csf_mask(
+            brain.mask,
+            adc=images.load(path).data if path else None,
+            reference=images.load(inputs.reference).data,
+            csf_adc=inputs.csf_adc,
+            csf_ratio=inputs.csf_ratio,
+        )
 
     def _leaves_a_side_out(self) -> bool:
         return self.inputs.symptomatic_side_only and self.inputs.side != "unknown"
@@ -78,9 +73,7 @@ class HypoperfusionStep(Step):
             csf=csf,
             vessels=vessels,
             half=half,
-            smoothing_mm=inputs.smoothing_mm,
-            opening_mm=inputs.opening_mm,
-            min_volume_ml=inputs.min_volume_ml,
+            **self._options("hypoperfusion", "csf_adc", "csf_ratio", "vessel_ratio", "symptomatic_side_only"),
         )
 
 
@@ -114,7 +107,9 @@ class SweepPerfusionInputSpec(HypoperfusionInputSpec):
     rcbf = File(exists=True, mandatory=True, desc="relative CBF (1)")
     rcbv = File(exists=True, mandatory=True, desc="relative CBV (1)")
     core = File(exists=True, desc="diffusion core in perfusion space, for the mismatch outside it")
-    half_widths = traits.Dict(mandatory=True, desc="how far the thresholds of each map are moved either way")
+    half_widths = traits.Dict(
+        defaults("stability"), usedefault=True, desc="how far the thresholds of each map are moved either way"
+    )
 
 
 class SweepPerfusionOutputSpec(TraitedSpec):

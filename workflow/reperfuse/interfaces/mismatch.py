@@ -7,7 +7,7 @@ import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse import criteria, images, mirror, mismatch
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, read_columns
+from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, read_columns
 from reperfuse.interfaces.head import load_mirror
 
 
@@ -61,9 +61,11 @@ class MeasureSessionInputSpec(StepInputSpec):
     clinical = traits.Dict(desc="[value, why it is not known] of age, nihss_baseline and hours_from_onset")
     absences = traits.List(desc="[what, reason] of each scan that is missing or cannot be used")
     criteria = traits.Dict(mandatory=True, desc="catalogue of criteria")
-    half_widths = traits.Dict(desc="how far the thresholds of each map are moved either way")
-    core_threshold = traits.Float(desc="the core lies below (mm²/s)")
-    limits = traits.Dict(mandatory=True, desc="limits of the quality figures")
+    half_widths = traits.Dict(
+        defaults("stability"), usedefault=True, desc="how far the thresholds of each map are moved either way"
+    )
+    core_threshold = traits.Float(defaults("core")["adc_threshold"], usedefault=True, desc="core lies below (mm²/s)")
+    limits = traits.Dict(defaults("quality"), usedefault=True, desc="limits of the quality figures")
 
 
 class MeasureSessionOutputSpec(TraitedSpec):

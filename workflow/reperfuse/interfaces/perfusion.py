@@ -21,20 +21,19 @@ from reperfuse import (
     shading,
 )
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table
+from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, read_columns, table, takes
 from reperfuse.interfaces.head import load_mirror
 
 #: Columns of a row-major 3×4 matrix.
 MATRIX_COLUMNS = tuple(f"m{row}{column}" for row in range(3) for column in range(4))
 
 
+@takes("motion")
 class CorrectMotionInputSpec(StepInputSpec):
     """Inputs of `CorrectMotion`."""
 
     dsc = File(exists=True, mandatory=True, desc="raw DSC series (a.u.)")
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
-    outlier_frames = traits.Enum("interpolate", "keep", usedefault=True, desc="what becomes of frames that fit badly")
-    max_gap_s = traits.Float(6.0, usedefault=True, desc="longest time without a usable frame after bolus arrival (s)")
 
 
 class CorrectMotionOutputSpec(TraitedSpec):
@@ -199,11 +198,10 @@ class CurvesStep(Step):
         return concentration.align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves
 
 
+@takes("aif")
 class SelectArterialInputInputSpec(CurvesInputSpec):
     """Inputs of `SelectArterialInput`."""
 
-    scale_to_vof = traits.Bool(True, usedefault=True, desc="give the AIF the area of the VOF")
-    min_score = traits.Float(0.2, usedefault=True, desc="least score of an arterial input found automatically (1)")
     side = traits.Enum(
         "unknown", "left", "right", usedefault=True, desc="side of the lesion, arteries are taken opposite"
     )
@@ -336,20 +334,13 @@ def read_arterial_curve(path: str, times_s: np.ndarray) -> np.ndarray:
     return np.interp(times_s, time, curve)
 
 
+@takes("concentration")
+@takes("deconvolution")
 class DeconvolvePerfusionInputSpec(CurvesInputSpec):
     """Inputs of `DeconvolvePerfusion`."""
 
     curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
     transforms = File(exists=True, desc="3×4 matrix of each frame, to remove what motion leaves in the curves (mm)")
-    motion_signal_per_mm = traits.Float(0.01, usedefault=True, desc="change of signal with displacement, SD (1/mm)")
-    smoothing_fwhm_mm = traits.Float(0.0, usedefault=True, desc="Gaussian smoothing inside the brain (mm)")
-    leakage_correction = traits.Bool(False, usedefault=True, desc="correct CBV for leakage, keep both")
-    window_s = traits.Float(50.0, usedefault=True, desc="time after bolus arrival that is used (s)")
-    method = traits.Enum("osvd", "csvd", "ssvd", usedefault=True, desc="deconvolution")
-    oscillation_index = traits.Float(0.035, usedefault=True, desc="limit of oSVD (1)")
-    svd_threshold = traits.Float(desc="of sSVD and cSVD, share of the largest singular value (1)")
-    oscillation_spacing_s = traits.Float(1.0, usedefault=True, desc="frame spacing the limit of oSVD belongs to (s)")
-    latest_tmax_s = traits.Float(25.0, usedefault=True, desc="a later peak is drift or motion, not flow (s)")
 
 
 class DeconvolvePerfusionOutputSpec(TraitedSpec):
@@ -418,10 +409,7 @@ class DeconvolvePerfusion(CurvesStep):
             tissue,
             arterial,
             self.inputs.repetition_time_s,
-            method=self.inputs.method,
-            oscillation_index=self.inputs.oscillation_index,
-            oscillation_spacing_s=self.inputs.oscillation_spacing_s,
-            svd_threshold=self.inputs.svd_threshold if isdefined(self.inputs.svd_threshold) else None,
+            **self._options("deconvolution", "latest_tmax_s"),
         )
 
     def _without_leakage(self, tissue: np.ndarray, tmax: np.ndarray) -> np.ndarray:
@@ -444,6 +432,7 @@ def read_poses(path: str) -> np.ndarray:
     return nuisance.bridge_matrices(matrices, replaced)
 
 
+@takes("hypoperfusion", "csf_ratio", "vessel_ratio")
 class NormalizePerfusionInputSpec(StepInputSpec):
     """Inputs of `NormalizePerfusion`."""
 
@@ -476,8 +465,11 @@ class NormalizePerfusion(Step):
             lesion = lesion | images.load(self.inputs.core).mask
         half = mirror.half(brain.data.shape, brain.affine, load_mirror(self.inputs.mirror))
         reference, cbv = images.load(self.inputs.reference), images.load(self.inputs.cbv)
-        csf = segmentation.csf_mask(brain.mask, reference=reference.data)
-        normal = segmentation.normal_tissue(brain.mask, lesion, half, csf=csf, cbv=cbv.data)
+        inputs = self.inputs
+        csf = segmentation.csf_mask(brain.mask, reference=reference.data, csf_ratio=inputs.csf_ratio)
+        normal = segmentation.normal_tissue(
+            brain.mask, lesion, half, csf=csf, cbv=cbv.data, vessel_ratio=inputs.vessel_ratio
+        )
         if not normal.any():
             raise DataFault("no contralateral normal tissue to normalise by")
         for name, source in (("rcbf", images.load(self.inputs.cbf)), ("rcbv", cbv)):

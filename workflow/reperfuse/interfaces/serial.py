@@ -9,7 +9,7 @@ from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse import images, mirror, segmentation, serial, swelling, transforms
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
 from reperfuse.interfaces.head import load_mirror
 
 
@@ -18,6 +18,7 @@ def _load_chain(paths: list[str]) -> transforms.Transform:
     return reduce(transforms.Transform.then, map(transforms.read_itk, paths))
 
 
+@takes("hypoperfusion", "csf_adc")
 class SegmentLesionInputSpec(StepInputSpec):
     """Inputs of `SegmentLesion`."""
 
@@ -64,6 +65,7 @@ class SegmentLesion(Step):
             reference.voxel_size_mm,
             mirrored=mirror.reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror)),
             adc=adc,
+            csf_adc=self.inputs.csf_adc,
             rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
         )
         self.save_image("lesion", lesion, reference, LesionSource="automatic")
@@ -256,6 +258,11 @@ class CompareDeficits(Step):
         self.save_image("earlier_tmax", transforms.resample(images.load(self.inputs.tmax), after, transform), after)
 
 
+@takes("hypoperfusion", "csf_adc", "vessel_ratio")
+@takes(
+    "imr",
+    *("asymmetry_threshold", "rule", "noise_limit", "min_volume_ml", "min_covered_share", "min_one_sided_share"),
+)
 class MapReflowInputSpec(StepInputSpec):
     """Inputs of `MapReflow`; all images in the perfusion space after treatment."""
 
@@ -268,13 +275,6 @@ class MapReflowInputSpec(StepInputSpec):
     early = File(exists=True, desc="diffusion lesion after treatment: the early part of the lesion")
     adc = File(exists=True, desc="ADC after treatment (mm²/s)")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
-    csf_adc = traits.Either(None, traits.Float(), desc="fluid: ADC above this (mm²/s)")
-    asymmetry_threshold = traits.Float(mandatory=True, desc="impaired below (1 - this) of the mirror (1)")
-    rule = traits.Enum("voxelwise", "regional", "subregions", mandatory=True, desc="what is held against the threshold")
-    noise_limit = traits.Float(mandatory=True, desc="largest robust SD of normal tissue's asymmetry (1)")
-    min_volume_ml = traits.Float(mandatory=True, desc="smallest component that counts (mL)")
-    min_covered_share = traits.Float(mandatory=True, desc="least share of the lesion inside the perfusion slab (1)")
-    min_one_sided_share = traits.Float(mandatory=True, desc="least share of the lesion on one side of the mirror (1)")
 
 
 class MapReflowOutputSpec(TraitedSpec):
@@ -364,6 +364,7 @@ class MapReflow(Step):
             asymmetry_threshold=self.inputs.asymmetry_threshold,
             noise_limit=self.inputs.noise_limit,
             min_volume_ml=self.inputs.min_volume_ml,
+            vessel_ratio=self.inputs.vessel_ratio,
         )
 
     def _parts(self, region: np.ndarray) -> dict[str, np.ndarray]:
@@ -399,6 +400,7 @@ class MapReflow(Step):
         return found
 
 
+@takes("imr", "significant_ml")
 class MeasurePatientInputSpec(StepInputSpec):
     """Inputs of `MeasurePatient`; every file is optional."""
 
@@ -411,7 +413,6 @@ class MeasurePatientInputSpec(StepInputSpec):
     participant = traits.Str(mandatory=True, desc="label")
     absences = traits.List(desc="[what, reason] of each comparison that cannot be made")
     exclusions = traits.List(desc="reasons why IMR cannot be judged in this patient")
-    significant_ml = traits.Float(mandatory=True, desc="IMR above this volume is significant (mL)")
     hours = traits.List(desc="[time from treatment to the scan after it (h), why it is not known]")
     hours_allowed = traits.List(desc="[first, last] time from treatment at which reflow can be judged (h)")
 

@@ -1,0 +1,59 @@
+"""An option is one thing: in config.yaml, in a step used by itself, in the rule that runs it, and in the equations."""
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from reperfuse import interfaces, settings
+
+ROOT = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+IMR = settings.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
+RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+OPTIONS = [
+    (step, name, trait.section)
+    for step in interfaces.__all__
+    for name, trait in getattr(interfaces, step).input_spec().traits(section=lambda section: section).items()
+]
+
+
+@pytest.mark.parametrize(("step", "name", "section"), OPTIONS)
+def test_a_step_by_itself_is_the_step_of_the_workflow(step: str, name: str, section: str) -> None:
+    inputs = getattr(interfaces, step)().inputs
+    assert getattr(inputs, name) == (IMR if section == "imr" else CONFIG[section])[name]
+    assert inputs.trait(name).usedefault  # else Nipype takes it for not given
+
+
+@pytest.mark.parametrize(("step", "name", "section"), OPTIONS)
+def test_the_rule_gives_what_the_study_says(step: str, name: str, section: str) -> None:
+    rules = [rule for rule in re.split(r"^rule ", RULES, flags=re.M) if f'interface="{step}"' in rule]
+    given = {
+        "registration": "**FIT_LIMITS",
+        "imr": f'{name}=REFLOW["{name}"]' if name == "significant_ml" else "for key in REFLOW_PARAMETERS",
+    }
+    one = f'{name}=config["{section}"]["{name}"]'
+    assert rules
+    for rule in rules:
+        assert any(text in rule for text in (f'**config["{section}"]', one, given.get(section, one)))
+
+
+def _functions() -> list[Any]:
+    modules = [path.stem for path in (ROOT / "workflow" / "reperfuse").glob("*.py") if path.stem != "__init__"]
+    loaded = [import_module(f"reperfuse.{name}") for name in modules if name != "registration"]
+    return [
+        function
+        for module in loaded
+        for function in vars(module).values()
+        if inspect.isfunction(function) and function.__module__ == module.__name__
+    ]
+
+
+@pytest.mark.parametrize("name", ["csf_adc", "csf_ratio", "vessel_ratio"])
+def test_fluid_and_vessels_are_told_alike_everywhere(name: str) -> None:
+    found = [inspect.signature(function).parameters.get(name) for function in _functions()]
+    values = {parameter.default for parameter in found if parameter is not None}
+    assert values == {CONFIG["hypoperfusion"][name]}
