@@ -41,10 +41,10 @@ rule group:
 
 
 if config["benchmarks"]:
-    for step in workflow.rules:
-        if step.log:
-            step.benchmark_modifier = step.log_modifier
-            step.benchmark = step.log[0].replace(f"{OUTPUT_DIR}/logs", config["benchmarks"]).replace(".log", ".tsv")
+    for task in workflow.rules:
+        if task.log:
+            task.benchmark_modifier = task.log_modifier
+            task.benchmark = task.log[0].replace(f"{OUTPUT_DIR}/logs", config["benchmarks"]).replace(".log", ".tsv")
 
 
 onstart:

@@ -43,7 +43,10 @@ ONLY_IMPORTER = {"bids": "dataset", "ants": "registration"}
 ALLOWED = {
     "science": {"science", "faults"},
     "faults": set(),
-    "settings": {"science"},
+    "fingerprint": set(),
+    "yaml_lines": set(),
+    "options": {"yaml_lines"},
+    "settings": {"yaml_lines", "science"},
     "images": {"faults"},
     "dataset": {"images", "faults"},
     "transforms": {"images"},
@@ -53,7 +56,7 @@ ALLOWED = {
     "simulation": {"simulation", "science", "images", "faults"},
     "interfaces": {
         "interfaces",
-        "settings",
+        "options",
         "images",
         "transforms",
         "registration",

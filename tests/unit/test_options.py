@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from reperfuse import interfaces, settings
+from reperfuse import interfaces, options
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-IMR = settings.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
+IMR = options.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
 OPTIONS = [
     (step, name, trait.section)
@@ -30,7 +30,7 @@ def test_a_step_by_itself_is_the_step_of_the_workflow(step: str, name: str, sect
 
 @pytest.mark.parametrize(("step", "name", "section"), OPTIONS)
 def test_the_rule_gives_what_the_study_says(step: str, name: str, section: str) -> None:
-    rules = [rule for rule in re.split(r"^rule ", RULES, flags=re.M) if f'interface="{step}"' in rule]
+    rules = [rule for rule in re.split(r"^rule ", RULES, flags=re.M) if f'step("{step}")' in rule]
     given = {
         "registration": "**FIT_LIMITS",
         "imr": f'{name}=REFLOW["{name}"]' if name == "significant_ml" else "for key in REFLOW_PARAMETERS",

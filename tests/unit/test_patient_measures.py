@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images, settings, transforms
+from reperfuse import images, options, settings, transforms
 from reperfuse.interfaces import CompareDeficits, MapReflow, MeasurePatient, ProjectLesion, QuantifyGrowth
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ class Patient:
         return self.save("lesion", mask, LesionMl=images.volume_ml(mask, AFFINE), ShareInFieldOfView=share)
 
     def reflow(self, **changed: Any) -> dict[str, Any]:
-        reflow = settings.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
+        reflow = options.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
         parameters = {name: reflow[name] for name in MapReflow.input_spec().copyable_trait_names() if name in reflow}
         parameters.pop("map", None)
         done = MapReflow(**self.files | parameters | changed).run(cwd=str(self.folder)).outputs
@@ -188,11 +188,11 @@ def test_rules_other_than_voxelwise(patient: Patient) -> None:
 @pytest.mark.parametrize("name", ["valls2025", "ng2022", "anzsoc2025", "schiphorst2021", "mujanovic2022"])
 def test_presets_keep_to_the_schema_and_give_way_to_the_study(name: str) -> None:
     own = CONFIG["imr"] | {"preset": name}
-    reflow = settings.read_reflow(ROOT / "config" / "reflow.yaml", own)
+    reflow = options.read_reflow(ROOT / "config" / "reflow.yaml", own)
     shown = {key: value for key, value in reflow.items() if key != "title"}
     settings.check_config(CONFIG | {"imr": own | shown}, ROOT / "workflow" / "schemas" / "config.schema.yaml")
     assert None not in reflow.values()
-    changed = settings.read_reflow(ROOT / "config" / "reflow.yaml", own | {"significant_ml": 7.5})
+    changed = options.read_reflow(ROOT / "config" / "reflow.yaml", own | {"significant_ml": 7.5})
     assert changed == reflow | {"significant_ml": 7.5}
 
 

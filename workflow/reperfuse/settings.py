@@ -1,82 +1,16 @@
 """Check a configuration and a catalogue of criteria, in sentences a user can act on."""
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from reperfuse import criteria
-
-Keys = Sequence[str | int]
-
-# a wheel carries what a checkout has beside the package
-_ROOT = next(folder for folder in (Path(__file__).parent / "shipped", Path(__file__).parents[2]) if folder.is_dir())
-CONFIG = _ROOT / "config" / "config.yaml"
-CONFIG_SCHEMA = _ROOT / "workflow" / "schemas" / "config.schema.yaml"
-REFLOW_PRESETS = _ROOT / "config" / "reflow.yaml"
+from reperfuse.yaml_lines import Keys, doubles, find_line, line_of_value, read_yaml
 
 
 class ConfigError(ValueError):
     """The configuration is wrong; the message names each key, what is wrong and what is allowed."""
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file."""
-    import yaml
-
-    return yaml.load(path.read_text(encoding="utf-8"), _loader())
-
-
-def _loader() -> Any:
-    """Return the compiled loader where PyYAML has it: every job of a cluster reads the settings."""
-    import yaml
-
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option of a step, as config/config.yaml and its schema state it.
-
-    Attributes
-    ----------
-    default : object
-    schema : mapping
-        What it may be: its part of the JSON Schema.
-    explanation : str
-        The comment beside it.
-    """
-
-    default: Any
-    schema: Mapping[str, Any]
-    explanation: str
-
-
-@cache
-def options(section: str) -> dict[str, Option]:
-    """Return the options of a section of the configuration that ships, by name.
-
-    Those of ``imr`` have the values of the preset it names.
-    """
-    schema = read_yaml(CONFIG_SCHEMA)
-    values = read_yaml(CONFIG)[section]
-    text = CONFIG.read_text(encoding="utf-8").partition(f"\n{section}:")[2]
-    explanations = {}
-    for line in text.splitlines()[1:]:
-        if line and not line.startswith(" "):
-            break
-        if commented := re.match(r" +(\w+): .*?# (.*)", line):
-            explanations[commented[1]] = commented[2]
-    if section == "imr":
-        values = read_reflow(REFLOW_PRESETS, values)
-    found = {}
-    for name, part in schema["properties"][section]["properties"].items():
-        part = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
-        found[name] = Option(values[name], part, explanations[name])
-    return found
 
 
 def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: Iterable[Path] = ()) -> dict[str, Any]:
@@ -105,8 +39,8 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     schema = read_yaml(schema_path)
     typed: dict[str, Any] = _typed(config, schema, schema.get("$defs", {}))
     files = list(written_in)
-    lines = [fault for file in files for fault in _doubles(file)]
-    lines += [_line_of_value(files, keys, typed) + sentence for keys, sentence in _schema_faults(typed, schema)]
+    lines = [fault for file in files for fault in doubles(file)]
+    lines += [line_of_value(files, keys, typed) + sentence for keys, sentence in _schema_faults(typed, schema)]
     if lines:
         raise ConfigError("the config cannot be used:\n  " + "\n  ".join(lines))
     return typed
@@ -158,28 +92,10 @@ def read_criteria(
         of_study = not keys or keys[0] in own
         files = written_in if of_study else [catalogue_path]
         inside = ("criteria", *keys) if of_study else tuple(keys)
-        lines.append(f"{_find_line(files, inside)}{'criteria.' if of_study else ''}{sentence}")
+        lines.append(f"{find_line(files, inside)}{'criteria.' if of_study else ''}{sentence}")
     if lines:
         raise ConfigError("the criteria cannot be used:\n  " + "\n  ".join(lines))
     return catalogue
-
-
-def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what counts as impaired reflow: the preset that `own` names, and what `own` puts in its place.
-
-    Parameters
-    ----------
-    presets_path : Path
-        The presets, as YAML.
-    own : mapping
-        The section ``imr`` of the configuration; an entry of None takes the preset's.
-
-    Returns
-    -------
-    dict
-    """
-    preset = read_yaml(presets_path)[own["preset"]]
-    return preset | {key: value for key, value in own.items() if value is not None}
 
 
 def _schema_faults(content: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
@@ -232,70 +148,6 @@ def _rule_faults(name: str, criterion: Mapping[str, Any]) -> Iterator[tuple[Keys
             except ValueError as error:
                 keys = (name, "classes", number, kind, place)
                 yield keys, f"{'.'.join(map(str, keys))}: {error}"
-
-
-def _find_line(files: Iterable[Path], keys: Keys) -> str:
-    """Return "file, line n: " of the deepest key in the first YAML file that holds the entry, or nothing."""
-    import yaml
-
-    for file in files:
-        node, marks = yaml.compose(file.read_text(encoding="utf-8"), _loader()), []
-        for key in keys:
-            if isinstance(node, yaml.MappingNode):
-                pairs = {name.value: (name, value) for name, value in node.value}
-                if str(key) not in pairs:
-                    break
-                name, node = pairs[str(key)]
-                marks.append(name.start_mark)
-            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-                node = node.value[key]
-                marks.append(node.start_mark)
-            else:
-                break
-        # the section alone says nothing of the entry, which may come from another file or the command line
-        if len(marks) >= min(2, len(keys)):
-            return f"{file.name}, line {marks[-1].line + 1}: "
-    return ""
-
-
-def _doubles(file: Path) -> Iterator[str]:
-    """Yield a sentence for each key of a YAML file that its mapping holds twice, for the first would be lost."""
-    import yaml
-
-    root = yaml.compose(file.read_text(encoding="utf-8"), _loader())
-    unseen: list[tuple[tuple[str, ...], Any]] = [((), root)]
-    while unseen:
-        place, node = unseen.pop()
-        if isinstance(node, yaml.SequenceNode):
-            unseen += [((*place, str(number)), item) for number, item in enumerate(node.value)]
-        elif isinstance(node, yaml.MappingNode):
-            first: dict[str, int] = {}
-            for name, value in node.value:
-                key, line = (*place, str(name.value)), name.start_mark.line + 1
-                if name.value in first:
-                    where = f"{file.name}, line {line}"
-                    yield f"{where}: {'.'.join(key)}: given in line {first[name.value]} already; keep one of them"
-                first.setdefault(name.value, line)
-                unseen.append((key, value))
-
-
-def _line_of_value(files: Sequence[Path], keys: Keys, config: Mapping[str, Any]) -> str:
-    """Return "file, line n: " of the last YAML file that gives a key the value it has, or nothing."""
-
-    def follow(content: Any) -> Any:
-        for key in keys:
-            content = content[key]
-        return content
-
-    for file in reversed(files):
-        try:
-            said = follow(read_yaml(file))
-        except (KeyError, IndexError, TypeError):
-            continue
-        # the command line overrides files, and then none of them is to blame
-        if str(said) == str(follow(config)):
-            return _find_line([file], keys)
-    return ""
 
 
 def _sentence(error: Any) -> str:

@@ -1,17 +1,17 @@
 # Needs: the configuration.
 # Gives: CATALOGUE, MANIFEST, OUTPUT_DIR, DICTIONARIES, and the functions that name the files of the other rules.
 import gc
-import hashlib
 import inspect
 import json
-import re
 import sys
 
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from reperfuse import dataset, settings
+from reperfuse import dataset, interfaces, options, settings
 from reperfuse.faults import DataFault
+from reperfuse.fingerprint import fingerprint
+from reperfuse.yaml_lines import read_yaml
 
 # the graph of a large study is millions of objects that live to the end; looking for garbage would take a tenth of the time
 gc.set_threshold(100_000, 50, 100)
@@ -46,7 +46,7 @@ def read_catalogue():
         BASE / "config" / "criteria.yaml",
         config["criteria"],
         BASE / "workflow" / "schemas" / "criteria.schema.yaml",
-        taken=settings.read_yaml(TABLES_OF_RESULTS)["sessions"],
+        taken=read_yaml(TABLES_OF_RESULTS)["sessions"],
         written_in=[Path(file) for file in workflow.configfiles],
     )
 
@@ -104,7 +104,7 @@ try:
     CATALOGUE = read_catalogue()
     MANIFEST = read_manifest()
     CLINICAL = dataset.ClinicalData(Path(config["bids_dir"]))
-    REFLOW = settings.read_reflow(BASE / "config" / "reflow.yaml", config["imr"])
+    REFLOW = options.read_reflow(options.REFLOW_PRESETS, config["imr"])
 except (settings.ConfigError, dataset.StudyError) as fault:
     raise WorkflowError(str(fault)) from None
 OUTPUT_DIR = Path(config["output_dir"])
@@ -139,17 +139,9 @@ def subject_log(rule):
     return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}.log"
 
 
-def fingerprint(*modules):
-    """Hash the source of modules and of what they import, so that a rule reruns when its equations change."""
-    package = BASE / "workflow" / "reperfuse"
-    names, sources = list(modules), {}
-    while names:
-        name = names.pop()
-        if name not in sources:
-            sources[name] = (package / (name if Path(name).suffix else f"{name}.py")).read_text(encoding="utf-8")
-            imported = re.findall(r"^from reperfuse\.(\S+) import", sources[name], flags=re.MULTILINE)
-            names += [module.replace(".", "/") for module in imported]
-    return hashlib.sha256("".join(sources[name] for name in sorted(sources)).encode()).hexdigest()[:12]
+def step(interface):
+    """Return the params of a rule that runs a step: its name, and a hash of its source, so that a change reruns it."""
+    return {"interface": interface, "fingerprint": fingerprint(interfaces.module_of(interface))}
 
 
 def of_wildcards(function):
@@ -531,7 +523,7 @@ def criterion_column(criterion):
 
 def table_dictionaries():
     """Return the data dictionary of each table, with a column for every criterion of the catalogue."""
-    tables = settings.read_yaml(TABLES_OF_RESULTS)
+    tables = read_yaml(TABLES_OF_RESULTS)
     columns = {}
     for name, entry in tables.pop("sessions").items():
         columns[name] = entry

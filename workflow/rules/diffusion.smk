@@ -18,9 +18,8 @@ rule compute_adc:
     conda:
         CONDA
     params:
-        interface="ComputeADC",
+        **step("ComputeADC"),
         units=setting("adc", "units", default=""),
-        fingerprint=fingerprint("diffusion", "segmentation"),
     script:
         "../scripts/run_interface.py"
 
@@ -39,9 +38,8 @@ rule segment_core:
         CONDA
     params:
         **config["core"],
+        **step("SegmentCore"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
-        interface="SegmentCore",
-        fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -62,10 +60,9 @@ rule sweep_core:
         CONDA
     params:
         **config["core"],
+        **step("SweepCore"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
-        interface="SweepCore",
         half_width=config["stability"]["adc"],
-        fingerprint=fingerprint("segmentation", "mirror", "criteria", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -84,9 +81,8 @@ rule register_diffusion:
         CONDA
     params:
         **FIT_LIMITS,
-        interface="RegisterImages",
+        **step("RegisterImages"),
         distortion_axis=distortion_axis,
-        fingerprint=fingerprint("registration"),
     script:
         "../scripts/run_interface.py"
 
@@ -107,7 +103,6 @@ rule resample_diffusion:
     conda:
         CONDA
     params:
-        interface="ResampleDiffusion",
-        fingerprint=fingerprint("transforms"),
+        **step("ResampleDiffusion"),
     script:
         "../scripts/run_interface.py"

@@ -21,7 +21,7 @@ rule tabulate_study:
     conda:
         CONDA
     params:
-        interface="TabulateStudy",
+        **step("TabulateStudy"),
         left_out=left_out,
         dictionaries=DICTIONARIES,
     script:

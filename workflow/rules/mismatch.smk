@@ -13,8 +13,7 @@ rule segment_penumbra:
     conda:
         CONDA
     params:
-        interface="SegmentPenumbra",
-        fingerprint=fingerprint("mismatch"),
+        **step("SegmentPenumbra"),
     script:
         "../scripts/run_interface.py"
 
@@ -44,7 +43,7 @@ rule measure_session:
     conda:
         CONDA
     params:
-        interface="MeasureSession",
+        **step("MeasureSession"),
         participant="{subject}",
         session="{session}",
         role=lambda wildcards: MANIFEST.role(wildcards.subject, wildcards.session),
@@ -55,6 +54,5 @@ rule measure_session:
         half_widths=config["stability"],
         core_threshold=config["core"]["adc_threshold"],
         limits=config["quality"],
-        fingerprint=fingerprint("criteria", "mirror"),
     script:
         "../scripts/run_interface.py"

@@ -18,11 +18,8 @@ rule correct_motion:
         CONDA
     params:
         **config["motion"],
-        interface="CorrectMotion",
+        **step("CorrectMotion"),
         repetition_time_s=setting("dsc", "repetition_time_s"),
-        fingerprint=fingerprint(
-            "motion", "apparent_motion", "outliers", "shading", "concentration", "segmentation", "quality"
-        ),
     script:
         "../scripts/run_interface.py"
 
@@ -39,8 +36,7 @@ rule extract_brain:
     conda:
         CONDA
     params:
-        interface="ExtractBrain",
-        fingerprint=fingerprint("segmentation", "transforms", "mirror"),
+        **step("ExtractBrain"),
     script:
         "../scripts/run_interface.py"
 
@@ -58,13 +54,12 @@ rule select_arterial_input:
         CONDA
     params:
         **config["aif"],
-        interface="SelectArterialInput",
+        **step("SelectArterialInput"),
         repetition_time_s=setting("dsc", "repetition_time_s"),
         echo_time_s=setting("dsc", "echo_time_s"),
         slice_times_s=setting("dsc", "slice_times_s", []),
         slice_axis=setting("dsc", "slice_axis", 2),
         side=lesion_side,
-        fingerprint=fingerprint("aif", "concentration"),
     script:
         "../scripts/run_interface.py"
 
@@ -96,12 +91,11 @@ rule deconvolve_perfusion:
     params:
         **config["concentration"],
         **config["deconvolution"],
-        interface="DeconvolvePerfusion",
+        **step("DeconvolvePerfusion"),
         repetition_time_s=setting("dsc", "repetition_time_s"),
         echo_time_s=setting("dsc", "echo_time_s"),
         slice_times_s=setting("dsc", "slice_times_s", []),
         slice_axis=setting("dsc", "slice_axis", 2),
-        fingerprint=fingerprint("concentration", "nuisance", "deconvolution"),
     script:
         "../scripts/run_interface.py"
 
@@ -125,9 +119,8 @@ rule segment_hypoperfusion:
         CONDA
     params:
         **config["hypoperfusion"],
-        interface="SegmentHypoperfusion",
+        **step("SegmentHypoperfusion"),
         side=lesion_side,
-        fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -149,10 +142,9 @@ rule normalize_perfusion:
     conda:
         CONDA
     params:
-        interface="NormalizePerfusion",
+        **step("NormalizePerfusion"),
         csf_ratio=config["hypoperfusion"]["csf_ratio"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-        fingerprint=fingerprint("segmentation", "mirror"),
     script:
         "../scripts/run_interface.py"
 
@@ -177,9 +169,8 @@ rule sweep_perfusion:
         CONDA
     params:
         **config["hypoperfusion"],
-        interface="SweepPerfusion",
+        **step("SweepPerfusion"),
         side=lesion_side,
         half_widths=config["stability"],
-        fingerprint=fingerprint("segmentation", "mirror", "criteria"),
     script:
         "../scripts/run_interface.py"

@@ -42,10 +42,9 @@ rule plot_patient:
     conda:
         CONDA
     params:
-        interface="PlotPatient",
+        **step("PlotPatient"),
         participant="{subject}",
         sessions=lambda wildcards: list(MANIFEST.sessions[wildcards.subject]),
-        fingerprint=fingerprint("reports/figures", "reports/quality"),
     script:
         "../scripts/run_interface.py"
 
@@ -62,15 +61,9 @@ rule report_patient:
     conda:
         CONDA
     params:
-        interface="ReportPatient",
+        **step("ReportPatient"),
         dictionaries=DICTIONARIES,
         criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
-        fingerprint=fingerprint(
-            "reports/page",
-            "reports/templates/base.html",
-            "reports/templates/parts.html",
-            "reports/templates/patient.html",
-        ),
     script:
         "../scripts/run_interface.py"
 
@@ -87,13 +80,7 @@ rule report_study:
     conda:
         CONDA
     params:
-        interface="ReportStudy",
+        **step("ReportStudy"),
         dictionaries=DICTIONARIES,
-        fingerprint=fingerprint(
-            "reports/page",
-            "reports/templates/base.html",
-            "reports/templates/parts.html",
-            "reports/templates/study.html",
-        ),
     script:
         "../scripts/run_interface.py"

@@ -17,8 +17,7 @@ rule register_flair:
         CONDA
     params:
         **FIT_LIMITS,
-        interface="RegisterImages",
-        fingerprint=fingerprint("registration"),
+        **step("RegisterImages"),
     script:
         "../scripts/run_interface.py"
 
@@ -38,10 +37,9 @@ rule segment_lesion:
     conda:
         CONDA
     params:
-        interface="SegmentLesion",
+        **step("SegmentLesion"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=expert_datatype,
-        fingerprint=fingerprint("segmentation", "mirror", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -61,8 +59,7 @@ rule register_followup:
         CONDA
     params:
         **FIT_LIMITS,
-        interface="RegisterImages",
-        fingerprint=fingerprint("registration"),
+        **step("RegisterImages"),
     script:
         "../scripts/run_interface.py"
 
@@ -79,8 +76,7 @@ rule project_lesion:
     conda:
         CONDA
     params:
-        interface="ProjectLesion",
-        fingerprint=fingerprint("transforms"),
+        **step("ProjectLesion"),
     script:
         "../scripts/run_interface.py"
 
@@ -99,8 +95,7 @@ rule measure_swelling:
     conda:
         CONDA
     params:
-        interface="MeasureSwelling",
-        fingerprint=fingerprint("swelling"),
+        **step("MeasureSwelling"),
     script:
         "../scripts/run_interface.py"
 
@@ -123,8 +118,7 @@ rule quantify_growth:
     conda:
         CONDA
     params:
-        interface="QuantifyGrowth",
-        fingerprint=fingerprint("serial", "transforms"),
+        **step("QuantifyGrowth"),
     script:
         "../scripts/run_interface.py"
 
@@ -143,8 +137,7 @@ rule register_baseline:
         CONDA
     params:
         **FIT_LIMITS,
-        interface="RegisterImages",
-        fingerprint=fingerprint("registration"),
+        **step("RegisterImages"),
     script:
         "../scripts/run_interface.py"
 
@@ -163,8 +156,7 @@ rule project_baseline:
     conda:
         CONDA
     params:
-        interface="ProjectLesion",
-        fingerprint=fingerprint("transforms"),
+        **step("ProjectLesion"),
     script:
         "../scripts/run_interface.py"
 
@@ -184,8 +176,7 @@ rule compare_deficits:
     conda:
         CONDA
     params:
-        interface="CompareDeficits",
-        fingerprint=fingerprint("serial", "transforms"),
+        **step("CompareDeficits"),
     script:
         "../scripts/run_interface.py"
 
@@ -212,10 +203,9 @@ rule map_reflow:
         CONDA
     params:
         **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+        **step("MapReflow"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-        interface="MapReflow",
-        fingerprint=fingerprint("serial", "mirror", "transforms"),
     script:
         "../scripts/run_interface.py"
 
@@ -235,13 +225,12 @@ rule measure_patient:
     conda:
         CONDA
     params:
-        interface="MeasurePatient",
+        **step("MeasurePatient"),
         participant="{subject}",
         absences=absent_comparisons,
         exclusions=imr_exclusions,
         hours=hours_from_treatment,
         hours_allowed=REFLOW["hours_after_treatment"],
         significant_ml=REFLOW["significant_ml"],
-        fingerprint=fingerprint("serial"),
     script:
         "../scripts/run_interface.py"

@@ -38,7 +38,12 @@ _STAGE_OF = {name: stage for stage, names in _STAGES.items() for name in names}
 __all__ = sorted(_STAGE_OF)
 
 
+def module_of(name: str) -> str:
+    """Return the dotted name of the module that holds a step."""
+    return f"{__name__}.{_STAGE_OF[name]}"
+
+
 def __getattr__(name: str) -> Any:
     if name not in _STAGE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_STAGE_OF[name]}"), name)
+    return getattr(import_module(module_of(name)), name)

@@ -8,7 +8,7 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, File, SimpleInterface, isdefined, traits
 from numpy.typing import NDArray
 
-from reperfuse import __version__, images, settings, transforms
+from reperfuse import __version__, images, options, transforms
 from reperfuse.faults import DataFault
 
 
@@ -57,7 +57,7 @@ def takes(section: str, *names: str) -> Callable[[type[StepInputSpec]], type[Ste
     """
 
     def add(spec: type[StepInputSpec]) -> type[StepInputSpec]:
-        found = settings.options(section)
+        found = options.options(section)
         for name in names or found:
             spec.add_class_trait(name, _trait(found[name], section))
         return spec
@@ -67,10 +67,10 @@ def takes(section: str, *names: str) -> Callable[[type[StepInputSpec]], type[Ste
 
 def defaults(section: str) -> dict[str, Any]:
     """Return the values of a section of config/config.yaml as it ships."""
-    return {name: option.default for name, option in settings.options(section).items()}
+    return {name: option.default for name, option in options.options(section).items()}
 
 
-def _trait(option: settings.Option, section: str) -> Any:
+def _trait(option: options.Option, section: str) -> Any:
     about = {"usedefault": True, "desc": option.explanation, "section": section}
     if "enum" in option.schema:
         return traits.Enum(option.default, option.schema["enum"], **about)
