@@ -48,6 +48,20 @@ def test_a_faulty_config(tmp_path: Path, config: str, said: str) -> None:
     assert said in refused(snakemake(tmp_path, "-n", config=("bids_dir=x", config)))
 
 
+@pytest.mark.parametrize(("scans", "folder"), [(("flair",), "anat"), (("dwi", "flair"), "dwi")])
+def test_the_followup_lesion_lies_with_the_scan_it_is_drawn_on(
+    tmp_path: Path, scans: tuple[str, ...], folder: str
+) -> None:
+    patient = replace(DEMO_PATIENTS[1], scans={"baseline": ("dsc", "dwi"), "post": ("dsc",), "followup": scans})
+    simulate_study(tmp_path / "study", (patient,), TINY)
+    study = ("bids_dir=study", "output_dir=out")
+    run = snakemake(tmp_path, "--summary", config=study)
+    assert run.status == 0, run.output[-3000:]
+    made = {line.split("\t")[0] for line in run.output.splitlines()}
+    lesions = {Path(file).parent.name for file in made if file.endswith("ses-followup_desc-lesion_mask.nii.gz")}
+    assert lesions == {folder}
+
+
 OWN = """
 criteria:
   mine:

@@ -262,16 +262,20 @@ def given_brain(wildcards):
 # --- the follow-up session of a patient ------------------------------------------------------
 
 
-def followup_file(ending, datatype="{anchor}"):
-    """Return an input function: a file of the patient's follow-up session, on the lesion's grid."""
+def followup_file(ending):
+    """Return an input function: a file of the patient's follow-up session, on the lesion's grid; nothing without one."""
 
     @of_wildcards
     def find(wildcards):
-        where = {"subject": wildcards.subject, "session": MANIFEST.session_of(wildcards.subject, "followup")}
-        folder = lesion_anchor(wildcards.subject) if datatype == "{anchor}" else datatype
-        return session_file(folder, ending).format(**where)
+        subject = wildcards.subject
+        session, datatype = MANIFEST.session_of(subject, "followup"), lesion_anchor(subject)
+        return session_file(datatype, ending).format(subject=subject, session=session) if datatype else []
 
     return find
+
+
+#: The follow-up lesion, in the folder of the scan it is drawn on.
+followup_lesion = followup_file("desc-lesion_mask.nii.gz")
 
 
 @of_wildcards
@@ -297,19 +301,9 @@ def if_drawn_on_flair(find):
 @of_wildcards
 def lesion_reference(wildcards):
     """Return the image in which an automatic lesion is looked for: the trace image, else FLAIR."""
-    if has(wildcards, "dwi", "adc"):
+    if wildcards.datatype == "dwi":
         return session_file("dwi", "trace.nii.gz").format(**wildcards)
     return MANIFEST.find(wildcards.subject, wildcards.session, "flair").path
-
-
-def lesion_grid_file(ending):
-    """Return an input function: a file of the datatype the follow-up lesion is drawn on."""
-
-    @of_wildcards
-    def find(wildcards):
-        return session_file(lesion_anchor(wildcards.subject), ending).format(**wildcards)
-
-    return find
 
 
 @of_wildcards
@@ -340,7 +334,7 @@ def chain_to_followup(wildcards):
     return [pattern.format(**wildcards) for pattern in (*first, last)]
 
 
-def role_file(role, datatype, ending, *kinds, needs_lesion=False):
+def role_file(role, datatype, ending, *kinds):
     """Return an input function: a file of the patient's session with a role, if it can be made."""
 
     @of_wildcards
@@ -348,9 +342,7 @@ def role_file(role, datatype, ending, *kinds, needs_lesion=False):
         subject = wildcards.subject
         session = MANIFEST.session_of(subject, role)
         possible = session and has_each(subject, session, kinds)
-        if not possible or (needs_lesion and lesion_anchor(subject) is None):
-            return []
-        return session_file(datatype, ending).format(subject=subject, session=session)
+        return session_file(datatype, ending).format(subject=subject, session=session) if possible else []
 
     return find
 
@@ -568,7 +560,7 @@ def comparison_results(subject, session):
     """List the results of a session that compare it with others."""
     role, patterns = MANIFEST.role(subject, session), []
     if role == "followup" and lesion_anchor(subject):
-        patterns.append(session_file("dwi", "desc-lesion_mask.nii.gz"))
+        patterns.append(session_file(lesion_anchor(subject), "desc-lesion_mask.nii.gz"))
     if role == "post" and MANIFEST.has(subject, session, "dsc") and lesion_anchor(subject):
         patterns += [session_file("perf", name) for name in DELIVERED["lesion"]]
     if role == "post" and has_reflow(subject):

@@ -12,7 +12,7 @@ rule plot_patient:
         adc=of_sessions(session_file("dwi", "ADC.nii.gz"), "dwi|adc"),
         diffusion_brain=of_sessions(session_file("dwi", "desc-brain_mask.nii.gz"), "dwi|adc"),
         core=of_sessions(session_file("dwi", "desc-core_mask.nii.gz"), "dwi|adc"),
-        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz", needs_lesion=True),
+        lesion=followup_lesion,
         growth=growth_result(BASELINE_GROWTH),
         flair=if_drawn_on_flair(followup_reference),
         flair_brain=if_drawn_on_flair(role_file("followup", "anat", "desc-brain_mask.nii.gz")),

@@ -25,15 +25,15 @@ rule register_flair:
 rule segment_lesion:
     input:
         reference=lesion_reference,
-        brain=lesion_grid_file("desc-brain_mask.nii.gz"),
-        mirror=lesion_grid_file("desc-mirror_xfm.json"),
+        brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
+        mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
         adc=if_has(session_file("dwi", "ADC.nii.gz"), "dwi|adc"),
         expert=raw("lesion"),
         expert_transform=expert_transform,
     output:
-        lesion=session_file("dwi", "desc-lesion_mask.nii.gz"),
+        lesion=session_file("{datatype}", "desc-lesion_mask.nii.gz"),
     log:
-        session_log("segment_lesion"),
+        session_log("segment_lesion_{datatype}"),
     conda:
         CONDA
     params:
@@ -50,7 +50,7 @@ rule register_followup:
         fixed_brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
         moving=followup_reference,
         moving_brain=followup_file("desc-brain_mask.nii.gz"),
-        lesion=followup_file("desc-lesion_mask.nii.gz", "dwi"),
+        lesion=followup_lesion,
     output:
         transform=session_file("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt"),
     log:
@@ -66,7 +66,7 @@ rule register_followup:
 
 rule project_lesion:
     input:
-        lesion=followup_file("desc-lesion_mask.nii.gz", "dwi"),
+        lesion=followup_lesion,
         reference=session_file("perf", "dscref.nii.gz"),
         transforms=chain_to_followup,
     output:
@@ -86,7 +86,7 @@ rule measure_swelling:
         fixed=role_file("baseline", "dwi", "dwiref.nii.gz"),
         fixed_brain=role_file("baseline", "dwi", "desc-brain_mask.nii.gz"),
         moving=followup_reference,
-        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
+        lesion=followup_lesion,
         transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
     output:
         displacement=BASELINE_SWELLING,
@@ -103,7 +103,7 @@ rule measure_swelling:
 rule quantify_growth:
     input:
         core=role_file("baseline", "dwi", "desc-core_mask.nii.gz"),
-        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz"),
+        lesion=followup_lesion,
         transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
         displacement=swelling_file,
         penumbra=role_file("baseline", "perf", "desc-penumbra_mask.nii.gz", "dsc"),
@@ -214,7 +214,7 @@ rule measure_patient:
     input:
         baseline=measures("baseline"),
         post=measures("post"),
-        lesion=role_file("followup", "dwi", "desc-lesion_mask.nii.gz", needs_lesion=True),
+        lesion=followup_lesion,
         growth=growth_result(subject_file("growth.json")),
         deficits=deficits_result("desc-reperfusion_dseg.nii.gz"),
         reflow=reflow_document,
