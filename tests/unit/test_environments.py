@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,27 @@ def test_containers_install_by_the_constraints(recipe: str) -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
-    import tomllib
-
     project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     named = [*project["dependencies"], *(item for extra in ("cluster", "test") for item in extras[extra])]
     names = {re.split(r"[<>=\[]", item)[0].lower() for item in named}
     assert names - set(pins()) == {"reperfuse"}
+
+
+def test_every_dependency_is_used() -> None:
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
+    called = {"antspyx": "ants", "pybids": "bids", "pyyaml": "yaml"}
+    names = [re.split(r"[<>=]", item)[0] for item in project["dependencies"]]
+    files = [path for ending in ("py", "smk") for path in (ENVS.parent / "workflow").rglob(f"*.{ending}")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    used = set(re.findall(r"^ *(?:from|import) (\w+)", text, flags=re.MULTILINE))
+    assert {called.get(name, name) for name in names} <= used
+
+
+def test_snakemake_is_asked_for_in_one_version() -> None:
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
+    (least,) = re.findall(r'min_version\("(.*)"\)', (ENVS.parent / "Snakefile").read_text())
+    assert f"snakemake>={least}" in project["dependencies"]
 
 
 def test_the_tests_and_what_they_start_run_this_tree() -> None:

@@ -412,7 +412,7 @@ def normal_tissue(
     *,
     csf: Mask | None = None,
     cbv: Array | None = None,
-    vessel_ratio: float | None = 3.0,
+    vessel_ratio: float | None = 2.5,
     unilateral_share: float = 0.8,
 ) -> Mask:
     """Find the normal tissue of the side away from the lesion, the unit of relative CBF and CBV.

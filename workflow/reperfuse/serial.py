@@ -175,7 +175,7 @@ def find_impaired_reflow(
     asymmetry_threshold: float = 0.15,
     noise_limit: float = 0.075,
     min_volume_ml: float = 0.5,
-    vessel_ratio: float | None = 3.0,
+    vessel_ratio: float | None = 2.5,
     sweep: Sequence[float] = (0.10, 0.15, 0.20, 0.30),
 ) -> Reflow:
     """Find the voxels of the lesion whose rCBV stays below their mirror's.
