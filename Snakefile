@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-min_version("9.13")
+min_version("9.19")
 
 
 configfile: Path(workflow.basedir) / "config" / "config.yaml"
