@@ -94,9 +94,9 @@ class MeasureSession(Step):
         curves = self._curves()
         row: dict[str, Any] = {"role": self.inputs.role or None} | self._volumes(curves) | self._sides()
         row["hours_from_onset"] = self._clinical("hours_from_onset")
-        stability: list[dict[str, Any]] = []
+        firmness: list[dict[str, Any]] = []
         if self.inputs.role == "baseline":
-            stability = self._judge(row, curves, failures)
+            firmness = self._judge(row, curves, failures)
         row |= self._quality()
         warnings = self._warnings(row)
         failed = not own or bool(broken.keys() - set(_MIRRORS))
@@ -110,7 +110,7 @@ class MeasureSession(Step):
                 "Row": row,
                 "Failures": failures,
                 "Thresholds": self._thresholds(curves),
-                "Stability": stability,
+                "Stability": firmness,
             },
         )
 
