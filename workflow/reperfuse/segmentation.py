@@ -254,17 +254,17 @@ def core_finder(
     finest = 1.01 * voxel.min()
     lining_mm = max(smoothing_mm, finest)
     lining = _dilated(_opened(fluid, max(fluid_mm, finest), voxel), lining_mm, voxel)
-    smooth = _smooth(adc, tissue, smoothing_mm, voxel)
+    smoothed = _smooth(adc, tissue, smoothing_mm, voxel)
     near, mirror, _ = _brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
     bright = tissue & (near > relative_intensity)
 
     def find(adc_threshold: float) -> Mask:
-        low = smooth < adc_threshold
+        low = smoothed < adc_threshold
         core = _opened(bright & low & ~lining, opening_mm, voxel)
         core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
         core |= bright & low & lining & _dilated(core, 1.5 * lining_mm, voxel)
         if core.any():
-            core |= bright & _border(core, smooth, tissue, border_mm, voxel, adc_threshold)
+            core |= bright & _border(core, smoothed, tissue, border_mm, voxel, adc_threshold)
             core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
         return core
 
@@ -395,12 +395,12 @@ def hypoperfusion_finder(
     for excluded in (csf, vessels):
         if excluded is not None:
             tissue &= ~excluded
-    smooth = _smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel)
+    smoothed = _smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel)
     if half is not None:
         tissue &= half
 
     def find(threshold_s: float) -> Mask:
-        return remove_small(_opened(tissue & (smooth > threshold_s), opening_mm, voxel), min_volume_ml, voxel)
+        return remove_small(_opened(tissue & (smoothed > threshold_s), opening_mm, voxel), min_volume_ml, voxel)
 
     return find
 
@@ -456,10 +456,10 @@ def _brightness(
     image: Array, mirrored: Array | None, tissue: Mask, voxel: Array, smoothing_mm: float, homologue_mm: float
 ) -> tuple[Array, Array, Array]:
     """Brightness relative to normal tissue nearby, to that or the mirror image nearby, and to that at its place."""
-    smooth = _smooth(image, tissue, smoothing_mm, voxel)
+    smoothed = _smooth(image, tissue, smoothing_mm, voxel)
     median = float(np.median(image[tissue]))
     if mirrored is None:
-        return (smooth / median,) * 3
+        return (smoothed / median,) * 3
     mirrored = mirrored * _shading(image, mirrored, tissue, voxel)
     known = np.isfinite(mirrored)
     # The darker of the two sides is normal: its local mean follows the coil, not the lesion.
@@ -468,7 +468,7 @@ def _brightness(
     homologue = _smooth(mirrored, known, smoothing_mm, voxel, fill=0.0)
     brightest = ndimage.maximum_filter(homologue, footprint=ball(homologue_mm, voxel), mode="constant")
     # white matter on FLAIR, the darkest of tissues, has some 0.7 of the mean
-    return smooth / usual, smooth / np.maximum(brightest, usual), smooth / np.maximum(homologue, 0.7 * usual)
+    return smoothed / usual, smoothed / np.maximum(brightest, usual), smoothed / np.maximum(homologue, 0.7 * usual)
 
 
 def _shading(image: Array, mirrored: Array, tissue: Mask, voxel: Array) -> Array:
