@@ -36,12 +36,16 @@ _WEAKNESSES = {
 _FLOOR = 2.0
 #: Signal of a vein over S0 below which what else is in its voxels decides it: a tenth of tissue is often there.
 _DARK_VEIN = 0.1
-#: Share of the brain that may be saturated before perfusion is not known, and before it is worth a warning.
-_MOST_LOST, _MUCH_LOST = 0.5, 0.05
+#: Share of the brain that may be saturated before perfusion is not known.
+_MOST_LOST = 0.5
+#: And before it is worth a warning.
+_MUCH_LOST = 0.05
 #: Least share of the arterial signal that comes from blood: below it, what is not blood decides the curve.
 _LEAST_BLOOD = 0.1
-#: Width of a large vein, and how far from the brain mask, which may leave the sinuses out, veins are sought, mm.
-_VEIN_MM, _VEIN_REACH_MM = 4.0, 6.0
+#: Width of a large vein, mm.
+_VEIN_MM = 4.0
+#: How far from the brain mask, which may leave the sinuses out, veins are sought, mm.
+_VEIN_REACH_MM = 6.0
 
 
 @dataclass(frozen=True)

@@ -186,11 +186,11 @@ class SweepCore(CoreStep):
             return None
         deficit, transform = images.load(perfusion), transforms.read_itk(path)
 
-        def volume_ml(core: images.Image) -> float:
+        def outside_ml(core: images.Image) -> float:
             inside = transforms.resample_mask(core, deficit, transform)
             return images.volume_ml(deficit.mask & ~inside, deficit.affine)
 
-        return volume_ml
+        return outside_ml
 
 
 @takes("registration", "min_brain_dice", "min_edge_agreement")

@@ -318,7 +318,7 @@ class MapReflow(Step):
         }
         imr = self._impaired(judged, region, medians, rcbv)
         covered = found.covered * float(known["ShareInFieldOfView"]) * float(region.sum() / lesion.mask.sum())
-        volume_ml = images.volume_ml(imr, rcbv.affine)
+        impaired_ml = images.volume_ml(imr, rcbv.affine)
         note = {"SmoothingFWHMMm": judged.smoothing_fwhm_mm, "NoiseSD": judged.noise_sd}
         self.save_image("mirrored", found.mirror, rcbv, **note)
         self.save_image("asymmetry", found.asymmetry, rcbv, **note)
@@ -327,8 +327,8 @@ class MapReflow(Step):
             "measures",
             note
             | {
-                "imr_ml": volume_ml,
-                "imr_fraction": volume_ml / judged.lesion_ml if judged.lesion_ml else math.nan,
+                "imr_ml": impaired_ml,
+                "imr_fraction": impaired_ml / judged.lesion_ml if judged.lesion_ml else math.nan,
                 "imr_null_ml": judged.null_ml,
                 "imr_covered": covered,
                 "asymmetry_sweep_ml": {f"{threshold:.2f}": ml for threshold, ml in judged.sweep_ml.items()},
