@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from reperfuse.deconvolution import METHODS, deconvolve
+from reperfuse.perfusion.deconvolution import METHODS, deconvolve
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves
 
 VOXELS, ECHO_S, WINDOW_S, CBV = 2000, 0.030, 50.0, 4.0

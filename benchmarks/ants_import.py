@@ -10,9 +10,9 @@ import sys
 
 STATEMENTS = {
     "NumPy and SciPy": "import numpy, scipy.ndimage, scipy.spatial",
-    "the package's own modules": "import reperfuse.registration",
-    "import ants": "import reperfuse.registration, ants",
-    "the library alone": "import reperfuse.registration as r; r._load_ants()",
+    "the package's own modules": "import reperfuse.registration.rigid",
+    "import ants": "import reperfuse.registration.rigid, ants",
+    "the library alone": "from reperfuse.registration import ants, rigid; ants.load_library()",
 }
 
 

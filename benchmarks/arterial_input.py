@@ -16,9 +16,13 @@ import sys
 from itertools import permutations, product
 
 import numpy as np
-from reperfuse import aif, concentration, segmentation
-from reperfuse.deconvolution import deconvolve
 from reperfuse.faults import DataFault
+from reperfuse.head.brain import brain_mask
+from reperfuse.perfusion.arteries import select_aif
+from reperfuse.perfusion.bolus import find_baseline
+from reperfuse.perfusion.concentration import delta_r2star, relative_noise
+from reperfuse.perfusion.curves import measure_curve
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.geometry import Grid, average_voxels, rigid, sample_points, static_oversampling
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve
@@ -27,6 +31,7 @@ from reperfuse.simulation.physiology import Flow
 from reperfuse.simulation.protocols import HEAD_CENTRE_MM, Matrix, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
 from reperfuse.simulation.scene import DscProtocol
+from reperfuse.volumes.smoothing import smooth_inside
 
 ORDERS = [
     "".join(letters[i] for i in order) for order in permutations(range(3)) for letters in product("LR", "PA", "IS")
@@ -55,22 +60,22 @@ def measure(seed: int) -> str:
     grid, protocol, patient, flow, pose = draw_scan(np.random.default_rng(seed))
     head, rest = patient.head("baseline"), np.tile(np.eye(4), (protocol.frames, 1, 1))
     series = acquire_dsc(head, flow, grid, pose, protocol, rest, seed).series
-    brain = segmentation.brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
-    baseline = concentration.find_baseline(series[brain].mean(axis=0), protocol.tr_s)
-    curves = concentration.delta_r2star(series, protocol.te_s, baseline)
+    brain = brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
+    baseline = find_baseline(series[brain].mean(axis=0), protocol.tr_s)
+    curves = delta_r2star(series, protocol.te_s, baseline)
     x = (grid.affine[0, :3] @ np.indices(grid.shape).reshape(3, -1) + grid.affine[0, 3]).reshape(grid.shape)
     healthy = (x > x[brain].mean()) == (patient.side == "left")
     what = (
         f"{seed:3d}  {'x'.join(f'{mm:.1f}' for mm in grid.voxel_mm)} mm  {protocol.tr_s:.1f} s  SNR {protocol.snr:.0f}"
     )
     try:
-        found = aif.select_aif(
+        found = select_aif(
             curves,
             brain,
             protocol.tr_s,
             baseline,
             echo_time_s=protocol.te_s,
-            noise=concentration.relative_noise(series, brain, baseline),
+            noise=relative_noise(series, brain, baseline),
             voxel_size_mm=grid.voxel_mm,
             search=healthy,
         )
@@ -81,7 +86,7 @@ def measure(seed: int) -> str:
     timely = shares.arteries + (shares.right_mca if patient.side == "left" else shares.left_mca)
     artery, vein = (average_voxels(share, grid, parts) for share in (timely, shares.veins + shares.sinuses))
     truth = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus)
-    true = aif.measure_curve(truth, protocol.tr_s, baseline)
+    true = measure_curve(truth, protocol.tr_s, baseline)
     return (
         f"{what}  arterial {np.mean(artery[tuple(found.aif_voxels.T)] > 0.1):4.0%}"
         f"  venous {np.mean(vein[tuple(found.vof_voxels.T)] > 0.3):4.0%}"
@@ -101,21 +106,21 @@ def measure_strength(strength: float, snr: float) -> str:
     flow = Flow(flow.zones, Bolus(peak=90 * strength), flow.left_mca_delay_s, flow.right_mca_delay_s)
     pose, rest = rigid((3.0, -2.0, 1.0), (1.0, 2.0, -1.0), HEAD_CENTRE_MM), np.tile(np.eye(4), (protocol.frames, 1, 1))
     series = acquire_dsc(patient.head("baseline"), flow, grid, pose, protocol, rest, 0).series
-    brain = segmentation.brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
-    baseline = concentration.find_baseline(series[brain].mean(axis=0), protocol.tr_s)
-    curves = concentration.delta_r2star(series, protocol.te_s, baseline)
+    brain = brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
+    baseline = find_baseline(series[brain].mean(axis=0), protocol.tr_s)
+    curves = delta_r2star(series, protocol.te_s, baseline)
     right = (grid.affine[0, 0] * np.arange(grid.shape[0]) + grid.affine[0, 3] > 0)[:, np.newaxis, np.newaxis]
     scan = {
         "echo_time_s": protocol.te_s,
-        "noise": concentration.relative_noise(series, brain, baseline),
+        "noise": relative_noise(series, brain, baseline),
         "voxel_size_mm": grid.voxel_mm,
         "search": np.broadcast_to(right, grid.shape),
     }
     plain, now = (
-        aif.select_aif(curves, brain, protocol.tr_s, baseline, **scan, scale_to_vof=scale) for scale in (False, True)
+        select_aif(curves, brain, protocol.tr_s, baseline, **scan, scale_to_vof=scale) for scale in (False, True)
     )
     whole = brain & np.isfinite(curves).all(axis=-1)
-    tissue = concentration.smooth(curves, whole, grid.voxel_mm, 4.0)[whole][::3, baseline.first :]
+    tissue = smooth_inside(curves, whole, grid.voxel_mm, 4.0)[whole][::3, baseline.first :]
     voxel_ml = 3e-3 * np.prod(grid.voxel_mm)
     arterial = (
         arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus),

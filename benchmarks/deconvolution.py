@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from reperfuse.deconvolution import deconvolve
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves
 from scipy.linalg import circulant
 

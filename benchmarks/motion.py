@@ -10,10 +10,10 @@ import argparse
 import time
 
 import numpy as np
-from reperfuse.alignment import find_head
-from reperfuse.motion import estimate_motion, resample
-from reperfuse.outliers import air_signal, find_outliers
-from reperfuse.segmentation import brain_mask
+from reperfuse.head.alignment import find_head
+from reperfuse.head.brain import brain_mask
+from reperfuse.perfusion.motion import estimate_motion, resample
+from reperfuse.perfusion.outliers import air_signal, find_outliers
 from reperfuse.simulation.anatomy import brain_points
 from reperfuse.simulation.hard_series import HardSeries, draw_hard_series
 from scipy.spatial.transform import Rotation

@@ -15,9 +15,9 @@ import sys
 from itertools import product
 
 import numpy as np
-from reperfuse import mirror, serial
-from reperfuse.alignment import apply_matrix
-from reperfuse.concentration import smooth
+from reperfuse.head import mirror
+from reperfuse.head.mirror import find_mirror, reflect_mask
+from reperfuse.serial.reflow import Reflow, find_impaired_reflow
 from reperfuse.simulation import anatomy, truth
 from reperfuse.simulation.anatomy import Head, Region, brain_points, midplane
 from reperfuse.simulation.geometry import average_voxels, moving_oversampling, rigid, sample_points
@@ -25,6 +25,8 @@ from reperfuse.simulation.patients import PROPORTIONS
 from reperfuse.simulation.physiology import perfusion_at
 from reperfuse.simulation.protocols import DEMO, HEAD_CENTRE_MM, make_grid
 from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
+from reperfuse.volumes.geometry import apply_matrix
+from reperfuse.volumes.smoothing import smooth_inside
 
 GRID = make_grid(DEMO.dsc_matrix)
 VOXEL_MM = tuple(float(size) for size in GRID.voxel_mm)
@@ -65,7 +67,7 @@ class Scene:
         reference = 1000 * self.signal + 60 * self.average(shares.scalp)
         noise = np.random.default_rng(1).normal(0, 4, (2, *GRID.shape))
         self.reference = np.hypot(reference + noise[0], noise[1])
-        self.mirror = mirror.find_mirror(self.reference, GRID.affine, self.brain)
+        self.mirror = find_mirror(self.reference, GRID.affine, self.brain)
         self.normal = self.brain & self.reflect(self.brain) & ~self.lesion & ~self.reflect(self.lesion)
 
     def average(self, values: np.ndarray) -> np.ndarray:
@@ -74,7 +76,7 @@ class Scene:
 
     def reflect(self, mask: np.ndarray) -> np.ndarray:
         """Reflect a mask at the plane that was found."""
-        return mirror.reflect_mask(mask, GRID.affine, self.mirror)
+        return reflect_mask(mask, GRID.affine, self.mirror)
 
     def island(self, volume_ml: float) -> tuple[np.ndarray, float]:
         """Return what an island takes of the map if it holds no blood at all, and its volume in mL."""
@@ -92,14 +94,14 @@ class Scene:
         with np.errstate(divide="ignore", invalid="ignore"):
             cbv = np.nan_to_num((self.healthy - (1 - ratio) * part) / self.signal)
         cbv += np.random.default_rng(seed).normal(0, NOISE_CBV[snr] / snr, cbv.shape)
-        cbv = smooth(cbv, self.brain, VOXEL_MM, 4.0)
+        cbv = smooth_inside(cbv, self.brain, VOXEL_MM, 4.0)
         return (cbv / np.nanmean(cbv[self.normal])).astype(np.float32)
 
-    def find(self, volume_ml: float, ratio: float, snr: float, seed: list[int]) -> tuple[serial.Reflow, float]:
+    def find(self, volume_ml: float, ratio: float, snr: float, seed: list[int]) -> tuple[Reflow, float]:
         """Find the island in a noisy map; also return its true volume."""
         rcbv = self.rcbv(volume_ml, ratio, snr, seed)
         mirrored = mirror.reflect(rcbv, GRID.affine, self.mirror)
-        found = serial.find_impaired_reflow(rcbv, mirrored, self.lesion & self.brain, self.normal, VOXEL_MM)
+        found = find_impaired_reflow(rcbv, mirrored, self.lesion & self.brain, self.normal, VOXEL_MM)
         return found, self.island(volume_ml)[1]
 
 
@@ -148,7 +150,7 @@ def sweep_mirror(seeds: int) -> None:
             side = "left" if seed % 2 else "right"
             inside = Region(side, (36, -10, 20), (1, 1.5, 1.2), 100.0).radius(points) < 1
             image = np.where(inside.reshape(GRID.shape), factor * image, image)
-            found = mirror.find_mirror(image, GRID.affine)
+            found = find_mirror(image, GRID.affine)
             normal, _ = midplane(pose)
             centre = pose[:3, :3] @ np.array([0.0, -18.0, 10.0]) + pose[:3, 3]
             angle = np.degrees(np.arccos(min(1.0, abs(float(normal @ found.normal)))))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
-from reperfuse.registration import register
+from reperfuse.registration.rigid import register
 from test_registration_truth import mean_error, scan_dsc, scan_dwi
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from reperfuse.dataset import index_study
 from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
+from reperfuse.study.index import index_study
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))

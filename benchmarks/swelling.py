@@ -11,15 +11,19 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from reperfuse import registration, serial, swelling, transforms
-from reperfuse.images import Image
-from reperfuse.segmentation import brain_mask
+from reperfuse.head.brain import brain_mask
+from reperfuse.registration.fit import dice
+from reperfuse.registration.rigid import register
+from reperfuse.serial.growth import salvage_fraction, voxelwise_growth
+from reperfuse.serial.swelling import measure_swelling
 from reperfuse.simulation import truth
 from reperfuse.simulation.anatomy import Region
 from reperfuse.simulation.geometry import Grid, average_voxels, rigid, sample_points, static_oversampling
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.protocols import CLINICAL, HEAD_CENTRE_MM, make_grid
 from reperfuse.simulation.scanner import acquire_dwi, acquire_flair
+from reperfuse.volumes.image import Image
+from reperfuse.volumes.transforms import Displacement, Transform, resample_mask
 
 PATIENTS = (
     Patient("no swelling", core_ml=25, lesion_ml=45),
@@ -65,9 +69,9 @@ class Case:
     def compare(self, lesion: np.ndarray) -> str:
         """Hold a lesion brought to the baseline against the true one."""
         voxel_ml = np.prod(self.scans[0].voxel_size_mm) / 1000
-        found, true = (serial.voxelwise_growth(self.core, mask, voxel_ml) for mask in (lesion, self.late))
-        saved = [serial.salvage_fraction(self.penumbra, mask) for mask in (lesion, self.late)]
-        overlap = registration.dice(lesion & ~self.core, self.late & ~self.core)
+        found, true = (voxelwise_growth(self.core, mask, voxel_ml) for mask in (lesion, self.late))
+        saved = [salvage_fraction(self.penumbra, mask) for mask in (lesion, self.late)]
+        overlap = dice(lesion & ~self.core, self.late & ~self.core)
         return (
             f"growth {found.growth_ml - true.growth_ml:+5.1f} of {true.growth_ml:4.1f} mL  "
             f"reversal {found.reversal_ml - true.reversal_ml:+5.1f} of {true.reversal_ml:4.1f} mL  "
@@ -86,17 +90,15 @@ def main() -> None:
         case = Case(patient, options.draw, options.flair)
         one, two = case.scans
         brains = [brain_mask(scan.data, scan.voxel_size_mm) for scan in case.scans]
-        matrix = registration.register(one, two, *brains, lesion=case.lesion).matrix
+        matrix = register(one, two, *brains, lesion=case.lesion).matrix
         lesion = Image(case.lesion, two.affine)
-        print(f"{patient.label:18s} rigid   {case.compare(transforms.resample_mask(lesion, one, matrix))}")
+        print(f"{patient.label:18s} rigid   {case.compare(resample_mask(lesion, one, matrix))}")
         start = time.process_time()
-        found = swelling.measure_swelling(
-            one.data, one.affine, two.data, two.affine, matrix, brains[0], case.lesion
-        ).on_grid(one.data.shape, one.affine)
-        took = time.process_time() - start
-        later = transforms.resample_mask(
-            lesion, one, transforms.Transform((transforms.Displacement(found, one.affine), matrix))
+        found = measure_swelling(one.data, one.affine, two.data, two.affine, matrix, brains[0], case.lesion).on_grid(
+            one.data.shape, one.affine
         )
+        took = time.process_time() - start
+        later = resample_mask(lesion, one, Transform((Displacement(found, one.affine), matrix)))
         print(f"{'':18s} undone  {case.compare(later)}  {took:.1f} s of CPU time")
 
 

@@ -6,7 +6,7 @@ prints Tmax and its volumes as a table. Volumes are those of single voxels, with
 """
 
 import numpy as np
-from reperfuse.deconvolution import deconvolve
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import DEMO_PATIENTS
 from reperfuse.simulation.protocols import DEMO, plan_session

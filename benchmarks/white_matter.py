@@ -12,16 +12,19 @@ The row *all* is the unit in use; *white* is the white matter of the truth. It t
 """
 
 import numpy as np
-from reperfuse.concentration import Baseline, delta_r2star, smooth
-from reperfuse.deconvolution import deconvolve
-from reperfuse.diffusion import fit_adc
-from reperfuse.segmentation import _otsu, csf_mask, normal_tissue
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.head.brain import _otsu
+from reperfuse.head.tissue import csf_mask, normal_tissue
+from reperfuse.perfusion.bolus import Baseline
+from reperfuse.perfusion.concentration import delta_r2star
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.geometry import average_voxels, moving_oversampling, sample_points, world_points
 from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import DEMO_PATIENTS, Patient
 from reperfuse.simulation.protocols import CLINICAL, DEMO, Protocol, plan_session
 from reperfuse.simulation.scanner import acquire_dsc, acquire_dwi
+from reperfuse.volumes.smoothing import smooth_inside
 
 WINDOW_S, FWHM_MM, DEFICIT_S, LOW_FLOW = 50.0, 4.0, 6.0, 0.3
 
@@ -37,7 +40,7 @@ def measure(patient: Patient, protocol: Protocol) -> dict[str, tuple[float, floa
     brain = white + grey + fluid >= 0.5
 
     rest = np.tile(np.eye(4), (dsc.frames, 1, 1))
-    series = smooth(acquire_dsc(head, flow, grid, pose, dsc, rest, seed=1).series, brain, grid.voxel_mm, FWHM_MM)
+    series = smooth_inside(acquire_dsc(head, flow, grid, pose, dsc, rest, seed=1).series, brain, grid.voxel_mm, FWHM_MM)
     arrival = round(flow.bolus.arrival_s / dsc.tr_s)
     used = slice(0, round((flow.bolus.arrival_s + WINDOW_S) / dsc.tr_s))
     curves = delta_r2star(series[brain], dsc.te_s, Baseline(3, arrival))[:, used]
@@ -47,7 +50,7 @@ def measure(patient: Patient, protocol: Protocol) -> dict[str, tuple[float, floa
     cbf[brain], cbv[brain], tmax[brain] = maps.cbf, maps.cbv, maps.tmax
     image = series[..., 3:arrival].mean(axis=-1)
     weighted, bvals, bvecs = acquire_dwi(head, patient.injuries("baseline"), grid, pose, protocol.dwi, seed=2)
-    adc = smooth(fit_adc(weighted, bvals, bvecs).adc, brain, grid.voxel_mm, FWHM_MM)
+    adc = smooth_inside(fit_adc(weighted, bvals, bvecs).adc, brain, grid.voxel_mm, FWHM_MM)
 
     deficit = np.nan_to_num(tmax) > DEFICIT_S
     right = ((world_points(grid) - pose[:3, 3]) @ pose[:3, 0]).reshape(grid.shape) > 0

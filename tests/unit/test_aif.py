@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reperfuse import aif
-from reperfuse.aif import ArterialInput, aif_from_curve, aif_from_voxels, measure_curve, remove_tissue, select_aif
-from reperfuse.concentration import Baseline, delta_r2star, find_baseline, relative_noise
-from reperfuse.deconvolution import deconvolve
 from reperfuse.faults import DataFault
+from reperfuse.perfusion import arteries
+from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels, remove_tissue
+from reperfuse.perfusion.arteries import select_aif
+from reperfuse.perfusion.bolus import Baseline, find_baseline
+from reperfuse.perfusion.concentration import delta_r2star, relative_noise
+from reperfuse.perfusion.curves import measure_curve
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves, venous_curve
 
 DT_S, ECHO_S, SHAPE, SIZE_MM = 1.5, 0.03, (24, 24, 8), (2.75, 2.75, 6.0)
@@ -446,7 +449,7 @@ def test_a_slab_without_a_sinus_has_no_vein(slices: int, fissure: bool, snr: flo
 def test_a_low_score_is_said_in_plain_words(weakness: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     volume = make_volume()
     doubtful = replace(volume.select(), score=0.12, weakness=weakness)
-    monkeypatch.setattr(aif, "_describe", lambda *_: doubtful)
+    monkeypatch.setattr(arteries, "describe", lambda *_: doubtful)
     with pytest.raises(DataFault) as raised:
         volume.select()
     assert str(raised.value) == (

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reperfuse.apparent_motion import remove_apparent_motion
+from reperfuse.perfusion.apparent_motion import remove_apparent_motion
 from scipy.stats import gamma
 
 FRAMES, POINTS, BASELINE = 50, 3000, slice(2, 11)

@@ -6,7 +6,8 @@ import nibabel as nb
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons
 from reperfuse.interfaces import ComputeADC, ExtractBrain
 
 SHAPE = (12, 14, 6)
@@ -29,8 +30,8 @@ def compute(folder: Path, **inputs: str) -> dict[str, str]:
 
 def assert_no_value(outputs: dict[str, str], reason: str) -> None:
     for path in outputs.values():
-        assert reason in "; ".join(images.reasons(path)), images.reasons(path)
-        assert np.isnan(images.load(path).data).all()
+        assert reason in "; ".join(reasons(path)), reasons(path)
+        assert np.isnan(nifti.load(path).data).all()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_the_sidecar_says_whether_the_head_is_gone(tmp_path: Path, stripped: boo
     nb.save(nb.Nifti1Image(recorded, np.diag([*voxel, 1])), path)
     (tmp_path / "x.bval").write_text("0 1000")
     outputs = compute(tmp_path, dwi=str(path), bvals=str(tmp_path / "x.bval"))
-    assert images.read_sidecar(outputs["adc"])["SkullStripped"] is stripped
+    assert read_sidecar(outputs["adc"])["SkullStripped"] is stripped
 
 
 def test_a_single_direction_is_refused(tmp_path: Path) -> None:
@@ -112,4 +113,4 @@ def test_unusable_maps(tmp_path: Path, values: NDArray[np.generic], reason: str)
     outputs = compute(tmp_path, adc=write(tmp_path / "x.nii.gz", values), units="10^-6 mm2/s")
     assert_no_value(outputs, reason)
     brain = ExtractBrain(reference=outputs["reference"]).run(cwd=str(tmp_path)).outputs.brain
-    assert reason in images.reasons(brain)[0]
+    assert reason in reasons(brain)[0]

@@ -2,20 +2,12 @@
 
 import numpy as np
 import pytest
-from reperfuse.concentration import (
-    Baseline,
-    align_slices,
-    bridge_frames,
-    contrast_to_noise,
-    correct_leakage,
-    delta_r2star,
-    find_baseline,
-    is_leaking,
-    relative_noise,
-    smooth,
-)
 from reperfuse.faults import DataFault
+from reperfuse.perfusion.bolus import Baseline, bridge_frames, contrast_to_noise, find_baseline
+from reperfuse.perfusion.concentration import align_slices, delta_r2star, relative_noise
+from reperfuse.perfusion.leakage import correct_leakage, is_leaking
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves
+from reperfuse.volumes.smoothing import smooth_inside
 
 ECHO_S = 0.03
 
@@ -180,7 +172,7 @@ def test_smoothing_is_in_millimetres() -> None:
     volume = np.zeros((41, 41, 41))
     volume[20, 20, 20] = 1
     size = (1.0, 2.0, 1.5)
-    spread = smooth(volume, np.ones(volume.shape, bool), size, 8.0)
+    spread = smooth_inside(volume, np.ones(volume.shape, bool), size, 8.0)
     for axis in range(3):
         profile = spread.sum(axis=tuple(other for other in range(3) if other != axis))
         position = (np.arange(41) - 20) * size[axis]
@@ -194,23 +186,23 @@ def test_smoothing_keeps_to_the_mask() -> None:
     series = np.full((12, 12, 8, 3), 1e6)
     series[mask] = (1.0, 2.0, 3.0)
     series[4, 4, 4, 1] = np.nan
-    found = smooth(series, mask, (2, 2, 4), 6.0)
+    found = smooth_inside(series, mask, (2, 2, 4), 6.0)
     assert np.isnan(found[~mask]).all()
     assert np.isnan(found[4, 4, 4]).all()
     rest = mask.copy()
     rest[4, 4, 4] = False
     np.testing.assert_allclose(found[rest], np.broadcast_to([1, 2, 3], (rest.sum(), 3)), rtol=1e-5)
-    np.testing.assert_array_equal(smooth(series, mask, (2, 2, 4), 0)[rest], series[rest].astype(np.float32))
-    assert smooth(series[..., 0], mask, (2, 2, 4), 6.0).shape == mask.shape
+    np.testing.assert_array_equal(smooth_inside(series, mask, (2, 2, 4), 0)[rest], series[rest].astype(np.float32))
+    assert smooth_inside(series[..., 0], mask, (2, 2, 4), 6.0).shape == mask.shape
     with pytest.raises(ValueError, match="negative"):
-        smooth(series, mask, (2, 2, 4), -1)
+        smooth_inside(series, mask, (2, 2, 4), -1)
 
 
 def test_smoothing_knows_no_orientation() -> None:
     rng = np.random.default_rng(0)
     volume, mask = rng.standard_normal((10, 12, 8)), rng.random((10, 12, 8)) > 0.3
-    found = smooth(volume, mask, (2, 3, 5), 7.0)
-    turned = smooth(volume.transpose(2, 0, 1)[::-1], mask.transpose(2, 0, 1)[::-1], (5, 2, 3), 7.0)
+    found = smooth_inside(volume, mask, (2, 3, 5), 7.0)
+    turned = smooth_inside(volume.transpose(2, 0, 1)[::-1], mask.transpose(2, 0, 1)[::-1], (5, 2, 3), 7.0)
     np.testing.assert_allclose(turned, found.transpose(2, 0, 1)[::-1], rtol=1e-4, atol=1e-6)
 
 

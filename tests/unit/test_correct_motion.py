@@ -8,9 +8,10 @@ import nibabel as nb
 import numpy as np
 import pytest
 from nipype.algorithms.confounds import FramewiseDisplacement
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons
+from reperfuse.files.tables import read_columns
 from reperfuse.interfaces import CorrectMotion, ExtractBrain, MeasureSession, SelectArterialInput
-from reperfuse.interfaces.base import read_columns
 from reperfuse.simulation.anatomy import Head
 from reperfuse.simulation.geometry import draw_motion
 from reperfuse.simulation.physiology import Flow
@@ -39,7 +40,7 @@ def correct(series: np.ndarray, folder: Path, **options: Any) -> Any:
 
 
 def figures(done: Any) -> dict[str, Any]:
-    return images.read_sidecar(done.timeseries)["Quality"]
+    return read_sidecar(done.timeseries)["Quality"]
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +80,13 @@ def test_damaged_frames_are_bridged_and_counted(clean: Any, tmp_path: Path) -> N
     assert (found["OutlierFrames"], found["FramesUsed"]) == (3, FRAMES)
     assert found["OutlierShare"] == pytest.approx(3 / FRAMES)
     brain = ExtractBrain(reference=done.reference).run(cwd=str(tmp_path)).outputs.brain
-    inside = images.load(brain).mask
-    whole, bridged = images.load(clean.series).data[inside], images.load(done.series).data[inside]
+    inside = nifti.load(brain).mask
+    whole, bridged = nifti.load(clean.series).data[inside], nifti.load(done.series).data[inside]
     for frame in (4, 20, 30):
         assert np.median(np.abs(bridged[:, frame] / np.maximum(whole[:, frame], 1) - 1)) < 0.05
     step = SelectArterialInput(series=done.series, brain=brain, repetition_time_s=TR_S, echo_time_s=0.03)
     curves = step.run(cwd=str(tmp_path)).outputs.curves
-    assert images.reasons(curves) == []
+    assert reasons(curves) == []
 
 
 def test_a_frame_that_fits_badly_can_be_kept(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_series_ends_with_its_last_good_frame(tmp_path: Path) -> None:
     series = record()[0].copy()
     series[..., -4:] = np.nan
     done = correct(series, tmp_path)
-    assert images.load(done.series).data.shape[3] == FRAMES - 4 == figures(done)["FramesUsed"]
+    assert nifti.load(done.series).data.shape[3] == FRAMES - 4 == figures(done)["FramesUsed"]
     assert len(read_columns(done.timeseries)["outlier"]) == FRAMES
     limits = {
         "max_framewise_displacement_mm": 50.0,
@@ -137,24 +138,24 @@ def test_a_lost_frame_of_the_first_passage_is_a_warning_and_two_are_a_reason(tmp
     series[:, :, 1::2, peak] = np.roll(series[:, :, 1::2, peak], 6, axis=1)
     done = correct(series, tmp_path / "one")
     assert figures(done)["FramesReplaced"] == [peak]
-    (warning,) = images.read_sidecar(done.timeseries)["Warnings"]
+    (warning,) = read_sidecar(done.timeseries)["Warnings"]
     assert f"the frame at {peak * TR_S:g} s, while the bolus passes" in warning
     series[:, :, 1::2, peak + 1] = np.roll(series[:, :, 1::2, peak + 1], 6, axis=1)
-    (reason,) = images.reasons(correct(series, tmp_path / "two").series)
+    (reason,) = reasons(correct(series, tmp_path / "two").series)
     assert f"the frames at {peak * TR_S:g} s and {(peak + 1) * TR_S:g} s cannot be used" in reason
 
 
 def test_a_lost_frame_elsewhere_is_no_warning(clean: Any, tmp_path: Path) -> None:
-    assert images.read_sidecar(clean.timeseries)["Warnings"] == []
+    assert read_sidecar(clean.timeseries)["Warnings"] == []
     series = record()[0].copy()
     series[..., -8:-6] = np.nan
-    assert images.read_sidecar(correct(series, tmp_path).timeseries)["Warnings"] == []
+    assert read_sidecar(correct(series, tmp_path).timeseries)["Warnings"] == []
 
 
 def test_two_slices_are_followed_in_their_plane_and_that_is_said(tmp_path: Path) -> None:
     done = correct(record()[0][:, :, 6:8], tmp_path)
-    assert images.reasons(done.series) == []
-    (warning,) = images.read_sidecar(done.timeseries)["Warnings"]
+    assert reasons(done.series) == []
+    (warning,) = read_sidecar(done.timeseries)["Warnings"]
     assert "in the plane of the slices only" in warning
     columns = read_columns(done.timeseries)
     normal = GRID.affine[:3, 2] / np.linalg.norm(GRID.affine[:3, 2])
@@ -179,7 +180,7 @@ def measure(done: Any, limits: dict[str, float], folder: Path) -> dict[str, Any]
         half_widths={},
         limits=limits | rest,
     )
-    return images.read_sidecar(step.run(cwd=str(folder)).outputs.measures)["Row"]
+    return read_sidecar(step.run(cwd=str(folder)).outputs.measures)["Row"]
 
 
 def damaged(name: str) -> np.ndarray:
@@ -216,11 +217,11 @@ def test_an_unusable_series_has_a_reason_and_no_values(name: str, said: str, tmp
 
 
 def assert_failed(done: Any, said: str, folder: Path) -> None:
-    (reason,) = images.reasons(done.series)
+    (reason,) = reasons(done.series)
     assert said in reason
     for path in (done.reference, done.timeseries, done.transforms):
-        assert images.reasons(path) == [reason]
-    assert np.isnan(images.load(done.series).data).all()
+        assert reasons(path) == [reason]
+    assert np.isnan(nifti.load(done.series).data).all()
     row = measure(done, {"max_framewise_displacement_mm": 3.0} | MISSING_LIMITS, folder)
     assert row["status"] == "failed"
     assert row["tsnr"] == row["outlier_frames"] == "n/a"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reperfuse.criteria import QUANTITIES, VOLUMES, Rule, classify, needs, parse_rule, stability, thresholds
-from reperfuse.settings import ConfigError, read_criteria
+from reperfuse.mismatch.criteria import QUANTITIES, VOLUMES, Rule, classify, needs, parse_rule
+from reperfuse.mismatch.stability import stability, thresholds
+from reperfuse.study.settings import ConfigError, read_criteria
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE_FILE = ROOT / "config" / "criteria.yaml"

@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reperfuse import images
-from reperfuse.dataset import ClinicalData, Manifest, StudyError, index_study
 from reperfuse.faults import DataFault
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import sidecar_path
+from reperfuse.study.clinical import ClinicalData
+from reperfuse.study.index import index_study
+from reperfuse.study.manifest import Manifest, StudyError
 
 INPUTS = {
     "dsc": {"datatype": "perf", "suffix": "dsc"},
@@ -37,9 +40,9 @@ class Study:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shape = (1, 1, 1) if frames is None else (1, 1, 1, frames)
-        images.save(path, np.ones(shape), np.eye(4), sidecar=sidecar or {}, frame_spacing_s=spacing_s)
+        nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar or {}, frame_spacing_s=spacing_s)
         if sidecar is None:
-            images.sidecar_path(path).unlink()
+            sidecar_path(path).unlink()
         return path
 
     def dsc(self, subject: str, session: str, sidecar: dict[str, Any] | None, extra: str = "", **kw: Any) -> Path:
@@ -179,7 +182,7 @@ def test_arterial_inputs_are_found(study: Study, name: str) -> None:
     folder = study.root / "derivatives" / "arteries"
     path = folder / f"sub-01/ses-baseline/perf/sub-01_ses-baseline_{name}"
     path.parent.mkdir(parents=True)
-    for file in (path, images.sidecar_path(path), path.with_name("sub-01_ses-baseline_desc-aif_timeseries.tsv")):
+    for file in (path, sidecar_path(path), path.with_name("sub-01_ses-baseline_desc-aif_timeseries.tsv")):
         file.write_text("{}")
     manifest = study.index(arterial_inputs=folder)
     scan = manifest.find("01", "baseline", "aif")
@@ -201,7 +204,7 @@ def test_slice_timing_is_in_the_order_of_the_voxels(
     path = study.dsc("01", "baseline", sidecar)
     shape = [1, 1, 1, 3]
     shape[axis] = 3
-    images.save(path, np.ones(shape), np.eye(4), sidecar=sidecar, frame_spacing_s=1.5)
+    nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar, frame_spacing_s=1.5)
     settings = json.loads(study.index().scans[0].settings)
     assert (settings["slice_axis"], settings["slice_times_s"]) == (axis, times)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reperfuse.deconvolution import METHODS, deconvolve, time_to_peak
 from reperfuse.faults import DataFault
+from reperfuse.perfusion.deconvolution import METHODS, deconvolve, time_to_peak
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves
 from scipy.linalg import circulant
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from reperfuse.diffusion import convert_adc, fit_adc
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.diffusion.units import convert_adc
 from reperfuse.faults import DataFault
 
 SHAPE = (5, 4, 3)

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from reperfuse import fingerprint, interfaces
+from reperfuse import interfaces
+from reperfuse.study.fingerprint import _file, _uses, fingerprint
 
 PACKAGE = Path(__file__).parents[2] / "workflow" / "reperfuse"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -29,10 +30,10 @@ def copied(tmp_path: Path) -> ModuleType:
 @pytest.mark.parametrize(
     ("step", "changed"),
     [
-        ("MeasureSession", "interfaces/mismatch.py"),
-        ("MeasureSession", "criteria.py"),
-        ("CorrectMotion", "concentration.py"),
-        ("SegmentHypoperfusion", "segmentation.py"),
+        ("MeasureSession", "interfaces/session.py"),
+        ("MeasureSession", "mismatch/criteria.py"),
+        ("CorrectMotion", "perfusion/bolus.py"),
+        ("SegmentHypoperfusion", "volumes/morphology.py"),
         ("ReportPatient", "reports/templates/base.html"),
         ("ReportPatient", "reports/page.py"),
         ("TabulateStudy", "interfaces/base.py"),
@@ -41,7 +42,7 @@ def copied(tmp_path: Path) -> ModuleType:
 def test_a_change_of_what_a_step_uses_changes_it(copied: ModuleType, step: str, changed: str) -> None:
     module = interfaces.module_of(step)
     before = copied.fingerprint(module)
-    assert before == fingerprint.fingerprint(module)
+    assert before == fingerprint(module)
     path = copied._PACKAGE / changed
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     copied._uses.cache_clear()
@@ -51,7 +52,7 @@ def test_a_change_of_what_a_step_uses_changes_it(copied: ModuleType, step: str, 
 def test_a_change_of_anything_else_does_not(copied: ModuleType) -> None:
     module = interfaces.module_of("SegmentHypoperfusion")
     before = copied.fingerprint(module)
-    for name in ("interfaces/serial.py", "swelling.py", "reports/page.py", "__init__.py"):
+    for name in ("interfaces/growth.py", "serial/swelling.py", "reports/page.py", "__init__.py"):
         path = copied._PACKAGE / name
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert copied.fingerprint(module) == before
@@ -68,10 +69,10 @@ def test_every_import_is_followed(path: Path) -> None:
         for dot, name in [("", ""), *((".", alias.name) for alias in node.names)]
         if node.module and node.module.split(".")[0] == "reperfuse"
     }
-    expected = {fingerprint._file(name) for name in named} - {None}
-    assert {file for file in fingerprint._uses(path) if file.suffix == ".py"} == expected
+    expected = {_file(name) for name in named} - {None}
+    assert {file for file in _uses(path) if file.suffix == ".py"} == expected
 
 
 def test_a_step_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no module reperfuse\.interfaces\.nowhere"):
-        fingerprint.fingerprint("reperfuse.interfaces.nowhere")
+        fingerprint("reperfuse.interfaces.nowhere")

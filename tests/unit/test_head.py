@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons
 from reperfuse.interfaces import ExtractBrain
 
 AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
@@ -21,7 +22,7 @@ def ball(centre: tuple[float, ...], radius_mm: float, affine: NDArray[np.float64
 def reference(tmp_path: Path) -> Path:
     path = tmp_path / "dwiref.nii.gz"
     head = ball((80, 96, 60), 55, AFFINE, SHAPE) * 500.0 + np.random.default_rng(0).random(SHAPE)
-    images.save(path, head, AFFINE, sidecar={})
+    nifti.save(path, head, AFFINE, sidecar={})
     return path
 
 
@@ -32,21 +33,21 @@ def extract(reference: Path, **inputs: str) -> Path:
 def test_a_given_mask_takes_the_place_of_the_automatic_one(reference: Path) -> None:
     given = reference.with_name("given.nii.gz")
     mask = ball((80, 96, 60), 30, AFFINE, SHAPE)
-    images.save(given, mask, AFFINE, sidecar={})
-    automatic = images.load(extract(reference)).mask
-    assert images.read_sidecar(reference.with_name("brain.nii.gz"))["Source"] == "automatic"
+    nifti.save(given, mask, AFFINE, sidecar={})
+    automatic = nifti.load(extract(reference)).mask
+    assert read_sidecar(reference.with_name("brain.nii.gz"))["Source"] == "automatic"
     taken = extract(reference, given=str(given))
-    np.testing.assert_array_equal(images.load(taken).mask, mask)
+    np.testing.assert_array_equal(nifti.load(taken).mask, mask)
     assert (automatic != mask).any()
-    assert images.read_sidecar(taken)["Source"] == "given"
+    assert read_sidecar(taken)["Source"] == "given"
 
 
 def test_a_given_mask_may_lie_on_another_grid(reference: Path) -> None:
     flipped = np.diag([-2.0, 3.0, 2.5, 1.0])
     flipped[0, 3] = 158
     given = reference.with_name("given.nii.gz")
-    images.save(given, ball((80, 96, 60), 30, flipped, (80, 64, 48)), flipped, sidecar={})
-    taken = images.load(extract(reference, given=str(given)))
+    nifti.save(given, ball((80, 96, 60), 30, flipped, (80, 64, 48)), flipped, sidecar={})
+    taken = nifti.load(extract(reference, given=str(given)))
     expected = ball((80, 96, 60), 30, AFFINE, SHAPE)
     assert taken.data.shape == SHAPE
     assert 2 * (taken.mask & expected).sum() / (taken.mask.sum() + expected.sum()) > 0.97
@@ -54,17 +55,17 @@ def test_a_given_mask_may_lie_on_another_grid(reference: Path) -> None:
 
 def test_a_given_mask_that_misses_the_head_is_a_reason(reference: Path) -> None:
     given = reference.with_name("given.nii.gz")
-    images.save(given, np.zeros(SHAPE, bool), AFFINE, sidecar={})
+    nifti.save(given, np.zeros(SHAPE, bool), AFFINE, sidecar={})
     taken = extract(reference, given=str(given))
-    assert "empty" in images.reasons(taken)[0]
-    assert np.isnan(images.load(taken).data).all()
+    assert "empty" in reasons(taken)[0]
+    assert np.isnan(nifti.load(taken).data).all()
 
 
 def test_a_head_without_symmetry_keeps_its_brain(reference: Path) -> None:
     noise = np.random.default_rng(1).random(SHAPE) + 1
-    images.save(reference, noise, AFFINE, sidecar={})
+    nifti.save(reference, noise, AFFINE, sidecar={})
     given = reference.with_name("given.nii.gz")
-    images.save(given, ball((80, 96, 60), 30, AFFINE, SHAPE), AFFINE, sidecar={})
+    nifti.save(given, ball((80, 96, 60), 30, AFFINE, SHAPE), AFFINE, sidecar={})
     taken = extract(reference, given=str(given))
-    assert images.load(taken).mask.any()
-    assert "does not match its own reflection" in images.reasons(taken.with_name("mirror.json"))[0]
+    assert nifti.load(taken).mask.any()
+    assert "does not match its own reflection" in reasons(taken.with_name("mirror.json"))[0]

@@ -3,8 +3,10 @@ from pathlib import Path
 import nibabel as nb
 import numpy as np
 import pytest
-from reperfuse import images
 from reperfuse.faults import DataFault
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar
+from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 1.9, 0.6, -80], [0, -0.5, 5.0, -40], [0, 0, 0, 1]])
 
@@ -13,27 +15,27 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     data = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
     data[0, 0, 0] = np.nan
     path = tmp_path / "map.nii.gz"
-    images.save(path, data, AFFINE, sidecar={"Units": "s", "Value": np.float32(np.nan), "Top": np.inf})
-    loaded = images.load(path)
+    nifti.save(path, data, AFFINE, sidecar={"Units": "s", "Value": np.float32(np.nan), "Top": np.inf})
+    loaded = nifti.load(path)
     np.testing.assert_array_equal(loaded.data, data)
     np.testing.assert_allclose(loaded.affine, AFFINE, atol=1e-5)
-    assert images.read_sidecar(path) == {"Units": "s", "Value": "n/a", "Top": "inf"}
+    assert read_sidecar(path) == {"Units": "s", "Value": "n/a", "Top": "inf"}
 
 
 def test_a_series_keeps_its_values_and_spacing(tmp_path: Path) -> None:
     series = np.random.default_rng(0).uniform(0, 3000, (4, 5, 6, 7)).astype(np.float32)
     series[0, 0, 0, 0] = np.nan
     path = tmp_path / "series.nii.gz"
-    images.save(path, series, AFFINE, sidecar={}, frame_spacing_s=1.5)
-    loaded = images.load(path).data
+    nifti.save(path, series, AFFINE, sidecar={}, frame_spacing_s=1.5)
+    loaded = nifti.load(path).data
     np.testing.assert_allclose(loaded, np.nan_to_num(series), atol=3000 / 32767)
     assert loaded[0, 0, 0, 0] == 0  # exactly: no signal must not become a little
-    assert images.read_header(path) == images.Header((4, 5, 6, 7), 1.5)
+    assert nifti.read_header(path) == nifti.Header((4, 5, 6, 7), 1.5)
 
 
 def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        images.save(tmp_path / f"{name}.nii.gz", np.ones((3, 3, 3)), np.eye(4), sidecar={})
+        nifti.save(tmp_path / f"{name}.nii.gz", np.ones((3, 3, 3)), np.eye(4), sidecar={})
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
@@ -43,7 +45,7 @@ def test_frame_spacing_is_in_seconds(tmp_path: Path, unit: str, value: float) ->
     image.header.set_xyzt_units("mm", unit)
     image.header.set_zooms((1, 1, 1, value))
     nb.save(image, tmp_path / "x.nii")
-    assert images.read_header(tmp_path / "x.nii").frame_spacing_s == pytest.approx(1.5)
+    assert nifti.read_header(tmp_path / "x.nii").frame_spacing_s == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("kind", [nb.Nifti1Image, nb.Nifti2Image])
@@ -54,7 +56,7 @@ def test_headers_of_every_kind_are_read(tmp_path: Path, kind: type, endian: str,
     image.header.set_zooms((1, 1, 1, 1.8))
     image.header.set_xyzt_units("mm", "sec")
     nb.save(image, tmp_path / name)
-    found = images.read_header(tmp_path / name)
+    found = nifti.read_header(tmp_path / name)
     assert (found.shape, round(found.frame_spacing_s, 5)) == ((2, 3, 4, 5), 1.8)
 
 
@@ -62,29 +64,29 @@ def test_headers_of_every_kind_are_read(tmp_path: Path, kind: type, endian: str,
 def test_what_is_no_image_is_a_fault_of_the_data(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.nii").write_bytes(content)
     with pytest.raises(DataFault, match=r"x\.nii: not a readable NIfTI image"):
-        images.read_header(tmp_path / "x.nii")
+        nifti.read_header(tmp_path / "x.nii")
 
 
 def test_a_truncated_file_is_a_fault_of_the_data(tmp_path: Path) -> None:
     path = tmp_path / "x.nii.gz"
-    images.save(path, np.random.default_rng(0).normal(size=(20, 20, 20)), np.eye(4), sidecar={})
+    nifti.save(path, np.random.default_rng(0).normal(size=(20, 20, 20)), np.eye(4), sidecar={})
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataFault, match=r"x\.nii\.gz"):
-        images.load(path)
+        nifti.load(path)
 
 
 def test_volume_does_not_depend_on_orientation() -> None:
     mask = np.zeros((4, 5, 6), bool)
     mask[1:3, 1:4, 2:5] = True
     expected = 18 * abs(np.linalg.det(AFFINE[:3, :3])) / 1000
-    assert images.volume_ml(mask, AFFINE) == pytest.approx(expected)
-    assert images.volume_ml(mask[::-1].transpose(2, 0, 1), AFFINE[:, [2, 0, 1, 3]]) == pytest.approx(expected)
+    assert volume_ml(mask, AFFINE) == pytest.approx(expected)
+    assert volume_ml(mask[::-1].transpose(2, 0, 1), AFFINE[:, [2, 0, 1, 3]]) == pytest.approx(expected)
 
 
 def test_same_grid_is_about_points_not_numbers() -> None:
-    first = images.Image(np.zeros((4, 5, 6)), AFFINE)
+    first = Image(np.zeros((4, 5, 6)), AFFINE)
     moved = AFFINE.copy()
     moved[0, 3] += 0.01
-    assert images.is_same_grid(first, images.Image(np.ones((4, 5, 6, 9)), AFFINE))
-    assert not images.is_same_grid(first, images.Image(np.zeros((4, 5, 6)), moved))
-    assert not images.is_same_grid(first, images.Image(np.zeros((4, 5, 7)), AFFINE))
+    assert is_same_grid(first, Image(np.ones((4, 5, 6, 9)), AFFINE))
+    assert not is_same_grid(first, Image(np.zeros((4, 5, 6)), moved))
+    assert not is_same_grid(first, Image(np.zeros((4, 5, 7)), AFFINE))

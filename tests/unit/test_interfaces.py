@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reperfuse import images, interfaces
-from reperfuse.interfaces.base import format_cell, read_columns
+from reperfuse import interfaces
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import reasons, sidecar_path
+from reperfuse.files.tables import format_cell, read_columns
 
 
 @pytest.mark.parametrize("name", interfaces.__all__)
@@ -21,25 +23,25 @@ def test_an_unreadable_series_becomes_maps_without_values_and_a_reason(tmp_path:
     broken = tmp_path / "x_dsc.nii.gz"
     broken.write_bytes(b"not an image")
     done = interfaces.CorrectMotion(dsc=str(broken), repetition_time_s=1.5).run(cwd=str(tmp_path)).outputs
-    assert np.isnan(images.load(done.reference).data).all()
-    (reason,) = images.reasons(done.reference)
+    assert np.isnan(nifti.load(done.reference).data).all()
+    (reason,) = reasons(done.reference)
     assert "x_dsc.nii.gz" in reason
-    assert images.reasons(done.timeseries) == [reason]
+    assert reasons(done.timeseries) == [reason]
 
 
 def test_a_reason_is_handed_down_the_chain(tmp_path: Path) -> None:
     failed = tmp_path / "dscref.nii.gz"
-    images.save(failed, np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no bolus"]})
+    nifti.save(failed, np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no bolus"]})
     brain = interfaces.ExtractBrain(reference=str(failed)).run(cwd=str(tmp_path)).outputs.brain
-    assert images.reasons(brain) == ["no bolus"]
+    assert reasons(brain) == ["no bolus"]
 
 
 def test_distortion_along_an_unknown_axis_is_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "x.nii.gz"
-    images.save(path, np.ones((4, 4, 4)), np.eye(4), sidecar={})
+    nifti.save(path, np.ones((4, 4, 4)), np.eye(4), sidecar={})
     pair = dict.fromkeys(("fixed", "fixed_brain", "moving", "moving_brain"), str(path))
     step = interfaces.RegisterImages(**pair, min_brain_dice=0.8, min_edge_agreement=0.2, distortion_axis="unknown")
-    (reason,) = images.reasons(step.run(cwd=str(tmp_path)).outputs.transform)
+    (reason,) = reasons(step.run(cwd=str(tmp_path)).outputs.transform)
     assert "PhaseEncodingDirection is missing" in reason
 
 
@@ -47,12 +49,12 @@ def test_a_sidecar_says_unit_and_parameters(tmp_path: Path) -> None:
     deficit, core = tmp_path / "tmax6.nii.gz", tmp_path / "core.nii.gz"
     mask = np.zeros((4, 4, 4), bool)
     mask[:2] = True
-    images.save(deficit, mask, np.eye(4), sidecar={})
-    images.save(core, mask[::-1], np.eye(4), sidecar={})
+    nifti.save(deficit, mask, np.eye(4), sidecar={})
+    nifti.save(core, mask[::-1], np.eye(4), sidecar={})
     step = interfaces.SegmentPenumbra(deficit=str(deficit), core=str(core))
     penumbra = step.run(cwd=str(tmp_path)).outputs.penumbra
-    np.testing.assert_array_equal(images.load(penumbra).mask, mask)
-    sidecar = json.loads(images.sidecar_path(penumbra).read_text())
+    np.testing.assert_array_equal(nifti.load(penumbra).mask, mask)
+    sidecar = json.loads(sidecar_path(penumbra).read_text())
     assert sidecar["GeneratedBy"][0]["Step"] == "SegmentPenumbra"
     assert sidecar["Parameters"] == {}
 

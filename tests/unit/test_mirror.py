@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from reperfuse.faults import DataFault
-from reperfuse.mirror import find_mirror, reflect, reflection_matrix
+from reperfuse.head.mirror import find_mirror, reflect, reflection_matrix
 from reperfuse.simulation.anatomy import Head, Region, brain_points, midplane
 from reperfuse.simulation.geometry import Grid, rigid, sample_points, world_points
 from reperfuse.simulation.scanner import FlairProtocol, acquire_flair

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from reperfuse.mirror import Mirror, half, reflection_matrix
-from reperfuse.mismatch import (
+from reperfuse.head.mirror import Mirror, half, reflection_matrix
+from reperfuse.mismatch.mismatch import (
     covered_share,
     hypoperfusion_intensity_ratio,
     laterality,

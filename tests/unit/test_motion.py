@@ -5,9 +5,10 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from reperfuse.faults import DataFault
-from reperfuse.motion import align, estimate_motion, prepare_target, resample
-from reperfuse.outliers import find_outliers
-from reperfuse.segmentation import brain_mask
+from reperfuse.head.alignment import align, prepare_target
+from reperfuse.head.brain import brain_mask
+from reperfuse.perfusion.motion import estimate_motion, resample
+from reperfuse.perfusion.outliers import find_outliers
 from reperfuse.simulation.anatomy import Head, brain_points
 from reperfuse.simulation.geometry import Grid, draw_motion, rigid
 from reperfuse.simulation.physiology import Flow

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons, write_json
 from reperfuse.interfaces import NormalizePerfusion
 
 SHAPE = (24, 28, 10)
@@ -53,13 +54,13 @@ def test_unit_is_normal_tissue_of_the_other_side(order: str, tmp_path: Path) -> 
     files = {}
     for name, data in head().items():
         files[name] = str(tmp_path / f"{name}.nii.gz")
-        images.save(files[name], np.flip(data.transpose(axes), flips), AFFINE @ to_old, sidecar={})
+        nifti.save(files[name], np.flip(data.transpose(axes), flips), AFFINE @ to_old, sidecar={})
     mirror = tmp_path / "mirror.json"
-    images.write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
+    write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
     done = NormalizePerfusion(mirror=str(mirror), **files).run(cwd=str(tmp_path)).outputs
     for path, unit in ((done.rcbf, 50.0), (done.rcbv, 5.0)):
-        assert images.read_sidecar(path)["NormalTissueMean"] == pytest.approx(unit, rel=1e-6)
-        back = np.flip(images.load(path).data, flips).transpose(np.argsort(axes))
+        assert read_sidecar(path)["NormalTissueMean"] == pytest.approx(unit, rel=1e-6)
+        back = np.flip(nifti.load(path).data, flips).transpose(np.argsort(axes))
         np.testing.assert_allclose(back, head()["cbf"] / 50.0, rtol=1e-5)
 
 
@@ -67,38 +68,38 @@ def test_without_a_side_to_compare_there_is_a_reason(tmp_path: Path) -> None:
     files = {}
     for name, data in (head() | {"deficit": head()["brain"]}).items():
         files[name] = str(tmp_path / f"{name}.nii.gz")
-        images.save(files[name], data, AFFINE, sidecar={})
+        nifti.save(files[name], data, AFFINE, sidecar={})
     mirror = tmp_path / "mirror.json"
-    images.write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
+    write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
     done = NormalizePerfusion(mirror=str(mirror), **files).run(cwd=str(tmp_path)).outputs
     for path in (done.rcbf, done.rcbv):
-        assert images.reasons(path) == ["no contralateral normal tissue to normalise by"]
-        assert np.isnan(images.load(path).data).all()
+        assert reasons(path) == ["no contralateral normal tissue to normalise by"]
+        assert np.isnan(nifti.load(path).data).all()
 
 
 def test_without_a_mirror_there_is_a_reason(tmp_path: Path) -> None:
     files = {}
     for name, data in head().items():
         files[name] = str(tmp_path / f"{name}.nii.gz")
-        images.save(files[name], data, AFFINE, sidecar={})
+        nifti.save(files[name], data, AFFINE, sidecar={})
     mirror = tmp_path / "mirror.json"
-    images.write_json(mirror, {"Reasons": ["no mirror plane"]})
+    write_json(mirror, {"Reasons": ["no mirror plane"]})
     done = NormalizePerfusion(mirror=str(mirror), **files).run(cwd=str(tmp_path)).outputs
     for path in (done.rcbf, done.rcbv):
-        assert images.reasons(path) == ["no mirror plane"]
-        assert np.isnan(images.load(path).data).all()
+        assert reasons(path) == ["no mirror plane"]
+        assert np.isnan(nifti.load(path).data).all()
 
 
 def test_what_counts_as_fluid_can_be_set(tmp_path: Path) -> None:
     files = {}
     for name, data in head().items():
         files[name] = str(tmp_path / f"{name}.nii.gz")
-        images.save(files[name], data, AFFINE, sidecar={})
+        nifti.save(files[name], data, AFFINE, sidecar={})
     mirror = tmp_path / "mirror.json"
-    images.write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
+    write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
     unit = {}
     for ratio in (1.6, 3.0):  # the fluid is 2.25 times as bright as tissue
         step = NormalizePerfusion(mirror=str(mirror), **files, csf_ratio=ratio, vessel_ratio=5.0)
-        unit[ratio] = images.read_sidecar(step.run(cwd=str(tmp_path)).outputs.rcbf)["NormalTissueMean"]
+        unit[ratio] = read_sidecar(step.run(cwd=str(tmp_path)).outputs.rcbf)["NormalTissueMean"]
     assert unit[1.6] == pytest.approx(50.0)
     assert unit[3.0] > 60.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from reperfuse.concentration import Baseline
-from reperfuse.nuisance import bridge_matrices, remove_nuisance
+from reperfuse.perfusion.bolus import Baseline
+from reperfuse.perfusion.nuisance import bridge_matrices, remove_nuisance
 from reperfuse.simulation.geometry import draw_motion, rigid
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from reperfuse import interfaces, options
+from reperfuse import interfaces
+from reperfuse.study.options import read_reflow
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-IMR = options.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
+IMR = read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
 OPTIONS = [
     (step, name, trait.section)
@@ -42,11 +43,12 @@ def test_the_rule_gives_what_the_study_says(step: str, name: str, section: str) 
 
 
 def _functions() -> list[Any]:
-    modules = [path.stem for path in (ROOT / "workflow" / "reperfuse").glob("*.py") if path.stem != "__init__"]
-    loaded = [import_module(f"reperfuse.{name}") for name in modules if name != "registration"]
+    package = ROOT / "workflow" / "reperfuse"
+    science = [path for name in ("head", "perfusion", "diffusion", "serial") for path in (package / name).glob("*.py")]
+    modules = [import_module(f"reperfuse.{path.parent.name}.{path.stem}") for path in science]
     return [
         function
-        for module in loaded
+        for module in modules
         for function in vars(module).values()
         if inspect.isfunction(function) and function.__module__ == module.__name__
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reperfuse.outliers import air_signal, find_outliers
+from reperfuse.perfusion.outliers import air_signal, find_outliers
 from scipy import ndimage
 from scipy.stats import gamma
 

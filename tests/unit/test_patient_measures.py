@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images, options, settings, transforms
+from reperfuse.files import nifti
+from reperfuse.files.itk import write_itk
+from reperfuse.files.sidecars import read_sidecar, write_json
 from reperfuse.interfaces import CompareDeficits, MapReflow, MeasurePatient, ProjectLesion, QuantifyGrowth
+from reperfuse.study.options import read_reflow
+from reperfuse.study.settings import check_config
+from reperfuse.volumes.image import volume_ml
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -40,24 +45,24 @@ class Patient:
             "lesion": self.lesion(LESION),
             "mirror": str(folder / "mirror.json"),
         }
-        images.write_json(folder / "mirror.json", {"Normal": [1.0, 0, 0], "OffsetMm": 0.0, "Quality": 0.9})
+        write_json(folder / "mirror.json", {"Normal": [1.0, 0, 0], "OffsetMm": 0.0, "Quality": 0.9})
 
     def save(self, name: str, data: np.ndarray, **sidecar: Any) -> str:
         path = self.folder / f"{name}.nii.gz"
-        images.save(path, data, AFFINE, sidecar=sidecar)
+        nifti.save(path, data, AFFINE, sidecar=sidecar)
         return str(path)
 
     def lesion(self, mask: np.ndarray, share: float = 1.0) -> str:
-        return self.save("lesion", mask, LesionMl=images.volume_ml(mask, AFFINE), ShareInFieldOfView=share)
+        return self.save("lesion", mask, LesionMl=volume_ml(mask, AFFINE), ShareInFieldOfView=share)
 
     def reflow(self, **changed: Any) -> dict[str, Any]:
-        reflow = options.read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
+        reflow = read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
         parameters = {name: reflow[name] for name in MapReflow.input_spec().copyable_trait_names() if name in reflow}
         parameters.pop("map", None)
         done = MapReflow(**self.files | parameters | changed).run(cwd=str(self.folder)).outputs
-        self.found = images.load(done.imr).data
+        self.found = nifti.load(done.imr).data
         self.document = done.measures
-        return images.read_sidecar(done.measures)
+        return read_sidecar(done.measures)
 
     def row(self, **changed: Any) -> dict[str, Any]:
         given: dict[str, Any] = {
@@ -69,7 +74,7 @@ class Patient:
             "hours_allowed": [0.0, 2.0],
         }
         step = MeasurePatient(**given | changed)
-        return images.read_sidecar(step.run(cwd=str(self.folder)).outputs.measures)["Row"]
+        return read_sidecar(step.run(cwd=str(self.folder)).outputs.measures)["Row"]
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def patient(tmp_path: Path) -> Patient:
 
 def test_reflow_of_an_island(patient: Patient) -> None:
     measures = patient.reflow()
-    true_ml = images.volume_ml(ISLAND, AFFINE)
+    true_ml = volume_ml(ISLAND, AFFINE)
     assert measures["imr_ml"] == pytest.approx(true_ml, rel=0.2)
     assert list(measures["asymmetry_sweep_ml"]) == ["0.10", "0.15", "0.20", "0.30"]
     assert measures["asymmetry_sweep_ml"]["0.15"] == pytest.approx(measures["imr_ml"])
@@ -91,12 +96,12 @@ def test_reflow_of_an_island(patient: Patient) -> None:
 def test_fluid_on_either_side_is_not_compared(patient: Patient) -> None:
     """An old cavity opposite a part of the island, and a sulcus in the lesion."""
     cavity, sulcus = ball((35, 0, 8), 10), ball((-35, 18, 0), 6)
-    rcbv = images.load(patient.files["rcbv"]).data
+    rcbv = nifti.load(patient.files["rcbv"]).data
     patient.files["rcbv"] = patient.save("rcbv", np.where(cavity | sulcus, 0.1, rcbv))
     adc = np.where(cavity | sulcus, 2.8e-3, 0.8e-3)
     measures = patient.reflow(adc=patient.save("adc", adc), csf_adc=1.5e-3)
     opposite = ball((-35, 0, 8), 10)
-    judged_ml = images.volume_ml(ISLAND & ~opposite, AFFINE)
+    judged_ml = volume_ml(ISLAND & ~opposite, AFFINE)
     assert measures["imr_ml"] == pytest.approx(judged_ml, rel=0.2)
     assert not patient.found[opposite | sulcus].any()
     lost = (LESION & (opposite | sulcus)).sum() / LESION.sum()
@@ -144,14 +149,14 @@ def project(patient: Patient, mask: np.ndarray, shift_mm: float) -> str:
     transform = patient.folder / "shift.txt"
     matrix = np.eye(4)
     matrix[2, 3] = shift_mm
-    transforms.write_itk(transform, matrix)
+    write_itk(transform, matrix)
     step = ProjectLesion(lesion=later, reference=patient.files["brain"], transforms=[str(transform)])
     return str(step.run(cwd=str(patient.folder)).outputs.lesion)
 
 
 def test_the_part_of_the_lesion_that_perfusion_covers_is_stated(patient: Patient) -> None:
     patient.files["lesion"] = project(patient, LESION, 42.0)  # the slab's edge cuts the lesion in two
-    assert images.read_sidecar(patient.files["lesion"])["ShareInFieldOfView"] == pytest.approx(0.5, abs=0.06)
+    assert read_sidecar(patient.files["lesion"])["ShareInFieldOfView"] == pytest.approx(0.5, abs=0.06)
     patient.reflow()
     row = patient.row(reflow=patient.document)
     assert "of the lesion can be compared" in row["imr_exclusion"]
@@ -172,13 +177,13 @@ def test_nothing_to_judge_has_a_reason(patient: Patient, shift_mm: float, mask: 
 
 
 def test_rules_other_than_voxelwise(patient: Patient) -> None:
-    lesion_ml = images.volume_ml(LESION, AFFINE)
+    lesion_ml = volume_ml(LESION, AFFINE)
     assert patient.reflow(rule="regional")["imr_ml"] == 0  # most of the lesion flows
     early = patient.save("early", ISLAND)
     found = patient.reflow(rule="subregions", early=early)
     assert found["rcbv_asymmetry_median_early"] == pytest.approx(-0.4, abs=0.03)
     assert found["rcbv_asymmetry_median_growth"] == pytest.approx(0.0, abs=0.03)
-    assert found["imr_ml"] == pytest.approx(images.volume_ml(ISLAND, AFFINE))
+    assert found["imr_ml"] == pytest.approx(volume_ml(ISLAND, AFFINE))
     delayed = patient.save("delayed", WORLD[..., 1] > 0)
     assert patient.reflow(delayed=delayed)["imr_ml"] == pytest.approx(lesion_ml / 2, rel=0.1)
     flow = patient.save("rcbf", np.where(BRAIN, np.where(LESION, 0.5, 1.0), np.nan))
@@ -188,11 +193,11 @@ def test_rules_other_than_voxelwise(patient: Patient) -> None:
 @pytest.mark.parametrize("name", ["valls2025", "ng2022", "anzsoc2025", "schiphorst2021", "mujanovic2022"])
 def test_presets_keep_to_the_schema_and_give_way_to_the_study(name: str) -> None:
     own = CONFIG["imr"] | {"preset": name}
-    reflow = options.read_reflow(ROOT / "config" / "reflow.yaml", own)
+    reflow = read_reflow(ROOT / "config" / "reflow.yaml", own)
     shown = {key: value for key, value in reflow.items() if key != "title"}
-    settings.check_config(CONFIG | {"imr": own | shown}, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    check_config(CONFIG | {"imr": own | shown}, ROOT / "workflow" / "schemas" / "config.schema.yaml")
     assert None not in reflow.values()
-    changed = options.read_reflow(ROOT / "config" / "reflow.yaml", own | {"significant_ml": 7.5})
+    changed = read_reflow(ROOT / "config" / "reflow.yaml", own | {"significant_ml": 7.5})
     assert changed == reflow | {"significant_ml": 7.5}
 
 
@@ -200,25 +205,25 @@ def test_what_became_of_the_deficit(patient: Patient) -> None:
     before, after = patient.save("before", ball((-35, 0, 0), 20)), patient.save("after", ball((-35, 8, 0), 20))
     shift, matrix = patient.folder / "shift.txt", np.eye(4)
     matrix[0, 3] = 4.0
-    transforms.write_itk(shift, matrix)
+    write_itk(shift, matrix)
     tmax = patient.save("tmax", WORLD[..., 0])
     step = CompareDeficits(before=before, after=after, brain=patient.files["brain"], tmax=tmax, transform=str(shift))
     done = step.run(cwd=str(patient.folder)).outputs
-    np.testing.assert_allclose(images.load(done.earlier_tmax).data[:-1], WORLD[:-1, ..., 0] + 4, atol=1e-4)
+    np.testing.assert_allclose(nifti.load(done.earlier_tmax).data[:-1], WORLD[:-1, ..., 0] + 4, atol=1e-4)
     change = done.change
-    labels, sidecar = images.load(change).data, images.read_sidecar(change)
+    labels, sidecar = nifti.load(change).data, read_sidecar(change)
     first, then = ball((-35, 0, 0), 20), ball((-35, 8, 0), 20)
     expected = {"recovered": first & ~then & BRAIN, "persistent": first & then, "new": then & ~first}
     for label, (name, mask) in enumerate(expected.items(), start=1):
         np.testing.assert_array_equal(labels == label, mask)
-        assert sidecar[f"deficit_{name}_ml"] == pytest.approx(images.volume_ml(mask, AFFINE))
+        assert sidecar[f"deficit_{name}_ml"] == pytest.approx(volume_ml(mask, AFFINE))
     row = patient.row(deficits=change)
     assert row["deficit_new_ml"] == sidecar["deficit_new_ml"]
 
 
 def test_growth_is_told_apart_by_what_the_tissue_was(patient: Patient) -> None:
     identity = patient.folder / "identity.txt"
-    transforms.write_itk(identity, np.eye(4))
+    write_itk(identity, np.eye(4))
     radii = {"core": 12, "tmax6": 18, "tmax4": 22, "lesion": 26}
     masks = {name: ball((-35, 0, 0), radius) for name, radius in radii.items()}
     files = {name: patient.save(f"growth_{name}", mask) for name, mask in masks.items()}
@@ -230,9 +235,7 @@ def test_growth_is_told_apart_by_what_the_tissue_was(patient: Patient) -> None:
     )
     growth = step.run(cwd=str(patient.folder)).outputs.growth
     row = patient.row(growth=growth)
-    shells = [
-        images.volume_ml(masks[b] & ~masks[a], AFFINE) for a, b in zip(list(radii)[:-1], list(radii)[1:], strict=True)
-    ]
+    shells = [volume_ml(masks[b] & ~masks[a], AFFINE) for a, b in zip(list(radii)[:-1], list(radii)[1:], strict=True)]
     assert [row[f"growth_{name}_ml"] for name in ("penumbra", "oligaemia", "beyond")] == pytest.approx(shells)
     assert row["growth_unseen_ml"] == 0
     assert row["growth_voxelwise_ml"] == pytest.approx(sum(shells))
@@ -241,7 +244,7 @@ def test_growth_is_told_apart_by_what_the_tissue_was(patient: Patient) -> None:
 
 def test_the_initial_growth_needs_the_time_of_onset(patient: Patient) -> None:
     baseline = patient.folder / "baseline.json"
-    images.write_json(baseline, {"Row": {"core_ml": 21.0, "hours_from_onset": 3.5}})
+    write_json(baseline, {"Row": {"core_ml": 21.0, "hours_from_onset": 3.5}})
     assert patient.row(baseline=str(baseline))["initial_growth_ml_h"] == pytest.approx(6.0)
-    images.write_json(baseline, {"Row": {"core_ml": 21.0, "hours_from_onset": math.nan}})
+    write_json(baseline, {"Row": {"core_ml": 21.0, "hours_from_onset": math.nan}})
     assert patient.row(baseline=str(baseline))["initial_growth_ml_h"] == "n/a"

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons
 from reperfuse.interfaces import (
     CorrectMotion,
     DeconvolvePerfusion,
@@ -20,12 +21,13 @@ from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
 from reperfuse.simulation.scene import DscProtocol
+from reperfuse.volumes.image import Image
 
 ROOT = Path(__file__).parents[2]
 FRAMES, TR_S, TE_S = 40, 2.0, 0.03
 
 
-def scan(slices: int, up_mm: float) -> images.Image:
+def scan(slices: int, up_mm: float) -> Image:
     """Head of a patient at rest, ``up_mm`` above the usual field of view."""
     grid = make_grid(Matrix((40, 40, slices), (5.5, 5.5, 9.0)))
     affine = grid.affine.copy()
@@ -34,17 +36,17 @@ def scan(slices: int, up_mm: float) -> images.Image:
     protocol = DscProtocol(frames=FRAMES, tr_s=TR_S, te_s=TE_S, snr=80.0)
     flow = patient.flow("baseline")
     done = acquire_dsc(patient.head("baseline"), flow, Grid(grid.shape, affine), np.eye(4), protocol, rest, 1)
-    return images.Image(done.series, affine)
+    return Image(done.series, affine)
 
 
 @pytest.fixture(scope="module")
-def whole() -> images.Image:
+def whole() -> Image:
     """Fourteen slices from the base of the brain up: arteries, veins and tissue."""
     return scan(14, 0.0)
 
 
 @pytest.fixture(scope="module")
-def vertex() -> images.Image:
+def vertex() -> Image:
     """Eight slices above the arteries: tissue and the sagittal sinus."""
     return scan(8, 35.0)
 
@@ -52,7 +54,7 @@ def vertex() -> images.Image:
 def run_stage(series: np.ndarray, affine: np.ndarray, folder: Path) -> dict[str, str]:
     """Run the stage as its rules do; return its outputs."""
     dsc = folder / "sub-01_dsc.nii.gz"
-    images.save(dsc, series, affine, sidecar={}, frame_spacing_s=TR_S)
+    nifti.save(dsc, series, affine, sidecar={}, frame_spacing_s=TR_S)
     done: dict[str, str] = {"dsc": str(dsc)}
 
     def step(interface: type, names: tuple[str, ...], **parameters: float) -> None:
@@ -97,16 +99,16 @@ def up_to_the_peak(series: np.ndarray) -> np.ndarray:
     ids=["no bolus", "cut off at the peak", "15 frames", "starts with the bolus", "no series"],
 )
 def test_an_unusable_series_gives_a_reason_and_no_value(
-    whole: images.Image, tmp_path: Path, broken: Callable[[np.ndarray], np.ndarray], said: str
+    whole: Image, tmp_path: Path, broken: Callable[[np.ndarray], np.ndarray], said: str
 ) -> None:
     assert_no_value(run_stage(broken(whole.data), whole.affine, tmp_path), said)
 
 
-def test_no_artery_in_the_field_of_view(vertex: images.Image, tmp_path: Path) -> None:
+def test_no_artery_in_the_field_of_view(vertex: Image, tmp_path: Path) -> None:
     done = run_stage(vertex.data, vertex.affine, tmp_path)
     found = {name: done[name] for name in ("curves", "cbf", "cbv", "mtt", "tmax", "ttp")}
     assert_no_value(found, "no artery in the field of view")
-    assert not images.reasons(done["brain"])
+    assert not reasons(done["brain"])
     masks = SegmentHypoperfusion(tmax=done["tmax"], brain=done["brain"], reference=done["reference"], cbv=done["cbv"])
     tmax6 = masks.run(cwd=str(tmp_path)).outputs.tmax6
     step = MeasureSession(
@@ -119,25 +121,25 @@ def test_no_artery_in_the_field_of_view(vertex: images.Image, tmp_path: Path) ->
         absences=[],
         limits=yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))["quality"],
     )
-    row = images.read_sidecar(step.run(cwd=str(tmp_path)).outputs.measures)["Row"]
+    row = read_sidecar(step.run(cwd=str(tmp_path)).outputs.measures)["Row"]
     assert row["status"] == "failed"
     assert "no artery in the field of view" in row["reasons"]
     assert row["tmax6_ml"] == row["aif_fwhm_s"] == row["aif_score"] == row["bolus_cnr"] == "n/a"
 
 
-def test_the_same_stage_maps_the_whole_head(whole: images.Image, tmp_path: Path) -> None:
+def test_the_same_stage_maps_the_whole_head(whole: Image, tmp_path: Path) -> None:
     done = run_stage(whole.data, whole.affine, tmp_path)
-    assert not any(images.reasons(path) for path in done.values())
-    brain = images.load(done["brain"]).mask
+    assert not any(reasons(path) for path in done.values())
+    brain = nifti.load(done["brain"]).mask
     for name in ("cbf", "cbv", "mtt", "tmax", "ttp"):
-        assert np.isfinite(images.load(done[name]).data[brain]).mean() > 0.9
+        assert np.isfinite(nifti.load(done[name]).data[brain]).mean() > 0.9
 
 
 def assert_no_value(done: dict[str, str], said: str) -> None:
     for name, path in done.items():
-        (reason,) = images.reasons(path)
+        (reason,) = reasons(path)
         assert said in reason, name
         if path.endswith(".nii.gz"):
-            assert np.isnan(images.load(path).data).all(), name
+            assert np.isnan(nifti.load(path).data).all(), name
         elif not path.endswith(".json"):
             assert Path(path).read_text() == "", name

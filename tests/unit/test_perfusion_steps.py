@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import reasons, sidecar_path, write_json
+from reperfuse.files.tables import read_columns
 from reperfuse.interfaces import DeconvolvePerfusion, SelectArterialInput
-from reperfuse.interfaces.base import read_columns
-from reperfuse.interfaces.perfusion import MATRIX_COLUMNS
+from reperfuse.interfaces.motion import MATRIX_COLUMNS
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves, venous_curve
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ class Block:
 
     def save(self, name: str, data: np.ndarray, affine: np.ndarray = AFFINE) -> str:
         path = self.folder / f"{name}.nii.gz"
-        images.save(path, data, affine, sidecar={}, frame_spacing_s=TR_S)
+        nifti.save(path, data, affine, sidecar={}, frame_spacing_s=TR_S)
         return str(path)
 
     def table(self, columns: dict[str, np.ndarray]) -> str:
@@ -68,7 +69,7 @@ class Block:
             .run(cwd=str(self.folder))
             .outputs.get()
         )
-        return {name: images.load(path).data for name, path in done.items() if isinstance(path, str)}
+        return {name: nifti.load(path).data for name, path in done.items() if isinstance(path, str)}
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def block(tmp_path: Path) -> Block:
 
 
 def sidecar(curves: Path) -> dict[str, Any]:
-    return dict(json.loads(images.sidecar_path(curves).read_text(encoding="utf-8")))
+    return dict(json.loads(sidecar_path(curves).read_text(encoding="utf-8")))
 
 
 def aif(curves: Path) -> np.ndarray:
@@ -93,7 +94,7 @@ def test_arteries_are_found_without_help(block: Block) -> None:
 
 def test_a_border_that_comes_and_goes_with_motion_moves_no_mean(block: Block) -> None:
     whole = sidecar(block.select())
-    series = images.load(block.series).data.copy()
+    series = nifti.load(block.series).data.copy()
     series[:, :, -1, 12::3] = 0  # as motion leaves the last slice
     block.series = block.save("series", series)
     assert sidecar(block.select())["Baseline"] == whole["Baseline"]
@@ -149,7 +150,7 @@ def test_the_workflows_own_curve_can_be_given_back(block: Block) -> None:
     ],
 )
 def test_a_curve_that_does_not_fit_is_a_stated_reason(block: Block, columns: dict[str, Any], said: str) -> None:
-    (reason,) = images.reasons(block.select(manual=block.table(columns)))
+    (reason,) = reasons(block.select(manual=block.table(columns)))
     assert said in reason
     assert "desc-manual_timeseries.tsv" in reason
 
@@ -163,7 +164,7 @@ def test_a_curve_that_does_not_fit_is_a_stated_reason(block: Block, columns: dic
     ],
 )
 def test_a_mask_that_does_not_fit_is_a_stated_reason(block: Block, mask: tuple[Any, Any], said: str) -> None:
-    (reason,) = images.reasons(block.select(manual=block.save("mask", *mask)))
+    (reason,) = reasons(block.select(manual=block.save("mask", *mask)))
     assert said in reason
 
 
@@ -201,7 +202,7 @@ def test_slice_timing_is_used_by_both_steps_alike(tmp_path: Path) -> None:
 def test_leaking_tissue_gets_its_blood_volume_back(tmp_path: Path) -> None:
     """A quarter of the block leaks, half of that with T1 and half with T2* effects; a part of it is delayed by 6 s."""
     block = Block(tmp_path)
-    signal = images.load(block.series).data.astype(float)
+    signal = nifti.load(block.series).data.astype(float)
     clean = tissue_curves(TIME, 60.0, 4.0, 1.0)[0]
     late = tissue_curves(TIME, 60.0, 4.0, 7.0)[0]
     places = {"t1": np.s_[6, :, 4:], "t2*": np.s_[7, :, 4:], "late": np.s_[8, :5, 4:], "late t1": np.s_[8, 5:, 4:]}
@@ -234,7 +235,7 @@ def test_poses_of_replaced_frames_do_not_count(block: Block, replaced: bool) -> 
     path = block.folder / "transforms.tsv"
     lines = ["\t".join(MATRIX_COLUMNS), *("\t".join(map(str, row)) for row in matrices)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    images.write_json(images.sidecar_path(path), {"FramesReplaced": [25] if replaced else []})
+    write_json(sidecar_path(path), {"FramesReplaced": [25] if replaced else []})
     plain, cleaned = block.deconvolve(curves=curves), block.deconvolve(curves=curves, transforms=str(path))
     assert all(np.array_equal(plain[name], cleaned[name], equal_nan=True) for name in plain) == replaced
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reperfuse.quality import dvars_percent, lost_share, temporal_snr
+from reperfuse.perfusion.quality import dvars_percent, lost_share, temporal_snr
 
 
 def noisy(frames: int, snr: float) -> np.ndarray:

@@ -2,16 +2,21 @@
 
 import numpy as np
 import pytest
-from reperfuse import segmentation as seg
-from reperfuse.diffusion import fit_adc
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.diffusion.core import core_mask
 from reperfuse.faults import DataFault
-from reperfuse.mirror import Mirror, reflect, reflection_matrix
+from reperfuse.head.brain import brain_mask
+from reperfuse.head.mirror import Mirror, reflect, reflection_matrix
+from reperfuse.head.tissue import csf_mask, normal_tissue, vessel_mask
+from reperfuse.perfusion.hypoperfusion import hypoperfusion_mask
+from reperfuse.serial.lesion import followup_lesion
 from reperfuse.simulation.anatomy import Head, Region
 from reperfuse.simulation.geometry import sample_points
 from reperfuse.simulation.physiology import Injury
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
 from reperfuse.simulation.truth import is_inside
+from reperfuse.volumes import morphology
 from scipy import ndimage
 
 VOXEL = np.array([2.0, 2.0, 5.0])
@@ -55,38 +60,38 @@ def head(lesion=True, snr=40.0, seed=0, bias=0.0, lesion_adc=0.45e-3, voxel=VOXE
 
 def find_core(series, brain, voxel=VOXEL, **options):
     maps = fit_adc(series, [0, 1000])
-    return seg.core_mask(maps.adc, maps.trace, brain, voxel, mirrored_trace=maps.trace[::-1], **options)
+    return core_mask(maps.adc, maps.trace, brain, voxel, mirrored_trace=maps.trace[::-1], **options)
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.4])
 @pytest.mark.parametrize("image", [0, 1])
 def test_brain_mask_finds_the_brain_under_noise_and_shading(image, bias):
     series, brain, _ = head(bias=bias)
-    assert dice(seg.brain_mask(series[..., image], VOXEL), brain) > 0.97
+    assert dice(brain_mask(series[..., image], VOXEL), brain) > 0.97
 
 
 def test_brain_mask_keeps_a_stripped_image():
     series, brain, _ = head()
-    assert dice(seg.brain_mask(np.where(brain, series[..., 1], 0), VOXEL), brain) > 0.995
+    assert dice(brain_mask(np.where(brain, series[..., 1], 0), VOXEL), brain) > 0.995
 
 
 def test_brain_mask_of_a_thin_slab():
     series, brain, _ = head()
     slab = slice(10, 22)
-    assert dice(seg.brain_mask(series[:, :, slab, 0], VOXEL), brain[:, :, slab]) > 0.97
+    assert dice(brain_mask(series[:, :, slab, 0], VOXEL), brain[:, :, slab]) > 0.97
 
 
 @pytest.mark.parametrize("image", [np.zeros(SHAPE), np.full(SHAPE, 3.0), np.full(SHAPE, np.nan)])
 def test_no_brain_is_a_reason(image):
     with pytest.raises(DataFault, match="No brain"):
-        seg.brain_mask(image, VOXEL)
+        brain_mask(image, VOXEL)
 
 
 def test_a_speck_is_no_brain():
     image = np.random.default_rng(0).random(SHAPE)
     image[50:53, 50:53, 10:12] = 500
     with pytest.raises(DataFault, match="No brain"):
-        seg.brain_mask(image, VOXEL)
+        brain_mask(image, VOXEL)
 
 
 @pytest.mark.parametrize("snr", [30, 60, 100])
@@ -174,7 +179,7 @@ def test_a_dark_void_is_no_core():
 
 def test_core_without_any_adc_is_empty():
     empty = np.full(SHAPE, np.nan)
-    assert not seg.core_mask(empty, np.ones(SHAPE), np.ones(SHAPE, bool), VOXEL).any()
+    assert not core_mask(empty, np.ones(SHAPE), np.ones(SHAPE, bool), VOXEL).any()
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
@@ -183,24 +188,24 @@ def test_axis_order_and_direction_change_nothing(order, flip):
     series, brain, _ = head()
     maps = fit_adc(series, [0, 1000])
     expected = find_core(series, brain)
-    expected_brain = seg.brain_mask(series[..., 0], VOXEL)
+    expected_brain = brain_mask(series[..., 0], VOXEL)
 
     def turn(image):
         return np.transpose(image, order)[tuple(slice(None, None, step) for step in flip)]
 
     voxel, mirrored = VOXEL[list(order)], turn(maps.trace[::-1])
-    found = seg.core_mask(turn(maps.adc), turn(maps.trace), turn(brain), voxel, mirrored_trace=mirrored)
+    found = core_mask(turn(maps.adc), turn(maps.trace), turn(brain), voxel, mirrored_trace=mirrored)
     assert abs(int(found.sum()) - int(expected.sum())) <= 0.01 * expected.sum()
     assert dice(found, turn(expected)) > 0.995
-    assert dice(seg.brain_mask(turn(series[..., 0]), voxel), turn(expected_brain)) > 0.999
+    assert dice(brain_mask(turn(series[..., 0]), voxel), turn(expected_brain)) > 0.999
 
 
 def test_distances_are_mm_and_do_not_reach_across_thick_slices():
     mask = np.zeros((21, 21, 7), bool)
     mask[5:16, 5:16, 3] = True
-    eroded = seg._eroded(mask, 2.5, np.array([1.0, 1.0, 5.0]))
+    eroded = morphology.eroded(mask, 2.5, np.array([1.0, 1.0, 5.0]))
     assert eroded[..., 3].sum() == 7 * 7
-    dilated = seg._dilated(mask, 2.5, np.array([1.0, 1.0, 5.0]))
+    dilated = morphology.dilated(mask, 2.5, np.array([1.0, 1.0, 5.0]))
     assert not dilated[..., [2, 4]].any()
     assert dilated[10, :, 3].sum() == 11 + 4
 
@@ -210,14 +215,14 @@ def test_followup_lesion_needs_no_low_adc(bias):
     series, brain, lesion = head(bias=bias)
     image = series[..., 1]  # the lesion is 1.5 times as bright as its mirror
     adc = np.where(brain, 0.8e-3, np.nan)  # pseudo-normal
-    found = seg.followup_lesion(image, brain, VOXEL, mirrored=image[::-1], adc=adc)
+    found = followup_lesion(image, brain, VOXEL, mirrored=image[::-1], adc=adc)
     assert dice(found, lesion) > 0.9
 
 
 def test_followup_of_a_healthy_head_is_empty():
     series, brain, _ = head(lesion=False, bias=0.3)
     image = series[..., 1]
-    assert not seg.followup_lesion(image, brain, VOXEL, mirrored=image[::-1]).any()
+    assert not followup_lesion(image, brain, VOXEL, mirrored=image[::-1]).any()
 
 
 def test_hypoperfusion_is_cleaned_and_nested():
@@ -226,7 +231,7 @@ def test_hypoperfusion_is_cleaned_and_nested():
     tmax = np.where(lesion, 9.0, 1.5) + rng.normal(0, 1.0, SHAPE)
     tmax[rng.random(SHAPE) < 0.01] = 20.0
     tmax[rng.random(SHAPE) < 0.01] = np.nan
-    masks = [seg.hypoperfusion_mask(tmax, brain, VOXEL, limit) for limit in (4, 6, 8)]
+    masks = [hypoperfusion_mask(tmax, brain, VOXEL, limit) for limit in (4, 6, 8)]
     assert dice(masks[1], lesion) > 0.9
     assert volume_ml(masks[1]) == pytest.approx(volume_ml(lesion), rel=0.15)
     assert (masks[1] & ~masks[0]).sum() == 0
@@ -237,13 +242,13 @@ def test_every_cleaning_step_can_be_left_out():
     _, brain, lesion = head()
     tmax = np.where(lesion, 9.0, 1.0)
     tmax[70, 60, 15] = 9.0
-    plain = seg.hypoperfusion_mask(tmax, brain, VOXEL, 6.0, smoothing_mm=0, opening_mm=0, min_volume_ml=0)
+    plain = hypoperfusion_mask(tmax, brain, VOXEL, 6.0, smoothing_mm=0, opening_mm=0, min_volume_ml=0)
     np.testing.assert_array_equal(plain, (tmax > 6) & brain)
     half = np.zeros(SHAPE, bool)
     half[52:] = True
-    assert not seg.hypoperfusion_mask(tmax, brain, VOXEL, 6.0, half=half).any()
-    assert not seg.hypoperfusion_mask(tmax, brain, VOXEL, 6.0, csf=lesion).any()
-    assert not seg.hypoperfusion_mask(tmax, brain, VOXEL, 6.0, vessels=lesion).any()
+    assert not hypoperfusion_mask(tmax, brain, VOXEL, 6.0, half=half).any()
+    assert not hypoperfusion_mask(tmax, brain, VOXEL, 6.0, csf=lesion).any()
+    assert not hypoperfusion_mask(tmax, brain, VOXEL, 6.0, vessels=lesion).any()
 
 
 def test_normal_tissue_is_the_other_side_without_fluid_and_vessels():
@@ -254,21 +259,21 @@ def test_normal_tissue_is_the_other_side_without_fluid_and_vessels():
     cbv[80, 60, 15] = 40.0
     csf = ellipsoid((12, 5, 5), (8, 30, 14))
     for side in (half, ~half):
-        normal = seg.normal_tissue(brain, lesion, side, csf=csf, cbv=cbv)
+        normal = normal_tissue(brain, lesion, side, csf=csf, cbv=cbv)
         expected = brain & ~half & ~csf
         expected[80, 60, 15] = False
         np.testing.assert_array_equal(normal, expected)
-    both = seg.normal_tissue(brain, lesion | lesion[::-1], half)
+    both = normal_tissue(brain, lesion | lesion[::-1], half)
     np.testing.assert_array_equal(both, brain & ~lesion & ~lesion[::-1])
-    np.testing.assert_array_equal(seg.normal_tissue(brain, np.zeros(SHAPE, bool), half), brain)
+    np.testing.assert_array_equal(normal_tissue(brain, np.zeros(SHAPE, bool), half), brain)
 
 
 def test_csf_by_adc_or_by_the_perfusion_reference():
     series, brain, _ = head(snr=100)
     fluid = ellipsoid((12, 5, 5), (8, 30, 14)) | ellipsoid((-12, 5, 5), (8, 30, 14))
     adc = fit_adc(series, [0, 1000]).adc
-    assert dice(seg.csf_mask(brain, adc=adc), fluid) > 0.97
-    assert dice(seg.csf_mask(brain, reference=series[..., 0]), fluid) > 0.97
+    assert dice(csf_mask(brain, adc=adc), fluid) > 0.97
+    assert dice(csf_mask(brain, reference=series[..., 0]), fluid) > 0.97
 
 
 def test_vessels_stand_out_by_their_blood_volume():
@@ -276,8 +281,8 @@ def test_vessels_stand_out_by_their_blood_volume():
     sinus = ellipsoid((0, -70, 10), (4, 8, 20))
     cbv = np.where(sinus, 40.0, 3.0).astype(np.float32)
     cbv[50, 60, 15] = np.nan
-    np.testing.assert_array_equal(seg.vessel_mask(brain, cbv, 4.0), brain & sinus)
-    assert not seg.vessel_mask(brain, np.full(SHAPE, np.nan), 4.0).any()
+    np.testing.assert_array_equal(vessel_mask(brain, cbv, 4.0), brain & sinus)
+    assert not vessel_mask(brain, np.full(SHAPE, np.nan), 4.0).any()
 
 
 @pytest.mark.parametrize("lesion_ml", [40.0, 0.0])
@@ -289,10 +294,10 @@ def test_followup_lesion_on_flair_reaches_the_white_matter_beside_cortex(lesion_
     image = acquire_flair(head_, injuries, grid, np.eye(4), FlairProtocol(), seed=1)
     points = sample_points(grid, np.eye(4), head_, (1, 1, 1))
     lesion = is_inside(points, region).reshape(grid.shape)
-    brain = seg.brain_mask(image, grid.voxel_mm)
+    brain = brain_mask(image, grid.voxel_mm)
     plane = Mirror(np.array([1.0, 0, 0]), 0.0, reflection_matrix(np.array([1.0, 0, 0]), 0.0), 1.0)
     mirrored = reflect(image, grid.affine, plane)
-    found = seg.followup_lesion(image, brain, grid.voxel_mm, mirrored=mirrored, rim_mm=4.0)
+    found = followup_lesion(image, brain, grid.voxel_mm, mirrored=mirrored, rim_mm=4.0)
     assert volume_ml(found, grid.voxel_mm) == pytest.approx(volume_ml(lesion, grid.voxel_mm) * bool(lesion_ml), rel=0.1)
     if lesion_ml:
         assert dice(found, lesion) > 0.9

@@ -2,7 +2,9 @@ import math
 
 import numpy as np
 import pytest
-from reperfuse import serial
+from reperfuse.serial.growth import Growth, salvage_fraction, voxelwise_growth
+from reperfuse.serial.reflow import find_impaired_reflow
+from reperfuse.serial.reperfusion import reperfusion_fraction
 from scipy import ndimage
 
 VOXEL = (2.5, 2.5, 5.0)
@@ -12,18 +14,18 @@ VOXEL_ML = math.prod(VOXEL) / 1000
 def test_growth_and_reversal_are_set_differences() -> None:
     core, lesion = np.zeros((2, 10, 10, 10), bool)
     core[2:6], lesion[4:9] = True, True
-    found = serial.voxelwise_growth(core, lesion, VOXEL_ML)
-    assert found == serial.Growth(pytest.approx(300 * VOXEL_ML), pytest.approx(200 * VOXEL_ML))
+    found = voxelwise_growth(core, lesion, VOXEL_ML)
+    assert found == Growth(pytest.approx(300 * VOXEL_ML), pytest.approx(200 * VOXEL_ML))
 
 
 def test_salvage_and_reperfusion() -> None:
     penumbra, lesion = np.zeros((2, 10), bool)
     penumbra[:8], lesion[6:] = True, True
-    assert serial.salvage_fraction(penumbra, lesion) == 0.75
-    assert math.isnan(serial.salvage_fraction(lesion & False, lesion))
-    assert serial.reperfusion_fraction(80, 20) == 0.75
-    assert serial.reperfusion_fraction(80, 100) == -0.25
-    assert math.isnan(serial.reperfusion_fraction(0, 20))
+    assert salvage_fraction(penumbra, lesion) == 0.75
+    assert math.isnan(salvage_fraction(lesion & False, lesion))
+    assert reperfusion_fraction(80, 20) == 0.75
+    assert reperfusion_fraction(80, 100) == -0.25
+    assert math.isnan(reperfusion_fraction(0, 20))
 
 
 def head(noise: float, island_ratio: float, seed: int) -> tuple[np.ndarray, ...]:
@@ -48,7 +50,7 @@ def test_an_island_is_found_at_its_volume(noise: float) -> None:
     errors = []
     for seed in range(5):
         rcbv, mirrored, lesion, normal, island = head(noise, 0.6, seed)
-        found = serial.find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
+        found = find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
         errors.append(found.imr_ml - island.sum() * VOXEL_ML)
         assert found.covered == 1
         assert found.noise_sd < 0.075
@@ -60,7 +62,7 @@ def test_noise_alone_gives_next_to_nothing(noise: float) -> None:
     volumes, nulls, raw = [], [], []
     for seed in range(5):
         rcbv, mirrored, lesion, normal, _ = head(noise, 1.0, seed)
-        found = serial.find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
+        found = find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
         volumes.append(found.imr_ml)
         nulls.append(found.null_ml)
         raw.append((rcbv < 0.85 * mirrored)[lesion].mean() * lesion.sum() * VOXEL_ML)
@@ -73,7 +75,7 @@ def test_noise_alone_gives_next_to_nothing(noise: float) -> None:
 def test_the_median_is_the_asymmetry_of_the_lesion() -> None:
     rcbv, mirrored, lesion, normal, _ = head(0.02, 1.0, 0)
     rcbv[lesion] *= 0.7
-    found = serial.find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
+    found = find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
     assert found.asymmetry_median == pytest.approx(-0.3, abs=0.02)
     assert found.imr_ml == pytest.approx(found.lesion_ml, rel=0.05)
 
@@ -81,6 +83,6 @@ def test_the_median_is_the_asymmetry_of_the_lesion() -> None:
 def test_an_unknown_part_of_the_lesion_is_stated() -> None:
     rcbv, mirrored, lesion, normal, _ = head(0.05, 1.0, 0)
     mirrored[:, :40] = np.nan
-    found = serial.find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
+    found = find_impaired_reflow(rcbv, mirrored, lesion, normal, VOXEL)
     assert found.covered == pytest.approx(0.5, abs=0.05)
     assert np.isnan(found.asymmetry[:, :40]).all()

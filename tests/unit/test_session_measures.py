@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import criteria, images
+from reperfuse.files import nifti, sidecars
+from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.interfaces import MeasureSession, SegmentHypoperfusion, SweepPerfusion, TabulateStudy
+from reperfuse.mismatch import stability
 from reperfuse.reports.reasons import why_session
+from reperfuse.volumes.image import volume_ml
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = yaml.safe_load((ROOT / "config" / "criteria.yaml").read_text(encoding="utf-8"))
@@ -65,18 +68,18 @@ class Session:
         self.mask("penumbra", 72)
         for name in ("core_mirror", "deficit_mirror"):
             self.document(name, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
-        steps = criteria.thresholds("adc", 40e-6, 620e-6)
+        steps = stability.thresholds("adc", 40e-6, 620e-6)
         self.document("core_curves", {"Curves": {"adc": [[v, 20 + (v - 620e-6) * 1e5] for v in steps]}})
         self.perfusion(normal_s=1.0)
 
     def perfusion(self, normal_s: float) -> None:
         nominal = {2: 130, 4: 110, 6: 90, 8: 50, 10: 25}
         tmax = [
-            [v, float(np.interp(v, list(nominal), list(nominal.values())))] for v in criteria.thresholds("tmax", 1.0)
+            [v, float(np.interp(v, list(nominal), list(nominal.values())))] for v in stability.thresholds("tmax", 1.0)
         ]
-        rcbf = [[v, 22 * v / 0.3] for v in criteria.thresholds("rcbf", 0.1)]
-        rmtt = [[v, 95 - 100 * (v - 1.5)] for v in criteria.thresholds("rmtt", 0.1)]
-        delay = [[v, 130 - 10 * (v - 2)] for v in criteria.thresholds("delay", 1.0)]
+        rcbf = [[v, 22 * v / 0.3] for v in stability.thresholds("rcbf", 0.1)]
+        rmtt = [[v, 95 - 100 * (v - 1.5)] for v in stability.thresholds("rmtt", 0.1)]
+        delay = [[v, 130 - 10 * (v - 2)] for v in stability.thresholds("delay", 1.0)]
         content = {
             "Curves": {"tmax": tmax, "delay": delay, "rcbf": rcbf, "rmtt": rmtt},
             "NormalTmax": normal_s,
@@ -95,7 +98,7 @@ class Session:
         path = self.folder / f"{name}.tsv"
         rows = zip(*columns.values(), strict=True)
         path.write_text("\n".join(["\t".join(columns), *("\t".join(map(str, row)) for row in rows)]) + "\n")
-        images.write_json(images.sidecar_path(path), sidecar)
+        write_json(sidecar_path(path), sidecar)
         self.files[name] = str(path)
 
     def mask(self, name: str, ml: int, reasons: list[str] | None = None) -> None:
@@ -103,12 +106,12 @@ class Session:
         data.reshape(-1)[:ml] = True
         path = self.folder / f"{name}.nii.gz"
         sidecar = {"BrainMedianADC": 0.8e-3} | ({"Reasons": reasons} if reasons else {})
-        images.save(path, data, AFFINE, sidecar=sidecar)
+        nifti.save(path, data, AFFINE, sidecar=sidecar)
         self.files[name] = str(path)
 
     def document(self, name: str, content: dict[str, Any]) -> None:
         path = self.folder / f"{name}.json"
-        images.write_json(path, content)
+        write_json(path, content)
         self.files[name] = str(path)
 
     def measure(self, role: str = "baseline", clinical: dict[str, Any] = KNOWN, **changed: Any) -> dict[str, Any]:
@@ -124,7 +127,7 @@ class Session:
             "limits": LIMITS,
         }
         step = MeasureSession(**self.files, **given | changed)
-        return images.read_sidecar(step.run(cwd=str(self.folder)).outputs.measures)
+        return read_sidecar(step.run(cwd=str(self.folder)).outputs.measures)
 
 
 @pytest.fixture
@@ -170,8 +173,8 @@ def test_a_target_is_one_by_every_criterion(session: Session) -> None:
 
 
 def test_core_and_deficit_on_opposite_sides_are_a_warning(session: Session) -> None:
-    deficit = images.load(session.files["tmax6"])
-    images.save(session.files["tmax6"], deficit.mask[::-1], AFFINE, sidecar={})
+    deficit = nifti.load(session.files["tmax6"])
+    nifti.save(session.files["tmax6"], deficit.mask[::-1], AFFINE, sidecar={})
     row = session.measure()["Row"]
     assert (row["core_side"], row["deficit_side"], row["status"]) == ("left", "right", "warn")
     assert "the core lies on the left, the deficit on the right" in row["reasons"]
@@ -301,10 +304,10 @@ NO_MIRROR = "no mirror plane: the head does not match its own reflection (correl
 def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None:
     whole = session.measure()["Row"]
     both = f"tissue of both sides counts ({NO_MIRROR})"
-    deficit = images.load(session.files["tmax6"])
-    images.save(session.files["tmax6"], deficit.mask, AFFINE, sidecar={"Warnings": [both]})
+    deficit = nifti.load(session.files["tmax6"])
+    nifti.save(session.files["tmax6"], deficit.mask, AFFINE, sidecar={"Warnings": [both]})
     session.document("deficit_mirror", {"Reasons": [NO_MIRROR]})
-    curves = images.read_sidecar(session.files["deficit_curves"])
+    curves = read_sidecar(session.files["deficit_curves"])
     known = {name: curve for name, curve in curves["Curves"].items() if name not in ("rcbf", "rmtt")}
     session.document("deficit_curves", curves | {"Curves": known, "NotComputed": [NO_MIRROR]})
     found = session.measure()
@@ -324,7 +327,7 @@ def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None
 
 def test_a_doubtful_mirror_is_a_warning(session: Session) -> None:
     doubt = "a single slice does not show how far the head is tilted to one side"
-    plane = images.read_sidecar(session.files["deficit_mirror"])
+    plane = read_sidecar(session.files["deficit_mirror"])
     session.document("deficit_mirror", plane | {"Doubt": doubt})
     row = session.measure(criteria={})["Row"]
     assert (row["status"], row["reasons"], row["deficit_side"]) == ("warn", f"mirror: {doubt}", "left")
@@ -346,10 +349,10 @@ def test_tables_hold_every_threshold_and_every_stability(session: Session, tmp_p
     }
     found = session.measure(criteria={**CATALOGUE, "mine": own})
     file = tmp_path / "measures.json"
-    images.write_json(file, found)
+    write_json(file, found)
     dictionaries = yaml.safe_load((ROOT / "workflow" / "schemas" / "tables.yaml").read_text(encoding="utf-8"))
     patient = tmp_path / "patient.json"
-    images.write_json(patient, {"participant_id": "sub-01", "Row": {}, "Failures": []})
+    write_json(patient, {"participant_id": "sub-01", "Row": {}, "Failures": []})
     step = TabulateStudy(sessions=[str(file)], patients=[str(patient)], dictionaries=dictionaries)
     done = step.run(cwd=str(tmp_path)).outputs
     thresholds = [line.split("\t") for line in Path(done.thresholds).read_text().splitlines()]
@@ -392,10 +395,10 @@ def maps(tmp_path: Path) -> dict[str, str]:
     cbv[LATE["sinus"]] = 60
     files = {}
     for name, data in (("tmax", tmax), ("brain", brain), ("reference", reference), ("cbv", cbv), ("adc", adc)):
-        images.save(tmp_path / f"{name}.nii.gz", data, affine, sidecar={})
+        nifti.save(tmp_path / f"{name}.nii.gz", data, affine, sidecar={})
         files[name] = str(tmp_path / f"{name}.nii.gz")
     files["mirror"] = str(tmp_path / "mirror.json")
-    images.write_json(files["mirror"], {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
+    write_json(files["mirror"], {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
     return files
 
 
@@ -431,46 +434,46 @@ def test_each_step_of_cleaning_removes_what_it_should_and_nothing_else(
     maps: dict[str, str], tmp_path: Path, switched_on: dict[str, Any], removed: set[str]
 ) -> None:
     step = SegmentHypoperfusion(**maps, **{"side": "left"} | OFF | switched_on)
-    mask = images.load(step.run(cwd=str(tmp_path)).outputs.tmax6).mask
+    mask = nifti.load(step.run(cwd=str(tmp_path)).outputs.tmax6).mask
     kept = {name: mask[place].mean() for name, place in LATE.items()}
     assert {name for name, share in kept.items() if share == 0} == removed | {"scalp"}
     rounded = 0.4 if {"smoothing_mm", "opening_mm"} & set(switched_on) else 1.0  # corners and edges
     assert all(share >= rounded for name, share in kept.items() if name not in removed | {"scalp"})
-    late = images.load(maps["tmax"]).data > 6
+    late = nifti.load(maps["tmax"]).data > 6
     assert not (mask & ~late).any()
 
 
 def test_without_a_mirror_both_sides_count_and_it_is_said(maps: dict[str, str], tmp_path: Path) -> None:
-    images.write_json(maps["mirror"], {"Reasons": [NO_MIRROR]})
+    write_json(maps["mirror"], {"Reasons": [NO_MIRROR]})
     step = SegmentHypoperfusion(**maps, **OFF | {"symptomatic_side_only": True, "side": "left"})
     path = step.run(cwd=str(tmp_path)).outputs.tmax6
-    mask = images.load(path).mask
+    mask = nifti.load(path).mask
     assert mask[LATE["deficit"]].all()
     assert mask[LATE["other side"]].all()
-    assert images.read_sidecar(path)["Warnings"] == [f"tissue of both sides counts ({NO_MIRROR})"]
+    assert read_sidecar(path)["Warnings"] == [f"tissue of both sides counts ({NO_MIRROR})"]
 
 
 def test_an_adc_that_failed_is_done_without(maps: dict[str, str], tmp_path: Path) -> None:
     failed = tmp_path / "failed.nii.gz"
-    images.save(failed, np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no brain was found"]})
+    nifti.save(failed, np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no brain was found"]})
     step = SegmentHypoperfusion(**maps | {"adc": str(failed)}, **OFF | {"csf_adc": 1.5e-3})
-    mask = images.load(step.run(cwd=str(tmp_path)).outputs.tmax6).mask
+    mask = nifti.load(step.run(cwd=str(tmp_path)).outputs.tmax6).mask
     assert mask[LATE["sulcus"]].all()
     step = SegmentHypoperfusion(**maps | {"tmax": str(failed)}, **OFF)
-    assert images.reasons(step.run(cwd=str(tmp_path)).outputs.tmax6) == ["no brain was found"]
+    assert sidecars.reasons(step.run(cwd=str(tmp_path)).outputs.tmax6) == ["no brain was found"]
 
 
 def test_a_voxel_without_a_value_is_as_its_neighbours(maps: dict[str, str], tmp_path: Path) -> None:
     """In the core there may be no bolus to measure; a large part without values is not guessed."""
-    tmax = images.load(maps["tmax"])
+    tmax = nifti.load(maps["tmax"])
     holes = np.zeros(tmax.data.shape, bool)
     holes[4, 4, 4] = holes[5, 6, 3] = holes[14, 14, 4] = True
     holes[17:22, 3:7, 3:7] = True
-    images.save(maps["tmax"], np.where(holes, np.nan, tmax.data), tmax.affine, sidecar={})
+    nifti.save(maps["tmax"], np.where(holes, np.nan, tmax.data), tmax.affine, sidecar={})
 
     def found(**options: Any) -> np.ndarray:
         step = SegmentHypoperfusion(**maps, **OFF | options)
-        return images.load(step.run(cwd=str(tmp_path)).outputs.tmax6).mask
+        return nifti.load(step.run(cwd=str(tmp_path)).outputs.tmax6).mask
 
     assert not found()[holes].any()
     filled = found(smoothing_mm=3.0)
@@ -483,14 +486,14 @@ def test_a_voxel_without_a_value_is_as_its_neighbours(maps: dict[str, str], tmp_
 def test_the_sweep_agrees_with_the_mask_and_with_the_maps(maps: dict[str, str], tmp_path: Path) -> None:
     options = {"side": "left"} | OFF | {"csf_ratio": 1.6}
     mask = SegmentHypoperfusion(**maps, **options).run(cwd=str(tmp_path)).outputs.tmax6
-    deficit = images.load(mask)
+    deficit = nifti.load(mask)
     flow = np.where(deficit.mask, 0.25, 1.0).astype(np.float32)
     volume = np.where(deficit.mask, 0.37, 1.0).astype(np.float32)
     volume[10:15, 2:8, 2:8] = 3.0  # a vein: its transit is long, but it is not late
     core = np.zeros(deficit.data.shape, bool)
     core[2:8, 2:8, 2:5] = True
     for name, data in (("rcbf", flow), ("rcbv", volume), ("core", core)):
-        images.save(tmp_path / f"{name}.nii.gz", data, deficit.affine, sidecar={})
+        nifti.save(tmp_path / f"{name}.nii.gz", data, deficit.affine, sidecar={})
     step = SweepPerfusion(
         **maps,
         **options,
@@ -500,12 +503,12 @@ def test_the_sweep_agrees_with_the_mask_and_with_the_maps(maps: dict[str, str], 
         core=str(tmp_path / "core.nii.gz"),
         half_widths=HALF_WIDTHS,
     )
-    found = images.read_sidecar(step.run(cwd=str(tmp_path)).outputs.curves)
-    ml = images.volume_ml(deficit.mask, deficit.affine)
+    found = read_sidecar(step.run(cwd=str(tmp_path)).outputs.curves)
+    ml = volume_ml(deficit.mask, deficit.affine)
     curves = {name: dict(map(tuple, curve)) for name, curve in found["Curves"].items()}
     assert curves["tmax"][6.0] == pytest.approx(ml)
     assert curves["tmax"][8.0] == 0
-    outside_ml = ml - images.volume_ml(core, deficit.affine)
+    outside_ml = ml - volume_ml(core, deficit.affine)
     assert (curves["coreg_tmax"][6.0], curves["coreg_tmax"][8.0]) == pytest.approx((outside_ml, 0))
     # 8 s is 7 s later than the 1 s of normal tissue
     assert curves["delay"] == pytest.approx(dict.fromkeys((1.0, 1.5, 2.0, 2.5, 3.0), ml))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from reperfuse.settings import ConfigError, check_config
+from reperfuse.study.settings import ConfigError, check_config
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"

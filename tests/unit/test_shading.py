@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reperfuse.shading import receive_field
+from reperfuse.perfusion.shading import receive_field
 
 
 def test_receive_field_is_found_and_motion_through_it_leaves_no_step():

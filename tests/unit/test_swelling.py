@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from reperfuse import swelling
-from reperfuse.alignment import apply_matrix
+from reperfuse.serial.swelling import Displacement, measure_swelling, volume_ratio
 from reperfuse.simulation.geometry import rigid
+from reperfuse.volumes.geometry import apply_matrix
 from scipy import ndimage
 
 SHAPE, VOXEL = (60, 72, 32), np.array([2.5, 2.5, 4.0])
@@ -45,7 +45,7 @@ def later_head(strain: float) -> tuple[np.ndarray, np.ndarray]:
 def test_the_rim_of_a_lesion_is_where_swelling_pushed_it(strain: float) -> None:
     brain = (((POINTS / [66, 80, 55]) ** 2).sum(axis=1) < 1).reshape(SHAPE)
     later, lesion = later_head(strain)
-    found = swelling.measure_swelling(head(POINTS), AFFINE, later, AFFINE, MOVED, brain, lesion)
+    found = measure_swelling(head(POINTS), AFFINE, later, AFFINE, MOVED, brain, lesion)
     outward = POINTS - CENTRE
     distance = np.linalg.norm(outward, axis=1)
     rim = np.abs(distance - RADIUS) < 2
@@ -62,13 +62,13 @@ def test_the_volume_ratio_is_that_of_the_displacement() -> None:
     oblique = rigid((10.0, 20.0, -15.0), (1.0, 2.0, 3.0)) @ AFFINE
     stretch = np.array([0.1, -0.2, 0.05])
     displacement = apply_matrix(oblique, np.indices(SHAPE).reshape(3, -1).T).reshape(*SHAPE, 3) * stretch
-    np.testing.assert_allclose(swelling.volume_ratio(displacement, oblique), np.prod(1 + stretch), rtol=1e-6)
+    np.testing.assert_allclose(volume_ratio(displacement, oblique), np.prod(1 + stretch), rtol=1e-6)
 
 
 def test_a_displacement_on_a_grid_is_the_one_at_its_points() -> None:
     rng = np.random.default_rng(3)
     to_lattice = np.diag([1 / 18.0] * 3 + [1.0])
     to_lattice[:3, 3] = 4.0
-    found = swelling.Displacement(rng.normal(size=(9, 9, 9, 3)), to_lattice)
+    found = Displacement(rng.normal(size=(9, 9, 9, 3)), to_lattice)
     grid = found.on_grid(SHAPE, AFFINE)
     assert grid[5, 6, 7] == pytest.approx(found.at(apply_matrix(AFFINE, np.array([[5, 6, 7]])))[0], abs=1e-5)

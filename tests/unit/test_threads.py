@@ -19,8 +19,8 @@ class Probe:
     def run(self, cwd):
         import numpy as np
         from threadpoolctl import threadpool_info
-        from reperfuse.images import Image
-        from reperfuse.registration import register
+        from reperfuse.volumes.image import Image
+        from reperfuse.registration.rigid import register
 
         rng = np.random.default_rng(0)
         matrix = rng.random((1500, 1500))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons, write_json
 from reperfuse.interfaces import SegmentCore, SegmentLesion
 
 SHAPE = (24, 28, 12)
@@ -30,14 +31,14 @@ def head(tmp_path: Path) -> dict[str, str]:
     }
     files = {name: str(tmp_path / f"{name}.nii.gz") for name in data}
     for name, path in files.items():
-        images.save(path, data[name], AFFINE, sidecar={})
+        nifti.save(path, data[name], AFFINE, sidecar={})
     files["mirror"] = str(tmp_path / "mirror.json")
-    images.write_json(files["mirror"], {"Reasons": [NO_MIRROR]})
+    write_json(files["mirror"], {"Reasons": [NO_MIRROR]})
     return files
 
 
 def dice(path: str, expected: str) -> float:
-    one, other = images.load(path).mask, images.load(expected).mask
+    one, other = nifti.load(path).mask, nifti.load(expected).mask
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
@@ -45,20 +46,20 @@ def test_the_core_is_kept_and_says_what_it_lacks(head: dict[str, str], tmp_path:
     given = {name: head[name] for name in ("adc", "trace", "brain", "mirror")}
     core = SegmentCore(**given, **OPTIONS).run(cwd=str(tmp_path)).outputs.core
     assert dice(core, head["injured"]) > 0.9
-    [warning] = images.read_sidecar(core)["Warnings"]
+    [warning] = read_sidecar(core)["Warnings"]
     assert warning == f"found without its mirror image, so what is bright on both sides may count ({NO_MIRROR})"
 
 
 def test_another_fault_than_the_mirrors_is_inherited(head: dict[str, str], tmp_path: Path) -> None:
-    images.save(head["adc"], np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no b-values"]})
+    nifti.save(head["adc"], np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["no b-values"]})
     given = {name: head[name] for name in ("adc", "trace", "brain", "mirror")}
     core = SegmentCore(**given, **OPTIONS).run(cwd=str(tmp_path)).outputs.core
-    assert images.reasons(core) == ["no b-values"]
+    assert reasons(core) == ["no b-values"]
 
 
 def test_only_an_experts_followup_lesion_does_without(head: dict[str, str], tmp_path: Path) -> None:
     given = {"reference": head["trace"], "brain": head["brain"], "mirror": head["mirror"]}
     automatic = SegmentLesion(**given).run(cwd=str(tmp_path)).outputs.lesion
-    assert images.reasons(automatic) == [NO_MIRROR]
+    assert reasons(automatic) == [NO_MIRROR]
     drawn = SegmentLesion(**given, expert=head["injured"]).run(cwd=str(tmp_path)).outputs.lesion
     assert dice(drawn, head["injured"]) == 1.0

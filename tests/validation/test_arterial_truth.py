@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
-from reperfuse import aif, concentration, segmentation
-from reperfuse.deconvolution import deconvolve
+from reperfuse.head.brain import brain_mask
+from reperfuse.perfusion.arteries import select_aif
+from reperfuse.perfusion.bolus import find_baseline
+from reperfuse.perfusion.concentration import delta_r2star, relative_noise
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve
 from reperfuse.simulation.patients import Patient
@@ -11,6 +14,7 @@ from reperfuse.simulation.physiology import Flow
 from reperfuse.simulation.protocols import HEAD_CENTRE_MM, Matrix, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
 from reperfuse.simulation.scene import DscProtocol
+from reperfuse.volumes.smoothing import smooth_inside
 
 
 @pytest.mark.parametrize("peak", [45.0, 90.0, 180.0])
@@ -24,23 +28,23 @@ def test_the_strength_of_the_bolus_does_not_matter(peak: float) -> None:
     pose = rigid(np.array([3.0, -2.0, 1.0]), np.array([1.0, 2.0, -1.0]), HEAD_CENTRE_MM)
     rest = np.tile(np.eye(4), (protocol.frames, 1, 1))
     series = acquire_dsc(patient.head("baseline"), flow, grid, pose, protocol, rest, 0).series
-    brain = segmentation.brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
-    baseline = concentration.find_baseline(series[brain].mean(axis=0), protocol.tr_s)
-    curves = concentration.delta_r2star(series, protocol.te_s, baseline)
+    brain = brain_mask(series[..., 3:6].mean(axis=3), grid.voxel_mm)
+    baseline = find_baseline(series[brain].mean(axis=0), protocol.tr_s)
+    curves = delta_r2star(series, protocol.te_s, baseline)
     right = (grid.affine[0, 0] * np.arange(grid.shape[0]) + grid.affine[0, 3] > 0)[:, np.newaxis, np.newaxis]
-    found = aif.select_aif(
+    found = select_aif(
         curves,
         brain,
         protocol.tr_s,
         baseline,
         echo_time_s=protocol.te_s,
-        noise=concentration.relative_noise(series, brain, baseline),
+        noise=relative_noise(series, brain, baseline),
         voxel_size_mm=grid.voxel_mm,
         search=np.broadcast_to(right, grid.shape),
     )
     truth = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus)
     whole = brain & np.isfinite(curves).all(axis=-1)
-    tissue = concentration.smooth(curves, whole, grid.voxel_mm, 4.0)[whole][::3, baseline.first :]
+    tissue = smooth_inside(curves, whole, grid.voxel_mm, 4.0)[whole][::3, baseline.first :]
     mine, true = (deconvolve(tissue, curve[baseline.first :], protocol.tr_s) for curve in (found.aif, truth))
     assert np.nanmedian(mine.cbf / true.cbf) == pytest.approx(1, abs=0.05)
     assert np.nanmedian(mine.cbv / true.cbv) == pytest.approx(1, abs=0.05)

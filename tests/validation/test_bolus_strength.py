@@ -12,7 +12,8 @@ import nibabel as nb
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons
 from reperfuse.interfaces import (
     CorrectMotion,
     DeconvolvePerfusion,
@@ -26,6 +27,7 @@ from reperfuse.simulation.physiology import Flow, Zone
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
 from reperfuse.simulation.scene import DscProtocol, bolus_of_drop
+from reperfuse.volumes import image
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
 TERRITORY = Zone(Region("left", (38, -8, 20), (1, 1.3, 1.2), 110.0), (0.35, 0.6), (1.0, 1.0), (7.0, 4.0))
@@ -54,32 +56,32 @@ def measure(series: np.ndarray, affine: np.ndarray, tr_s: float, te_s: float, fo
     cwd, times = str(folder), {"repetition_time_s": tr_s, "echo_time_s": te_s}
     moco = CorrectMotion(dsc=str(folder / "dsc.nii.gz"), repetition_time_s=tr_s, **CONFIG["motion"])
     done = moco.run(cwd=cwd).outputs
-    assert images.reasons(done.series) == []
+    assert reasons(done.series) == []
     brain = ExtractBrain(reference=done.reference).run(cwd=cwd).outputs.brain
     given = {"series": done.series, "brain": brain} | times
     curves = SelectArterialInput(side="left", **given, **CONFIG["aif"]).run(cwd=cwd).outputs.curves
-    assert images.reasons(curves) == []
+    assert reasons(curves) == []
     maps = DeconvolvePerfusion(
         curves=curves, transforms=done.transforms, **given, **CONFIG["concentration"], **CONFIG["deconvolution"]
     ).run(cwd=cwd)
-    inside = images.load(brain).mask
-    cbf, cbv = (images.load(getattr(maps.outputs, name)).data[inside] for name in ("cbf", "cbv"))
+    inside = nifti.load(brain).mask
+    cbf, cbv = (nifti.load(getattr(maps.outputs, name)).data[inside] for name in ("cbf", "cbv"))
     cleaning = CONFIG["hypoperfusion"] | {"symptomatic_side_only": False}
     outputs = maps.outputs
     step = SegmentHypoperfusion(tmax=outputs.tmax, brain=brain, reference=done.reference, cbv=outputs.cbv, **cleaning)
     masks = step.run(cwd=cwd).outputs
     return Found(
-        images.read_sidecar(done.timeseries)["Quality"]["FramesReplaced"],
+        read_sidecar(done.timeseries)["Quality"]["FramesReplaced"],
         cbf,
         cbv,
         {limit: volume_ml(getattr(masks, f"tmax{limit:.0f}")) for limit in (4.0, 6.0)},
-        images.read_sidecar(done.timeseries)["Warnings"] + images.read_sidecar(curves)["Warnings"],
+        read_sidecar(done.timeseries)["Warnings"] + read_sidecar(curves)["Warnings"],
     )
 
 
 def volume_ml(path: str) -> float:
-    mask = images.load(path)
-    return images.volume_ml(mask.mask, mask.affine)
+    mask = nifti.load(path)
+    return image.volume_ml(mask.mask, mask.affine)
 
 
 @cache

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from reperfuse.segmentation import brain_mask
+from reperfuse.head.brain import brain_mask
 from reperfuse.simulation.anatomy import Head, tissues
 from reperfuse.simulation.geometry import average_voxels, sample_points, static_oversampling
 from reperfuse.simulation.protocols import Matrix, make_grid

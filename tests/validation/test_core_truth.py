@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from reperfuse import mirror, segmentation
-from reperfuse.diffusion import fit_adc
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.diffusion.core import core_mask
+from reperfuse.head.brain import brain_mask
+from reperfuse.head.mirror import find_mirror, reflect
 from reperfuse.simulation.anatomy import Side, tissues
-from reperfuse.simulation.geometry import (
-    Grid,
-    average_voxels,
-    rigid,
-    sample_points,
-    static_oversampling,
-)
+from reperfuse.simulation.geometry import Grid, average_voxels, rigid, sample_points, static_oversampling
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.physiology import Injury
 from reperfuse.simulation.protocols import DEMO, HEAD_CENTRE_MM, Matrix, make_grid
@@ -44,14 +40,14 @@ def find_core(
     how = replace(DEMO.dwi, **protocol)
     series, bvals, _ = acquire_dwi(patient.head("baseline"), injuries, grid, pose, how, seed)
     maps = fit_adc(series, bvals)
-    brain = segmentation.brain_mask(maps.b0, grid.voxel_mm)
-    plane = mirror.find_mirror(maps.b0, grid.affine, brain)
-    core = segmentation.core_mask(
+    brain = brain_mask(maps.b0, grid.voxel_mm)
+    plane = find_mirror(maps.b0, grid.affine, brain)
+    core = core_mask(
         maps.adc,
         maps.trace,
         brain,
         grid.voxel_mm,
-        mirrored_trace=mirror.reflect(maps.trace, grid.affine, plane),
+        mirrored_trace=reflect(maps.trace, grid.affine, plane),
     )
     return core, true_core(patient, grid, pose)
 
@@ -121,9 +117,9 @@ def test_the_grid_changes_no_volume(order: tuple[int, int, int]) -> None:
     def volumes(*arrays: NDArray[np.floating]) -> list[float]:
         image, adc, trace, affine = arrays
         voxel = np.linalg.norm(affine[:3, :3], axis=0)
-        brain = segmentation.brain_mask(image, voxel)
-        mirrored = mirror.reflect(trace, affine, mirror.find_mirror(image, affine, brain))
-        core = segmentation.core_mask(adc, trace, brain, voxel, mirrored_trace=mirrored)
+        brain = brain_mask(image, voxel)
+        mirrored = reflect(trace, affine, find_mirror(image, affine, brain))
+        core = core_mask(adc, trace, brain, voxel, mirrored_trace=mirrored)
         return [mask.sum() * voxel.prod() / 1000 for mask in (brain, core)]
 
     plain = volumes(maps.b0, maps.adc, maps.trace, GRID.affine)

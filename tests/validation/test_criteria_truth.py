@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images, interfaces, transforms
-from reperfuse.concentration import smooth
-from reperfuse.deconvolution import deconvolve
-from reperfuse.diffusion import fit_adc
-from reperfuse.segmentation import brain_mask
+from reperfuse import interfaces
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.files import nifti
+from reperfuse.files.itk import write_itk
+from reperfuse.files.sidecars import read_sidecar, write_json
+from reperfuse.head.brain import brain_mask
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation import scanner, truth
 from reperfuse.simulation.anatomy import midplane
 from reperfuse.simulation.hemodynamics import arterial_curve
@@ -23,6 +25,8 @@ from reperfuse.simulation.patients import HOURS_AFTER_ONSET, Patient
 from reperfuse.simulation.profiles import PROFILE_PATIENTS, true_classes
 from reperfuse.simulation.protocols import DEMO, Matrix, plan_session
 from reperfuse.simulation.scanner import DscProtocol, DwiProtocol
+from reperfuse.volumes.image import volume_ml
+from reperfuse.volumes.smoothing import smooth_inside
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -69,7 +73,7 @@ class Session:
 
     def save(self, name: str, data: np.ndarray, grid: Any) -> str:
         path = self.folder / f"{name}.nii.gz"
-        images.save(path, data, grid.affine, sidecar={})
+        nifti.save(path, data, grid.affine, sidecar={})
         self.files[name] = str(path)
         return str(path)
 
@@ -82,7 +86,7 @@ class Session:
     def plane(self, name: str, scan: str) -> str:
         normal, offset = midplane(self.plan.poses[scan])
         path = self.folder / f"{name}.json"
-        images.write_json(path, {"Normal": normal, "OffsetMm": offset, "Quality": 1.0})
+        write_json(path, {"Normal": normal, "OffsetMm": offset, "Quality": 1.0})
         self.files[name] = str(path)
         return str(path)
 
@@ -119,7 +123,9 @@ class Session:
 
         with np.errstate(divide="ignore", invalid="ignore"):
             curves = -np.log(scan.series[brain] / reference[brain][:, None]) / protocol.te_s
-        curves = smooth(volume(curves), brain, grid.voxel_mm, CONFIG["concentration"]["smoothing_fwhm_mm"])[brain]
+        curves = smooth_inside(volume(curves), brain, grid.voxel_mm, CONFIG["concentration"]["smoothing_fwhm_mm"])[
+            brain
+        ]
         used = slice(scanner.APPROACH_FRAMES, arrival + round(CONFIG["concentration"]["window_s"] / protocol.tr_s))
         aif = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, flow.bolus)
         maps = deconvolve(curves[:, used], aif[used], protocol.tr_s)
@@ -134,7 +140,7 @@ class Session:
         given = {name: self.files[name] for name in ("brain", "reference", "cbv")}
         plane = self.files["deficit_mirror"]
         moved = str(self.folder / "moved.txt")
-        transforms.write_itk(moved, self.plan.poses["dwi"] @ np.linalg.inv(self.plan.poses["dsc"]))
+        write_itk(moved, self.plan.poses["dwi"] @ np.linalg.inv(self.plan.poses["dsc"]))
         maps = {name: self.files[name] for name in ("adc", "trace", "core", "reference")}
         resampled = self.step("ResampleDiffusion", **maps, transform=moved)
         core = self.files["core_dscref"] = resampled["core"]
@@ -188,11 +194,11 @@ def test_patients_of_every_kind_are_classified_right(kind: str, tmp_path: Path) 
     sessions = {role: Session(tmp_path / role, patient, role) for role in patient.scans}
     true = {role: session.truth.row for role, session in sessions.items()}
     post = {"post": sessions["post"].measure()} if "post" in sessions else {}
-    row = images.read_sidecar(sessions["baseline"].measure(**post))["Row"]
+    row = read_sidecar(sessions["baseline"].measure(**post))["Row"]
     curves = {
         name: dict(map(tuple, curve))
         for path in ("core_curves", "deficit_curves")
-        for name, curve in images.read_sidecar(sessions["baseline"].files[path])["Curves"].items()
+        for name, curve in read_sidecar(sessions["baseline"].files[path])["Curves"].items()
     }
     assert curves["coreg_adc"][620e-6] == curves["coreg_tmax"][6.0] == pytest.approx(row["mismatch_coreg_ml"])
     expected = dict(zip(CATALOGUE, EXPECTED[kind].split(), strict=True))
@@ -209,8 +215,8 @@ def test_late_sinuses_do_not_pass_for_a_deficit(tmp_path: Path) -> None:
 
     def tmax6_ml(**changed: Any) -> float:
         files = {name: session.files[name] for name in ("tmax", "brain", "reference", "cbv")}
-        mask = images.load(session.step("SegmentHypoperfusion", **files, **CONFIG["hypoperfusion"] | changed)["tmax6"])
-        return images.volume_ml(mask.mask, mask.affine)
+        mask = nifti.load(session.step("SegmentHypoperfusion", **files, **CONFIG["hypoperfusion"] | changed)["tmax6"])
+        return volume_ml(mask.mask, mask.affine)
 
     assert tmax6_ml(symptomatic_side_only=False) < 10
     assert tmax6_ml(symptomatic_side_only=False, vessel_ratio=None) > 20

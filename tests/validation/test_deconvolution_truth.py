@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reperfuse.deconvolution import METHODS, deconvolve
+from reperfuse.perfusion.deconvolution import METHODS, deconvolve
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves
 from scipy.interpolate import CubicSpline
 

@@ -7,7 +7,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images
+from reperfuse.files import nifti
 from reperfuse.interfaces import (
     CorrectMotion,
     DeconvolvePerfusion,
@@ -19,6 +19,7 @@ from reperfuse.simulation.geometry import draw_motion
 from reperfuse.simulation.patients import DEMO_PATIENTS
 from reperfuse.simulation.protocols import DEMO, plan_session
 from reperfuse.simulation.scanner import acquire_dsc
+from reperfuse.volumes.image import volume_ml
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
 PATIENT, SESSION = DEMO_PATIENTS[0], "baseline"
@@ -61,9 +62,9 @@ def correct(raw: Path) -> Series:
 
 def leave(raw: Path) -> Series:
     """Return the series as it is, and its mean before the bolus."""
-    series = images.load(raw)
+    series = nifti.load(raw)
     first = int(PLAN.flow.bolus.arrival_s / DEMO.dsc.tr_s)
-    images.save(raw.with_name("dscref.nii.gz"), series.data[..., 3:first].mean(axis=3), series.affine, sidecar={})
+    nifti.save(raw.with_name("dscref.nii.gz"), series.data[..., 3:first].mean(axis=3), series.affine, sidecar={})
     return Series(str(raw), str(raw.with_name("dscref.nii.gz")))
 
 
@@ -79,8 +80,8 @@ def deficit_ml(scan: Series) -> float:
     maps = DeconvolvePerfusion(**given, **CONFIG["concentration"], **CONFIG["deconvolution"]).run(cwd=folder).outputs
     cleaning = CONFIG["hypoperfusion"] | {"symptomatic_side_only": False}
     step = SegmentHypoperfusion(tmax=maps.tmax, brain=brain, reference=reference, cbv=maps.cbv, **cleaning)
-    mask = images.load(step.run(cwd=folder).outputs.tmax6)
-    return images.volume_ml(mask.mask, mask.affine)
+    mask = nifti.load(step.run(cwd=folder).outputs.tmax6)
+    return volume_ml(mask.mask, mask.affine)
 
 
 @pytest.mark.parametrize("seed", [6, 7])

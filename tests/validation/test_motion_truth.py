@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reperfuse.motion import estimate_motion
+from reperfuse.perfusion.motion import estimate_motion
 from reperfuse.simulation.anatomy import Head, Region, brain_points
 from reperfuse.simulation.geometry import Grid, draw_motion, rigid
 from reperfuse.simulation.physiology import Flow, Zone

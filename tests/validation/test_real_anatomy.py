@@ -10,9 +10,9 @@ from pathlib import Path
 import nibabel as nb
 import numpy as np
 import pytest
-from reperfuse.motion import estimate_motion, resample
-from reperfuse.outliers import find_outliers
-from reperfuse.segmentation import brain_mask
+from reperfuse.head.brain import brain_mask
+from reperfuse.perfusion.motion import estimate_motion, resample
+from reperfuse.perfusion.outliers import find_outliers
 from reperfuse.simulation.geometry import draw_motion
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves, venous_curve
 from scipy import ndimage

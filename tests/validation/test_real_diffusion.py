@@ -11,13 +11,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 import yaml
-from reperfuse import images
-from reperfuse.diffusion import convert_adc, fit_adc
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.diffusion.core import core_mask
+from reperfuse.diffusion.units import convert_adc
 from reperfuse.faults import DataFault
-from reperfuse.images import Image
+from reperfuse.files import nifti
+from reperfuse.head.brain import brain_mask
 from reperfuse.interfaces import ExtractBrain, SegmentLesion
-from reperfuse.registration import register
-from reperfuse.segmentation import brain_mask, core_mask, followup_lesion
+from reperfuse.registration.rigid import register
+from reperfuse.serial.lesion import followup_lesion
+from reperfuse.volumes.image import Image
 from scipy import ndimage, optimize
 
 pytestmark = pytest.mark.external
@@ -153,10 +156,10 @@ def test_followup_lesion_by_the_steps_of_the_workflow(external_data, tmp_path, s
     files = {}
     for name in ("trace", "adc", "brain"):
         files[name] = str(tmp_path / f"{name}.nii.gz")
-        images.save(files[name], getattr(scan, name), affine, sidecar={})
+        nifti.save(files[name], getattr(scan, name), affine, sidecar={})
     plane = ExtractBrain(reference=files["trace"], given=files["brain"]).run(cwd=str(tmp_path)).outputs.mirror
     step = SegmentLesion(reference=files["trace"], brain=files["brain"], adc=files["adc"], mirror=plane)
-    lesion = images.load(step.run(cwd=str(tmp_path)).outputs.lesion).mask
+    lesion = nifti.load(step.run(cwd=str(tmp_path)).outputs.lesion).mask
     if subject == "ads01":
         assert dice(lesion, scan.network_L) >= 0.75
     else:

@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from reperfuse import mirror, serial
+from reperfuse.head.mirror import find_mirror, reflect
+from reperfuse.serial.reflow import find_impaired_reflow
 from running import ROOT
 
 SPEC = importlib.util.spec_from_file_location("reflow_sweep", ROOT / "benchmarks" / "reflow.py")
@@ -57,9 +58,9 @@ def test_the_sweep_of_thresholds_is_nested_and_holds_the_threshold_itself():
 def test_a_head_with_left_and_right_swapped_gives_the_same_numbers():
     one = scene(0)
     swapped = np.diag([-1.0, 1.0, 1.0, 1.0]) @ sweep.GRID.affine
-    plane = mirror.find_mirror(one.reference, swapped, one.brain)
+    plane = find_mirror(one.reference, swapped, one.brain)
     np.testing.assert_allclose(plane.normal * [-1, 1, 1], -one.mirror.normal, atol=1e-3)
     rcbv = one.rcbv(8.0, 0.6, 50, 0)
-    there = mirror.reflect(rcbv, swapped, plane)
-    found = serial.find_impaired_reflow(rcbv, there, one.lesion & one.brain, one.normal, sweep.VOXEL_MM)
+    there = reflect(rcbv, swapped, plane)
+    found = find_impaired_reflow(rcbv, there, one.lesion & one.brain, one.normal, sweep.VOXEL_MM)
     assert found.imr_ml == pytest.approx(one.find(8.0, 0.6, 50, 0)[0].imr_ml, rel=0.03)

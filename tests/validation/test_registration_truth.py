@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reperfuse.faults import DataFault
-from reperfuse.images import Image
-from reperfuse.registration import Registration, register
-from reperfuse.segmentation import brain_mask
+from reperfuse.head.brain import brain_mask
+from reperfuse.registration.fit import Registration
+from reperfuse.registration.rigid import register
 from reperfuse.simulation.anatomy import Head, brain_points, tissues
 from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.protocols import CLINICAL, HEAD_CENTRE_MM, make_grid
 from reperfuse.simulation.scanner import acquire_dsc, acquire_dwi
-from reperfuse.transforms import resample_mask
+from reperfuse.volumes.image import Image
+from reperfuse.volumes.transforms import resample_mask
 from scipy import ndimage
 
 PATIENT = Patient("x", core_ml=60.0, deficit_ml=120.0, lesion_ml=90.0, swelling=0.12)

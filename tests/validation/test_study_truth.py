@@ -5,8 +5,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from reperfuse import images, transforms
-from reperfuse.interfaces.base import read_columns
+from reperfuse.files import nifti
+from reperfuse.files.itk import read_itk
+from reperfuse.files.tables import read_columns
+from reperfuse.volumes.image import is_same_grid, volume_ml
 from running import Demo
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -39,9 +41,9 @@ def test_hypoperfusion_is_that_of_a_measurement_without_noise_and_motion(
 ) -> None:
     """Truth is the same deconvolution of curves without noise, motion or smoothing, with the true arterial input."""
     name = f"{patient}/{session}/perf/{patient}_{session}_desc-tmax6_mask.nii.gz"
-    found, true = images.load(demo.results / name), images.load(demo.truth / name)
-    assert images.is_same_grid(found, true)
-    found_ml, true_ml = (images.volume_ml(mask.mask, mask.affine) for mask in (found, true))
+    found, true = nifti.load(demo.results / name), nifti.load(demo.truth / name)
+    assert is_same_grid(found, true)
+    found_ml, true_ml = (volume_ml(mask.mask, mask.affine) for mask in (found, true))
     assert is_close(found_ml, true_ml, 0.15, 5), f"{found_ml} mL, true {true_ml} mL"
     if true_ml > 0:
         assert 2 * (found.mask & true.mask).sum() / (found.mask.sum() + true.mask.sum()) >= 0.80
@@ -82,7 +84,7 @@ def test_profile_and_reperfusion(demo: Demo, patient: str) -> None:
 def brain_points(demo: Demo, patient: str, session: str) -> np.ndarray:
     """World points of the brain, homogeneous, (4, n)."""
     path = demo.truth / patient / session / "perf" / f"{patient}_{session}_desc-brain_mask.nii.gz"
-    brain = images.load(path)
+    brain = nifti.load(path)
     voxels = np.argwhere(brain.mask)[::20]
     return brain.affine @ np.c_[voxels, np.ones(len(voxels))].T
 
@@ -107,7 +109,7 @@ def test_motion(demo: Demo, patient: str, session: str) -> None:
 @pytest.mark.parametrize(("patient", "session"), WITH_PERFUSION)
 def test_diffusion_to_perfusion(demo: Demo, patient: str, session: str) -> None:
     folder = f"{patient}/{session}/dwi/{patient}_{session}"
-    found = transforms.read_itk(demo.results / f"{folder}_from-dwi_to-dscref_mode-image_xfm.txt").matrix
+    found = read_itk(demo.results / f"{folder}_from-dwi_to-dscref_mode-image_xfm.txt").matrix
     true = matrices(demo.truth / f"{folder}_from-dwi_to-dscref_mode-points_xfm.tsv")[0]
     points = brain_points(demo, patient, session)
     error = np.linalg.norm(((found - np.linalg.inv(true)) @ points)[:3], axis=0)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reperfuse import dataset
+from reperfuse.study.results import claim
 from running import Small, command, contents, differences, snakemake
 
 pytestmark = pytest.mark.xdist_group("small")
@@ -32,7 +32,7 @@ def test_killed_five_times_the_same_command_finishes_with_the_same_results(small
 
 def test_a_second_run_on_the_same_results_is_told_so(small: Small, tmp_path: Path) -> None:
     """Even one started elsewhere, where Snakemake itself does not see the first."""
-    dataset.claim(tmp_path / "out")
+    claim(tmp_path / "out")
     run = snakemake(tmp_path, "group", config=small.config)
     assert run.status != 0
     assert "another run is at work in out" in run.output

@@ -8,10 +8,14 @@ import sys
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from reperfuse import dataset, interfaces, options, settings
+from reperfuse import interfaces
 from reperfuse.faults import DataFault
-from reperfuse.fingerprint import fingerprint
-from reperfuse.yaml_lines import read_yaml
+from reperfuse.study import options, results, settings
+from reperfuse.study.clinical import ClinicalData
+from reperfuse.study.fingerprint import fingerprint
+from reperfuse.study.index import index_study
+from reperfuse.study.manifest import Manifest, StudyError
+from reperfuse.study.yaml_lines import read_yaml
 
 # the graph of a large study is millions of objects that live to the end; looking for garbage would take a tenth of the time
 gc.set_threshold(100_000, 50, 100)
@@ -67,9 +71,9 @@ def simulate_demo(folder):
 def read_manifest():
     """Index the study in the main process; every other process reads what that found."""
     if not workflow.is_main_process:
-        return dataset.Manifest.read(Path(config["output_dir"]) / "logs" / "manifest.tsv")
+        return Manifest.read(Path(config["output_dir"]) / "logs" / "manifest.tsv")
     masks, arteries, brains = config["lesion_masks"], config["arterial_inputs"], config["brain_masks"]
-    return dataset.index_study(
+    return index_study(
         Path(config["bids_dir"]),
         inputs=config["inputs"],
         roles=config["sessions"],
@@ -92,10 +96,10 @@ def labels(wanted):
 def claim_results():
     """Before the first job: keep other runs out of the results, describe them, and write what the jobs read."""
     try:
-        dataset.claim(OUTPUT_DIR)
-        dataset.describe_results(OUTPUT_DIR, Path(config["bids_dir"]))
+        results.claim(OUTPUT_DIR)
+        results.describe_results(OUTPUT_DIR, Path(config["bids_dir"]))
         MANIFEST.write(OUTPUT_DIR / "logs" / "manifest.tsv")
-    except (dataset.StudyError, OSError) as fault:
+    except (StudyError, OSError) as fault:
         raise WorkflowError(f"output_dir: {fault}") from None
 
 
@@ -103,9 +107,9 @@ try:
     prepare_study()
     CATALOGUE = read_catalogue()
     MANIFEST = read_manifest()
-    CLINICAL = dataset.ClinicalData(Path(config["bids_dir"]))
+    CLINICAL = ClinicalData(Path(config["bids_dir"]))
     REFLOW = options.read_reflow(options.REFLOW_PRESETS, config["imr"])
-except (settings.ConfigError, dataset.StudyError) as fault:
+except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
 OUTPUT_DIR = Path(config["output_dir"])
 SUBJECTS = sorted(MANIFEST.sessions)

@@ -61,24 +61,24 @@ def _bids_uri(path: Path, roots: dict[str, str]) -> str:
 
 def _deliver(made: Path, destination: Path, sources: list[str]) -> None:
     """Move a file and its sidecar into place, the sidecar first; or a folder, whole."""
-    from reperfuse import images
+    from reperfuse.files import sidecars
 
     destination.parent.mkdir(parents=True, exist_ok=True)
     if made.is_dir():
         for sidecar in made.glob("*.json"):
             session = sidecar.name.partition("_desc-")[0]
             of_session = [source for source in sources if f"/{session}_" in source]
-            images.write_json(sidecar, images.read_sidecar(sidecar) | {"Sources": of_session})
+            sidecars.write_json(sidecar, sidecars.read_sidecar(sidecar) | {"Sources": of_session})
         made.replace(destination)
         return
-    sidecar = images.sidecar_path(made)
+    sidecar = sidecars.sidecar_path(made)
     if sidecar.is_file():
-        content = images.read_sidecar(made)
+        content = sidecars.read_sidecar(made)
         spatial = (
             {"SpatialReference": f"bids::{_reference(destination)}"} if "_space-dscref" in destination.name else {}
         )
-        images.write_json(sidecar, content | {"Sources": sources} | spatial)
-        sidecar.replace(images.sidecar_path(destination))
+        sidecars.write_json(sidecar, content | {"Sources": sources} | spatial)
+        sidecar.replace(sidecars.sidecar_path(destination))
     if made.exists():
         made.replace(destination)
 

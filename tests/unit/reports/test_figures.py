@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from reperfuse import images
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.interfaces import PlotPatient
-from reperfuse.interfaces.report import Visit, draw_diffusion, draw_flair, draw_perfusion, draw_quality
+from reperfuse.interfaces.figures import Visit, draw_diffusion, draw_flair, draw_perfusion, draw_quality
 from reperfuse.reports.figures import plot_diffusion
 from reperfuse.reports.quality import plot_quality
 
@@ -20,7 +21,7 @@ CORE[3:6, 6:9, 3:5] = True
 
 def save(folder, name: str, data: np.ndarray, session: str = "a", **sidecar) -> str:
     path = folder / f"sub-01_ses-{session}_{name}.nii.gz"
-    images.save(path, data, AFFINE, sidecar=sidecar)
+    nifti.save(path, data, AFFINE, sidecar=sidecar)
     return str(path)
 
 
@@ -38,7 +39,7 @@ def scans(tmp_path) -> dict[str, str]:
 def run(folder, what: str = "diffusion", **inputs) -> "tuple[Image.Image, dict]":
     figures = plot(folder, ["a"], **inputs)
     path = figures / f"sub-01_ses-a_desc-{what}_figure.png"
-    return Image.open(path), images.read_sidecar(path)
+    return Image.open(path), read_sidecar(path)
 
 
 def plot(folder, sessions: list[str], **inputs) -> Path:
@@ -135,7 +136,7 @@ def test_quality_says_what_is_missing(scans, tmp_path) -> None:
     for name, reason in (("motion", "one frame only"), ("curves", "no bolus was found")):
         path = tmp_path / f"{name}.tsv"
         path.write_text("")
-        images.write_json(images.sidecar_path(path), {"Reasons": [reason]})
+        write_json(sidecar_path(path), {"Reasons": [reason]})
         tables[name] = str(path)
     visit = Visit({"reference": scans["trace"], "perfusion_brain": scans["diffusion_brain"], **tables})
     said = texts(draw_quality("", visit))
@@ -143,7 +144,7 @@ def test_quality_says_what_is_missing(scans, tmp_path) -> None:
 
 
 def test_a_lesion_on_flair_is_shown_on_it(scans, tmp_path) -> None:
-    flair = save(tmp_path, "FLAIR", images.load(scans["trace"]).data)
+    flair = save(tmp_path, "FLAIR", nifti.load(scans["trace"]).data)
     _, sidecar = run(tmp_path / "out", "flair", flair=flair, flair_brain=scans["diffusion_brain"], lesion=scans["core"])
     assert "Reasons" not in sidecar
     figure = draw_flair("", Visit({"flair": flair, "flair_brain": scans["diffusion_brain"], "lesion": scans["core"]}))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
-from reperfuse import images
+from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.interfaces import ReportPatient
 from reperfuse.reports.page import render_patient, render_study, show
 
@@ -73,7 +73,7 @@ def patient(folder: Path, failures=(), **row) -> Path:
 def figure(folder: Path, label: str, what: str, **sidecar) -> Path:
     path = folder / f"sub-01_ses-{label}_desc-{what}_figure.png"
     Image.new("RGB", (4, 4)).save(path)
-    images.write_json(images.sidecar_path(path), sidecar)
+    write_json(sidecar_path(path), sidecar)
     return path
 
 

@@ -9,30 +9,21 @@ from typing import Any
 
 _STAGES = {
     "head": ("ExtractBrain",),
-    "perfusion": (
-        "CorrectMotion",
-        "SelectArterialInput",
-        "DeconvolvePerfusion",
-        "NormalizePerfusion",
-    ),
-    "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion"),
-    "diffusion": ("ComputeADC", "SegmentCore", "SweepCore", "RegisterImages", "ResampleDiffusion"),
-    "mismatch": ("SegmentPenumbra", "MeasureSession"),
-    "serial": (
-        "SegmentLesion",
-        "ProjectLesion",
-        "MeasureSwelling",
-        "QuantifyGrowth",
-        "CompareDeficits",
-        "MapReflow",
-        "MeasurePatient",
-    ),
+    "motion": ("CorrectMotion",),
+    "arteries": ("SelectArterialInput",),
+    "perfusion": ("DeconvolvePerfusion", "NormalizePerfusion"),
+    "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion", "SegmentPenumbra"),
+    "diffusion": ("ComputeADC", "SegmentCore", "SweepCore"),
+    "registration": ("RegisterImages", "ResampleDiffusion"),
+    "session": ("MeasureSession",),
+    "lesion": ("SegmentLesion", "ProjectLesion"),
+    "growth": ("MeasureSwelling", "QuantifyGrowth"),
+    "reperfusion": ("CompareDeficits",),
+    "reflow": ("MapReflow",),
+    "patient": ("MeasurePatient",),
     "group": ("TabulateStudy",),
-    "report": (
-        "PlotPatient",
-        "ReportPatient",
-        "ReportStudy",
-    ),
+    "figures": ("PlotPatient",),
+    "pages": ("ReportPatient", "ReportStudy"),
 }
 _STAGE_OF = {name: stage for stage, names in _STAGES.items() for name in names}
 __all__ = sorted(_STAGE_OF)

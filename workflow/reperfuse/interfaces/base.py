@@ -8,8 +8,16 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, File, SimpleInterface, isdefined, traits
 from numpy.typing import NDArray
 
-from reperfuse import __version__, images, options, transforms
+from reperfuse import __version__
 from reperfuse.faults import DataFault
+from reperfuse.files import nifti, sidecars
+from reperfuse.files.itk import write_itk
+from reperfuse.files.sidecars import sidecar_path, write_json
+from reperfuse.files.tables import format_cell
+from reperfuse.study import options
+from reperfuse.study.options import Option
+from reperfuse.volumes.image import Image
+from reperfuse.volumes.transforms import Transform
 
 
 def image(desc: str, units: str | None = None, **metadata: Any) -> File:
@@ -70,7 +78,7 @@ def defaults(section: str) -> dict[str, Any]:
     return {name: option.default for name, option in options.options(section).items()}
 
 
-def _trait(option: options.Option, section: str) -> Any:
+def _trait(option: Option, section: str) -> Any:
     about = {"usedefault": True, "desc": option.explanation, "section": section}
     if "enum" in option.schema:
         return traits.Enum(option.default, option.schema["enum"], **about)
@@ -131,17 +139,17 @@ class Step(SimpleInterface):
     def _good(self, name: str) -> str | None:
         """Return the path of an input that is given and carries no reason, else None."""
         path = getattr(self.inputs, name)
-        return str(path) if isdefined(path) and not images.reasons(path) else None
+        return str(path) if isdefined(path) and not sidecars.reasons(path) else None
 
     def _refuse_faults(self, *needed: str) -> None:
         """Fail with the reasons that inputs carry, in a step that tolerates those of others."""
-        reasons = [reason for name in needed for reason in images.reasons(getattr(self.inputs, name))]
+        reasons = [reason for name in needed for reason in sidecars.reasons(getattr(self.inputs, name))]
         if reasons:
             raise DataFault("; ".join(dict.fromkeys(reasons)))
 
     def _inherited_reasons(self) -> list[str]:
         needed = [paths for name, paths in self._input_files().items() if name not in self.does_without]
-        return list(dict.fromkeys(reason for paths in needed for path in paths for reason in images.reasons(path)))
+        return list(dict.fromkeys(reason for paths in needed for path in paths for reason in sidecars.reasons(path)))
 
     def _options(self, section: str, *without: str) -> dict[str, Any]:
         """Return the values of the options the step takes from a section of the configuration."""
@@ -176,13 +184,13 @@ class Step(SimpleInterface):
         self,
         name: str,
         data: NDArray[Any],
-        like: images.Image,
+        like: Image,
         frame_spacing_s: float | None = None,
         **extra: Any,
     ) -> None:
         """Save an output image on the grid of another, ``extra`` going into its sidecar."""
         sidecar = self._sidecar(name, extra)
-        images.save(self._path(name), data, like.affine, sidecar=sidecar, frame_spacing_s=frame_spacing_s)
+        nifti.save(self._path(name), data, like.affine, sidecar=sidecar, frame_spacing_s=frame_spacing_s)
 
     def save_table(self, name: str, columns: Mapping[str, Iterable[Any]], **extra: Any) -> None:
         """Save an output table, a column an entry; a missing value is ``n/a``."""
@@ -190,61 +198,25 @@ class Step(SimpleInterface):
         rows = zip(*(map(format_cell, values) for values in columns.values()), strict=True)
         lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
+        write_json(sidecar_path(path), self._sidecar(name, extra))
 
-    def save_transform(self, name: str, transform: transforms.Transform, **extra: Any) -> None:
+    def save_transform(self, name: str, transform: Transform, **extra: Any) -> None:
         """Save an output transform."""
         path = self._path(name)
-        transforms.write_itk(path, transform)
-        images.write_json(images.sidecar_path(path), self._sidecar(name, extra))
+        write_itk(path, transform)
+        write_json(sidecar_path(path), self._sidecar(name, extra))
 
     def save_document(self, name: str, content: dict[str, Any]) -> None:
         """Save an output document."""
-        images.write_json(self._path(name), self._sidecar(name, content))
+        write_json(self._path(name), self._sidecar(name, content))
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save an output without a value, which says why there is none."""
         path = self._path(name)
         sidecar = self._sidecar(name, {"Reasons": reasons})
         if path.name.endswith(".nii.gz"):
-            images.save(path, np.full((1, 1, 1), np.nan), np.eye(4), sidecar=sidecar)
+            nifti.save(path, np.full((1, 1, 1), np.nan), np.eye(4), sidecar=sidecar)
             return
         if path.suffix != ".json":
             path.write_text("", encoding="utf-8")
-        images.write_json(images.sidecar_path(path), sidecar)
-
-
-def format_cell(value: Any) -> str:
-    """Write a value of a table: ``n/a`` where there is none, a float to six significant digits."""
-    if value is None or value == "":
-        return "n/a"
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    if isinstance(value, float | np.floating):
-        return "n/a" if np.isnan(value) else f"{value:.6g}"
-    return str(value)
-
-
-def read_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:
-    """Read a numeric TSV table as one array a column, ``n/a`` as NaN."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    names = lines[0].split("\t")
-    rows = [[np.nan if cell == "n/a" else float(cell) for cell in line.split("\t")] for line in lines[1:]]
-    return dict(zip(names, np.array(rows, float).reshape(-1, len(names)).T, strict=True))
-
-
-__all__ = [
-    "Step",
-    "StepInputSpec",
-    "defaults",
-    "document",
-    "folder",
-    "format_cell",
-    "image",
-    "isdefined",
-    "page",
-    "read_columns",
-    "table",
-    "takes",
-    "transform_file",
-]
+        write_json(sidecar_path(path), sidecar)

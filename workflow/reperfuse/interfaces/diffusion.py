@@ -1,4 +1,4 @@
-"""Steps of the diffusion stage: ADC and trace, the core, and both in perfusion space."""
+"""Steps of the diffusion stage: ADC and core."""
 
 import math
 from collections.abc import Callable
@@ -9,10 +9,21 @@ import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 from numpy.typing import NDArray
 
-from reperfuse import criteria, diffusion, images, mirror, registration, segmentation, transforms
+from reperfuse.diffusion.adc import fit_adc
+from reperfuse.diffusion.core import core_finder
+from reperfuse.diffusion.units import convert_adc
 from reperfuse.faults import DataFault
-from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes, transform_file
-from reperfuse.interfaces.head import load_mirror
+from reperfuse.files import nifti
+from reperfuse.files.itk import read_itk
+from reperfuse.files.mirrors import load_mirror
+from reperfuse.files.sidecars import reasons
+from reperfuse.head.brain import is_stripped
+from reperfuse.head.mirror import reflect
+from reperfuse.head.tissue import csf_mask
+from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
+from reperfuse.mismatch.stability import thresholds
+from reperfuse.volumes.image import Image, is_same_grid, volume_ml
+from reperfuse.volumes.transforms import resample_mask
 
 
 class ComputeADCInputSpec(StepInputSpec):
@@ -51,29 +62,29 @@ class ComputeADC(Step):
             self._convert()
 
     def _fit(self) -> None:
-        series = images.load(self.inputs.dwi)
+        series = nifti.load(self.inputs.dwi)
         bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
         bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
-        found = diffusion.fit_adc(series.data, bvals, bvecs)
-        self._stripped = segmentation.is_stripped(found.b0, series.voxel_size_mm)
+        found = fit_adc(series.data, bvals, bvecs)
+        self._stripped = is_stripped(found.b0, series.voxel_size_mm)
         for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
             self._save(name, data, series, Source="fitted to the diffusion-weighted series")
 
     def _convert(self) -> None:
-        scanner = images.load(self.inputs.adc)
-        adc, factor, how = diffusion.convert_adc(scanner.data, self.inputs.units or None)
+        scanner = nifti.load(self.inputs.adc)
+        adc, factor, how = convert_adc(scanner.data, self.inputs.units or None)
         trace, source = np.exp(-self.inputs.b_value * adc), "computed as exp(-b ADC)"
         if isdefined(self.inputs.trace):
-            stored = images.load(self.inputs.trace)
-            if not images.is_same_grid(stored, scanner):
+            stored = nifti.load(self.inputs.trace)
+            if not is_same_grid(stored, scanner):
                 raise DataFault("the scanner's trace image and ADC map lie on different grids")
             trace, source = stored.data, "scanner"
-        self._stripped = segmentation.is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
+        self._stripped = is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
         self._save("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
         self._save("trace", trace, scanner, Source=source)
         self._save("reference", trace, scanner, Source=source)
 
-    def _save(self, name: str, data: NDArray[Any], like: images.Image, **extra: Any) -> None:
+    def _save(self, name: str, data: NDArray[Any], like: Image, **extra: Any) -> None:
         self.save_image(name, data, like, SkullStripped=self._stripped, **extra)
 
 
@@ -106,13 +117,13 @@ class SegmentCoreOutputSpec(TraitedSpec):
 class CoreStep(Step):
     """A step that finds the diffusion core the way its inputs say."""
 
-    def _finder(self, adc: images.Image) -> Callable[[float], np.ndarray]:
+    def _finder(self, adc: Image) -> Callable[[float], np.ndarray]:
         """Return the function that gives the core below a threshold (mm²/s)."""
-        trace, brain = images.load(self.inputs.trace), images.load(self.inputs.brain)
+        trace, brain = nifti.load(self.inputs.trace), nifti.load(self.inputs.brain)
         mirrored = None
-        if not images.reasons(self.inputs.mirror):
-            mirrored = mirror.reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror))
-        return segmentation.core_finder(
+        if not reasons(self.inputs.mirror):
+            mirrored = reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror))
+        return core_finder(
             adc.data,
             trace.data,
             brain.mask,
@@ -131,14 +142,14 @@ class SegmentCore(CoreStep):
     does_without = ("mirror",)
 
     def _compute(self) -> None:
-        adc, brain = images.load(self.inputs.adc), images.load(self.inputs.brain)
+        adc, brain = nifti.load(self.inputs.adc), nifti.load(self.inputs.brain)
         core = self._finder(adc)(self.inputs.adc_threshold)
         # fluid left out: how much of it a mask holds says nothing of the b-values
-        tissue = brain.mask & ~segmentation.csf_mask(brain.mask, adc=adc.data, csf_adc=self.inputs.csf_adc)
+        tissue = brain.mask & ~csf_mask(brain.mask, adc=adc.data, csf_adc=self.inputs.csf_adc)
         median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
         warnings = [
             f"found without its mirror image, so what is bright on both sides may count ({reason})"
-            for reason in images.reasons(self.inputs.mirror)
+            for reason in reasons(self.inputs.mirror)
         ]
         extra: dict[str, Any] = {"Warnings": warnings} if warnings else {}
         self.save_image("core", core, adc, BrainMedianADC=median, **extra)
@@ -169,127 +180,25 @@ class SweepCore(CoreStep):
 
     def _compute(self) -> None:
         self._refuse_faults("adc", "trace", "brain")
-        adc = images.load(self.inputs.adc)
+        adc = nifti.load(self.inputs.adc)
         find = self._finder(adc)
         outside = self._outside()
-        limits = criteria.thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
-        cores = {limit: images.Image(find(limit), adc.affine) for limit in limits}
-        curves = {"adc": [[limit, images.volume_ml(core.mask, adc.affine)] for limit, core in cores.items()]}
+        limits = thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
+        cores = {limit: Image(find(limit), adc.affine) for limit in limits}
+        curves = {"adc": [[limit, volume_ml(core.mask, adc.affine)] for limit, core in cores.items()]}
         if outside:
             curves["coreg_adc"] = [[limit, outside(core)] for limit, core in cores.items()]
         self.save_document("curves", {"Curves": curves})
 
-    def _outside(self) -> Callable[[images.Image], float] | None:
+    def _outside(self) -> Callable[[Image], float] | None:
         """Return the function that gives the volume (mL) of the deficit outside a core, if perfusion is known."""
         perfusion, path = self._good("deficit"), self._good("transform")
         if not (perfusion and path):
             return None
-        deficit, transform = images.load(perfusion), transforms.read_itk(path)
+        deficit, transform = nifti.load(perfusion), read_itk(path)
 
-        def outside_ml(core: images.Image) -> float:
-            inside = transforms.resample_mask(core, deficit, transform)
-            return images.volume_ml(deficit.mask & ~inside, deficit.affine)
+        def outside_ml(core: Image) -> float:
+            inside = resample_mask(core, deficit, transform)
+            return volume_ml(deficit.mask & ~inside, deficit.affine)
 
         return outside_ml
-
-
-@takes("registration", "min_brain_dice", "min_edge_agreement")
-class RegisterImagesInputSpec(StepInputSpec):
-    """Inputs of `RegisterImages`."""
-
-    fixed = File(exists=True, mandatory=True, desc="reference image (a.u.)")
-    fixed_brain = File(exists=True, mandatory=True, desc="its brain mask")
-    moving = File(exists=True, mandatory=True, desc="image brought to it (a.u.)")
-    moving_brain = File(exists=True, mandatory=True, desc="its brain mask")
-    lesion = File(exists=True, desc="part of the moving image left out of the measure")
-    distortion_axis = traits.Enum(
-        "none", "i", "j", "k", "unknown", usedefault=True, desc="voxel axis of the moving image along which it is bent"
-    )
-
-
-class RegisterImagesOutputSpec(TraitedSpec):
-    """Outputs of `RegisterImages`."""
-
-    transform = transform_file("transform, fixed to moving points (ITK, LPS+, mm)")
-
-
-class RegisterImages(Step):
-    """Register two images of one head rigidly, and undo the distortion of the moving one if that is asked for."""
-
-    input_spec = RegisterImagesInputSpec
-    output_spec = RegisterImagesOutputSpec
-
-    def _compute(self) -> None:
-        axis = self.inputs.distortion_axis
-        if axis == "unknown":
-            raise DataFault(
-                "registration: PhaseEncodingDirection is missing in the sidecar of the diffusion scan, so the axis of "
-                "its distortion is unknown; add it, or give registration.distortion_axis (i, j, k or none)"
-            )
-        fixed, fixed_brain, moving, moving_brain = (
-            images.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
-        )
-        lesion = images.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
-        found = registration.register(
-            fixed,
-            moving,
-            fixed_brain.mask,
-            moving_brain.mask,
-            lesion=lesion,
-            **self._options("registration"),
-            distortion_axis=None if axis == "none" else "ijk".index(axis),
-        )
-        displaced = 0.0 if found.displacement is None else _longest(found, fixed, fixed_brain)
-        self.save_transform(
-            "transform",
-            found.transform,
-            Kind="rigid" if found.displacement is None else f"rigid, then displaced along {axis} of the moving image",
-            LargestDisplacementMm=displaced,
-            MutualInformation=found.mutual_information,
-            EdgeAgreement=found.edge_agreement,
-            EdgeMargin=found.edge_margin,
-            BrainDice=found.brain_dice,
-        )
-
-
-def _longest(found: registration.Registration, fixed: images.Image, brain: images.Image) -> float:
-    """Return how far tissue of the brain is displaced at most, in mm."""
-    points = np.argwhere(brain.mask) @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
-    straight = transforms.as_transform(found.matrix)(points)
-    return float(np.linalg.norm(found.transform(points) - straight, axis=1).max())
-
-
-class ResampleDiffusionInputSpec(StepInputSpec):
-    """Inputs of `ResampleDiffusion`."""
-
-    adc = File(exists=True, mandatory=True, desc="ADC (mm²/s)")
-    trace = File(exists=True, mandatory=True, desc="trace-weighted image (a.u.)")
-    core = File(exists=True, mandatory=True, desc="diffusion lesion")
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    transform = File(exists=True, mandatory=True, desc="perfusion reference to diffusion points (ITK)")
-
-
-class ResampleDiffusionOutputSpec(TraitedSpec):
-    """Outputs of `ResampleDiffusion`."""
-
-    adc = image("apparent diffusion coefficient in perfusion space", "mm2/s", whole_head=True)
-    trace = image("trace-weighted image in perfusion space", "arbitrary", whole_head=True)
-    core = image("diffusion lesion in perfusion space")
-
-
-class ResampleDiffusion(Step):
-    """Bring ADC, trace and core to perfusion space, each in one linear interpolation."""
-
-    input_spec = ResampleDiffusionInputSpec
-    output_spec = ResampleDiffusionOutputSpec
-
-    def _compute(self) -> None:
-        reference = images.load(self.inputs.reference)
-        transform = transforms.read_itk(self.inputs.transform)
-        for name in ("adc", "trace"):
-            path = getattr(self.inputs, name)
-            resampled = transforms.resample(images.load(path), reference, transform)
-            stripped = images.read_sidecar(path).get("SkullStripped", False)
-            self.save_image(name, resampled, reference, Interpolation="linear", SkullStripped=stripped)
-        core = transforms.resample_mask(images.load(self.inputs.core), reference, transform)
-        self.save_image("core", core, reference, Interpolation="linear, above one half")

@@ -4,7 +4,7 @@ from typing import Any
 
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
-from reperfuse import images
+from reperfuse.files.sidecars import read_sidecar
 from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, table
 
 
@@ -38,7 +38,7 @@ class TabulateStudy(Step):
 
     def _compute(self) -> None:
         sessions, patients = (
-            [images.read_sidecar(path) for path in (files if isdefined(files) else [])]
+            [read_sidecar(path) for path in (files if isdefined(files) else [])]
             for files in (self.inputs.sessions, self.inputs.patients)
         )
         self._save("sessions", [_identity(item) | item["Row"] for item in sessions])

@@ -7,9 +7,13 @@ import numpy as np
 from nipype.interfaces.base import File, TraitedSpec
 from numpy.typing import NDArray
 
-from reperfuse import images, mirror, segmentation, transforms
 from reperfuse.faults import DataFault
+from reperfuse.files import nifti
+from reperfuse.head.brain import brain_mask
+from reperfuse.head.mirror import find_mirror
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
+from reperfuse.volumes.image import Image, is_same_grid
+from reperfuse.volumes.transforms import resample_mask
 
 
 class ExtractBrainInputSpec(StepInputSpec):
@@ -33,34 +37,26 @@ class ExtractBrain(Step):
     output_spec = ExtractBrainOutputSpec
 
     def _compute(self) -> None:
-        reference = images.load(self.inputs.reference)
+        reference = nifti.load(self.inputs.reference)
         if isdefined(self.inputs.given):
             brain, how = self._given(reference)
         else:
-            brain, how = segmentation.brain_mask(reference.data, reference.voxel_size_mm), {"Source": "automatic"}
+            brain, how = brain_mask(reference.data, reference.voxel_size_mm), {"Source": "automatic"}
         self.save_image("brain", brain, reference, **how)
         try:
-            plane = mirror.find_mirror(reference.data, reference.affine, brain)
+            plane = find_mirror(reference.data, reference.affine, brain)
         except DataFault as fault:  # the maps can do without
             self.save_fault("mirror", [str(fault)])
             return
         content = {"Normal": plane.normal, "OffsetMm": plane.offset_mm, "Quality": plane.quality}
         self.save_document("mirror", content | ({"Doubt": plane.doubt} if plane.doubt else {}))
 
-    def _given(self, reference: images.Image) -> tuple[NDArray[np.bool_], dict[str, Any]]:
-        given = images.load(self.inputs.given)
+    def _given(self, reference: Image) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+        given = nifti.load(self.inputs.given)
         if given.data.ndim != 3:
             raise DataFault(f"{Path(self.inputs.given).name}: a brain mask has three dimensions, not {given.data.ndim}")
-        same = images.is_same_grid(given, reference)
-        brain = given.mask if same else transforms.resample_mask(given, reference)
+        same = is_same_grid(given, reference)
+        brain = given.mask if same else resample_mask(given, reference)
         if not brain.any():
             raise DataFault(f"{Path(self.inputs.given).name}: the brain mask is empty where the image is")
         return brain, {"Source": "given"} | ({} if same else {"Interpolation": "linear, above one half"})
-
-
-def load_mirror(path: str | Path) -> mirror.Mirror:
-    """Read the plane that `ExtractBrain` wrote."""
-    content = images.read_sidecar(path)
-    normal = np.array(content["Normal"])
-    matrix = mirror.reflection_matrix(normal, content["OffsetMm"])
-    return mirror.Mirror(normal, content["OffsetMm"], matrix, content["Quality"], content.get("Doubt", ""))

@@ -1,4 +1,4 @@
-"""Steps that find hypoperfused tissue, and measure how its volume hangs on the threshold."""
+"""Steps that find hypoperfused tissue and penumbra, and measure how volumes hang on the threshold."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from reperfuse import criteria, images, mirror, segmentation
 from reperfuse.faults import DataFault
+from reperfuse.files import nifti, sidecars
+from reperfuse.files.mirrors import load_mirror
+from reperfuse.head import mirror
+from reperfuse.head.tissue import csf_mask, vessel_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
-from reperfuse.interfaces.head import load_mirror
+from reperfuse.mismatch import stability
+from reperfuse.mismatch.mismatch import penumbra_mask
+from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
+from reperfuse.volumes.image import Image, volume_ml
 
 #: A long MTT counts where Tmax is later than normal tissue's by this, s.
 LATE_S = 2.0
@@ -36,13 +42,13 @@ class HypoperfusionStep(Step):
 
     tolerates_faults = True
 
-    def _fluid(self, brain: images.Image) -> np.ndarray:
+    def _fluid(self, brain: Image) -> np.ndarray:
         """Return fluid, by the ADC where there is one and by the reference's brightness."""
         inputs, path = self.inputs, self._good("adc")
-        return segmentation.csf_mask(
+        return csf_mask(
             brain.mask,
-            adc=images.load(path).data if path else None,
-            reference=images.load(inputs.reference).data,
+            adc=nifti.load(path).data if path else None,
+            reference=nifti.load(inputs.reference).data,
             csf_adc=inputs.csf_adc,
             csf_ratio=inputs.csf_ratio,
         )
@@ -52,21 +58,21 @@ class HypoperfusionStep(Step):
 
     def _warnings(self) -> dict[str, Any]:
         """Return what a sidecar says where a side should be left out and cannot be told from the other."""
-        reasons = images.reasons(self.inputs.mirror) if self._leaves_a_side_out() else []
+        reasons = sidecars.reasons(self.inputs.mirror) if self._leaves_a_side_out() else []
         return {"Warnings": [f"tissue of both sides counts ({reason})" for reason in reasons]} if reasons else {}
 
-    def _finder(self, brain: images.Image) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
+    def _finder(self, brain: Image) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
         """Return the function that gives, for a map, the function that gives its cleaned mask above a threshold."""
         inputs, csf, vessels, half = self.inputs, self._fluid(brain), None, None
         if inputs.vessel_ratio is not None:
             if not isdefined(inputs.cbv):
                 raise DataFault("no CBV to find vessels by")
-            vessels = segmentation.vessel_mask(brain.mask, images.load(inputs.cbv).data, inputs.vessel_ratio)
+            vessels = vessel_mask(brain.mask, nifti.load(inputs.cbv).data, inputs.vessel_ratio)
         if self._leaves_a_side_out() and (path := self._good("mirror")):
             right = mirror.half(brain.data.shape, brain.affine, load_mirror(path))
             half = right if inputs.side == "right" else ~right
 
-        return lambda values: segmentation.hypoperfusion_finder(
+        return lambda values: hypoperfusion_finder(
             values,
             brain.mask,
             brain.voxel_size_mm,
@@ -94,7 +100,7 @@ class SegmentHypoperfusion(HypoperfusionStep):
 
     def _compute(self) -> None:
         self._refuse_faults("tmax", "brain", "reference")
-        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
+        tmax, brain = nifti.load(self.inputs.tmax), nifti.load(self.inputs.brain)
         find = self._finder(brain)(tmax.data)
         for threshold_s in (4, 6, 8, 10):
             self.save_image(f"tmax{threshold_s}", find(float(threshold_s)), tmax, **self._warnings())
@@ -132,21 +138,21 @@ class SweepPerfusion(HypoperfusionStep):
 
     def _compute(self) -> None:
         self._refuse_faults("tmax", "brain", "reference", "deficit")
-        tmax, brain = images.load(self.inputs.tmax), images.load(self.inputs.brain)
+        tmax, brain = nifti.load(self.inputs.tmax), nifti.load(self.inputs.brain)
         finder = self._finder(brain)
-        deficit = images.load(self.inputs.deficit).mask
+        deficit = nifti.load(self.inputs.deficit).mask
         normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
         find = finder(tmax.data)
         curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, find)}
         find_later = finder(tmax.data - normal_s)
         curves["delay"] = self._curve("delay", brain, find_later)
         if path := self._good("core"):
-            outside = ~images.load(path).mask
+            outside = ~nifti.load(path).mask
             curves["coreg_tmax"] = self._curve("tmax", brain, lambda limit: find(limit) & outside)
         relative = (self.inputs.rcbf, self.inputs.rcbv)
-        unknown = [reason for path in relative for reason in images.reasons(path)]
+        unknown = [reason for path in relative for reason in sidecars.reasons(path)]
         if not unknown:
-            flow, volume = (images.load(path).data for path in relative)
+            flow, volume = (nifti.load(path).data for path in relative)
             with np.errstate(divide="ignore", invalid="ignore"):
                 transit = np.where(flow > 0, volume / flow, np.nan)
                 curves["rcbf"] = self._curve("rcbf", brain, lambda limit: (flow < limit) & deficit)
@@ -155,9 +161,30 @@ class SweepPerfusion(HypoperfusionStep):
         content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
         self.save_document("curves", content | self._warnings())
 
-    def _curve(self, name: str, brain: images.Image, find: Callable[[float], np.ndarray]) -> list[list[float]]:
-        thresholds = criteria.thresholds(name, self.inputs.half_widths[name])
-        return [[threshold, images.volume_ml(find(threshold), brain.affine)] for threshold in thresholds]
+    def _curve(self, name: str, brain: Image, find: Callable[[float], np.ndarray]) -> list[list[float]]:
+        thresholds = stability.thresholds(name, self.inputs.half_widths[name])
+        return [[threshold, volume_ml(find(threshold), brain.affine)] for threshold in thresholds]
 
 
-__all__ = ["SegmentHypoperfusion", "SweepPerfusion"]
+class SegmentPenumbraInputSpec(StepInputSpec):
+    """Inputs of `SegmentPenumbra`."""
+
+    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
+    core = File(exists=True, mandatory=True, desc="diffusion core in perfusion space")
+
+
+class SegmentPenumbraOutputSpec(TraitedSpec):
+    """Outputs of `SegmentPenumbra`."""
+
+    penumbra = image("tissue with Tmax above 6 s that is not core")
+
+
+class SegmentPenumbra(Step):
+    """Find hypoperfused tissue that is not core."""
+
+    input_spec = SegmentPenumbraInputSpec
+    output_spec = SegmentPenumbraOutputSpec
+
+    def _compute(self) -> None:
+        deficit, core = nifti.load(self.inputs.deficit), nifti.load(self.inputs.core)
+        self.save_image("penumbra", penumbra_mask(deficit.mask, core.mask), deficit)

@@ -27,17 +27,33 @@ from reperfuse.reports.montage import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+
 _DPI = 110
+
+
 #: Windows, the same for every session so that sessions can be compared by eye.
 _ADC_WINDOW = (0.0, 2.0)  # 10⁻³ mm²/s
+
+
 _RELATIVE_WINDOW = (0.0, 2.0)
+
+
 _MTT_WINDOW_S = (0.0, 15.0)
+
+
 _TMAX_WINDOW_S = (0.0, 12.0)
+
+
 _ASYMMETRY_WINDOW = (-0.5, 0.5)
+
+
 #: Window of an image in arbitrary units, as shares of the brain's median.
 _GREY_WINDOW = (0.2, 2.4)
 
+
 Volume = NDArray[Any]
+
+
 Masks = Mapping[str, NDArray[np.bool_]]
 
 

@@ -13,14 +13,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 #: Colours that stay apart for every kind of colour vision, on the colour maps used here too.
 CORE, DEFICIT, PENUMBRA, LESION, IMPAIRED = "#ff5fb0", "#ffffff", "#1fbf8f", "#56c8f5", "#ffd23f"
+
+
 DARK, LIGHT, MUTED = "#0d1117", "#f0f3f6", "#9aa7b4"
+
+
 #: Layout, in inches: the figure's width, what a row's label and colour bar take, and the lines of text.
 WIDTH, _LABEL, _BAR, _HEAD, _FOOT, _LINE, _GAP = 12.8, 1.1, 0.85, 0.62, 0.4, 0.21, 0.05
+
+
 _N_SLICES = 8
+
+
 _LINE_LENGTH = 165
+
+
 _MARGIN_VOXELS = 3
+
+
 #: Share of the focus at either end that may lie outside the slices shown.
 _SPECKS = 0.03
 

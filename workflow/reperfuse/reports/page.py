@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reperfuse import images
+from reperfuse.files import sidecars
+from reperfuse.files.sidecars import read_sidecar
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 
 ROLES = ("baseline", "post", "followup")
+
+
 _ROLE_TITLES = {
     "baseline": "Before treatment",
     "post": "Within hours after treatment",
     "followup": "Follow-up",
 }
+
+
 _DECIMALS = {"mL": 1, "s": 1, "mm": 2, "1": 2}
+
+
 _SHARES = {
     "salvage_fraction",
     "reperfusion_fraction",
@@ -25,8 +32,12 @@ _SHARES = {
     "rcbv_asymmetry_median_growth",
     "imr_covered",
 }
+
+
 #: Columns that are text beside the numbers, shown elsewhere on the page.
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
+
+
 #: What a figure shows, for its caption and for readers who cannot see it; in the order of the page.
 _CAPTIONS = {
     "diffusion": "Trace-weighted image and ADC; the core is outlined, at follow-up the lesion too.",
@@ -41,6 +52,7 @@ _CAPTIONS = {
     "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
     "(squares: artery, circles: vein).",
 }
+
 
 Dictionary = Mapping[str, Mapping[str, Any]]
 
@@ -156,8 +168,8 @@ def render_patient(
     str
         HTML with everything embedded.
     """
-    subject = images.read_sidecar(patient)
-    visits = sorted((images.read_sidecar(path) for path in sessions), key=_role_order)
+    subject = read_sidecar(patient)
+    visits = sorted((read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
     values = {
         column: show(column, subject.get("Row", {}).get(column), entry, why_patient(column, subject, by_role))
@@ -260,7 +272,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
 
 
 def _picture(path: Path, label: str, caption: str) -> Picture:
-    reasons = "; ".join(images.reasons(path))
+    reasons = "; ".join(sidecars.reasons(path))
     alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption}"
     source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
     return Picture(source, alt, "" if reasons else caption)

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
 
+
 _ARTERY, _VEIN = "#d55e00", "#0072b2"
+
+
 _AXES_COLOURS = ("#0072b2", "#d55e00", "#009e73")
+
+
 _PAPER, _INK = "#ffffff", "#1b2733"
+
 
 Volume = NDArray[Any]
 

@@ -5,7 +5,11 @@ from typing import Any
 
 #: How measures and tables write that there is no value.
 NO_VALUE = (None, "", "n/a")
+
+
 _PERFUSION, _DIFFUSION = ("perfusion", "dsc"), ("diffusion", "dwi", "adc", "core")
+
+
 #: Entries of a session's failures that leave a column without a value; a criterion's are the ratio's.
 _SESSION_NEEDS = {
     "core_ml": _DIFFUSION,
@@ -26,7 +30,11 @@ _SESSION_NEEDS = {
     **dict.fromkeys(("tsnr", "dvars_percent", "outlier_frames", "brain_lost_share"), ("motion", *_PERFUSION)),
     **dict.fromkeys(("registration_dice", "edge_agreement", "edge_margin"), ("transform", *_PERFUSION, *_DIFFUSION)),
 }
+
+
 _REFLOW, _GROWTH = ("reflow",), ("growth", "lesion")
+
+
 #: The same for a patient's.
 _PATIENT_NEEDS = {
     "infarct_followup_ml": ("lesion",),
@@ -39,6 +47,8 @@ _PATIENT_NEEDS = {
     **dict.fromkeys(("imr_ml", "imr_fraction", "imr_null_ml", "rcbv_asymmetry_median", "imr_significant"), _REFLOW),
     **dict.fromkeys(("imr_covered", "rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth"), _REFLOW),
 }
+
+
 #: The sessions' columns a patient's column is made of.
 _MADE_OF = {
     "core_baseline_ml": (("baseline", "core_ml"),),
@@ -64,6 +74,8 @@ _MADE_OF = {
         (("baseline", "tmax6_ml"), ("post", "tmax6_ml")),
     ),
 }
+
+
 #: Quotients that have no value although everything was computed.
 _UNDEFINED = {
     "mismatch_ratio": "there is neither core nor deficit",

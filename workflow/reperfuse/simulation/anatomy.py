@@ -15,11 +15,19 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 Side = Literal["left", "right"]
+
+
 Array = NDArray[Any]
 
+
 SCALP_MM = (6.0, 11.0)  # distance outside the brain hull: dark skull up to the first, scalp up to the second
+
+
 SUBARACHNOID_MM = 1.5  # fluid between brain hull and skull
+
+
 SINUS_RADIUS_MM = 2.5  # veins at least as wide count as sinuses
+
 
 # Centrelines in template millimetres for the left side (x < 0); the right side is their mirror image.
 _MCA = (
@@ -27,6 +35,8 @@ _MCA = (
     (((-35, 4, -13), (-38, 6, -4), (-40, 8, 6), (-44, 10, 14), (-50, 6, 22)), 1.2),
     (((-35, 4, -13), (-39, -4, -6), (-41, -14, 4), (-44, -24, 14), (-50, -34, 24), (-52, -42, 32)), 1.2),
 )
+
+
 _OTHER_ARTERIES = (
     (
         (
@@ -44,6 +54,8 @@ _OTHER_ARTERIES = (
     (((0, -16, -26), (-8, -18, -18), (-18, -26, -14), (-22, -40, -8), (-18, -60, -2), (-12, -78, 2)), 1.3),
     (((-8, 0, -60), (-14, 4, -40), (-16, 2, -28), (-5, 8, -18)), 2.2),
 )
+
+
 _VEINS = (
     (
         ((0, 66, 10), (0, 60, 32), (0, 44, 54), (0, 20, 70), (0, -10, 79), (0, -40, 76), (0, -66, 62),

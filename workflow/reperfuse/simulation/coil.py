@@ -9,9 +9,14 @@ from reperfuse.simulation.geometry import Grid
 
 CoilShape = Literal["lopsided", "surface", "array"]
 
+
 _HEAD_RADIUS_MM = 90.0
+
+
 # Loops of a coil: x, y, z of the middle relative to the centre of the field of view, in head radii, and the gain.
 _LOOP_RADIUS = 0.65  # head radii
+
+
 _LOOPS = {
     "surface": ((0.85, -1.05, 0.2, 1.0),),
     "array": (

@@ -18,8 +18,13 @@ from reperfuse.simulation.anatomy import Array
 
 Residue = Literal["exponential", "linear", "box"]
 
+
 HAEMATOCRIT_FACTOR = (1 - 0.45) / (1 - 0.25)  # kH, arterial against capillary haematocrit
+
+
 BRAIN_DENSITY_G_ML = 1.04
+
+
 VENOUS_DELAY_S = 1.5  # from arteries to veins, besides the transit through tissue
 
 

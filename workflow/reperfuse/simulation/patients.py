@@ -7,12 +7,21 @@ from reperfuse.simulation.anatomy import Head, Region, Side
 from reperfuse.simulation.physiology import Flow, Injury, Zone
 
 SESSIONS = ("baseline", "post", "followup")
+
+
 HOURS_AFTER_ONSET = {"baseline": 3.5, "post": 5.5, "followup": 120.0}
+
+
 ALL_SCANS = {"baseline": ("dsc", "dwi"), "post": ("dsc", "dwi"), "followup": ("dwi", "flair")}
+
 
 # Middle cerebral artery territory: centres are distance from the midline, y, z (template mm).
 CORE_CENTRE = (35.0, -3.0, 14.0)
+
+
 DEFICIT_CENTRE = (38.0, -10.0, 20.0)
+
+
 PROPORTIONS = (1.0, 1.45, 1.15)
 
 

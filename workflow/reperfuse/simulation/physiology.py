@@ -9,6 +9,8 @@ from reperfuse.simulation.anatomy import Array, Region, Tissues
 from reperfuse.simulation.hemodynamics import VENOUS_DELAY_S, Bolus, arterial_curve, disperse, venous_curve
 
 NORMAL_CBF = {"grey": 66.0, "white": 24.0}  # mL/100 g/min
+
+
 NORMAL_MTT = {"grey": 4.2, "white": 5.0}  # s
 
 

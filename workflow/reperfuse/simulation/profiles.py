@@ -4,12 +4,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from reperfuse import criteria
+from reperfuse.mismatch.criteria import POST, VOLUMES, Criterion, classify
 from reperfuse.simulation.patients import HOURS_AFTER_ONSET, Patient
 
 _BASELINE: dict[str, tuple[str, ...]] = {"baseline": ("dsc", "dwi")}
+
+
 _WITH_POST = _BASELINE | {"post": ("dsc", "dwi")}
+
+
 _ONSET = "2025-03-04T08:10:00"
+
 
 #: Target, malignant, small lesion, no mismatch, healthy, side not known, both sides.
 PROFILE_PATIENTS = {
@@ -85,7 +90,7 @@ PROFILE_PATIENTS = {
 
 
 def true_classes(
-    catalogue: Mapping[str, criteria.Criterion], patient: Patient, sessions: Mapping[str, Mapping[str, Any]]
+    catalogue: Mapping[str, Criterion], patient: Patient, sessions: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str | None]:
     """Classify a patient by the true volumes.
 
@@ -105,7 +110,7 @@ def true_classes(
     """
     known: dict[str, Any] = {name: patient.clinical.get(name) for name in ("age", "nihss_baseline")}
     known["hours_from_onset"] = HOURS_AFTER_ONSET["baseline"] + patient.hours_late
-    known |= {name: sessions.get("post", {}).get(name.removeprefix("post_")) for name in criteria.POST}
-    known |= {name: sessions["baseline"].get(name) for name in (*criteria.VOLUMES, "mismatch_coreg_ml")}
+    known |= {name: sessions.get("post", {}).get(name.removeprefix("post_")) for name in POST}
+    known |= {name: sessions["baseline"].get(name) for name in (*VOLUMES, "mismatch_coreg_ml")}
     quantities = {name: math.nan if value in (None, "n/a") else float(value) for name, value in known.items()}
-    return {name: criteria.classify(criterion, quantities)[0] for name, criterion in catalogue.items()}
+    return {name: classify(criterion, quantities)[0] for name, criterion in catalogue.items()}

@@ -67,6 +67,8 @@ TINY = Protocol(
     dsc=DscProtocol(frames=40, tr_s=2.0, snr=80.0),
     dwi=DwiProtocol(shells=((0.0, 1), (1000.0, 3))),
 )
+
+
 DEMO = Protocol(
     Matrix((80, 80, 20), (2.75, 2.75, 6.0), tilt_deg=10.0),
     Matrix((112, 112, 24), (2.0, 2.0, 5.0), axes="RAS", tilt_deg=-6.0),
@@ -74,6 +76,8 @@ DEMO = Protocol(
     dsc=DscProtocol(snr=65.0, coil="array", coil_bias=0.3, spin_history=0.3, slice_gain=0.002, vessel_field=0.3),
     bolus=Bolus(peak=470.0),  # the signal of the brain drops by 30 %, that of grey matter by 40 %
 )
+
+
 CLINICAL = Protocol(
     Matrix((112, 128, 24), (1.9, 1.9, 5.0), tilt_deg=10.0),
     Matrix((192, 192, 24), (1.2, 1.2, 5.0), axes="RAS", tilt_deg=-6.0),

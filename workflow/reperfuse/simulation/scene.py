@@ -13,12 +13,24 @@ from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, disperse, t
 from reperfuse.simulation.physiology import Flow, Injury, injuries_at, perfusion_at
 
 APPROACH_FRAMES = 6  # after so many excitations magnetisation is at steady state
+
+
 SCALE = 1000.0  # signal of pure fluid at full relaxation
+
+
 # Proton density, T1, T2* and T2 (s) at 3 T, rounded, and ADC (mm²/s); fat of the scalp is suppressed.
 _DENSITY = {"grey": 0.82, "white": 0.70, "csf": 1.0, "scalp": 0.25, "blood": 0.80}
+
+
 _T1 = {"grey": 1.35, "white": 0.85, "csf": 4.0, "scalp": 0.5, "blood": 1.6}
+
+
 _T2STAR = {"grey": 0.055, "white": 0.048, "csf": 0.40, "scalp": 0.035, "blood": 0.045}
+
+
 _T2 = {"grey": 0.092, "white": 0.074, "csf": 1.2, "scalp": 0.06, "blood": 0.06}
+
+
 _ADC = {"grey": 0.80e-3, "white": 0.72e-3, "csf": 3.0e-3, "scalp": 1.2e-3, "blood": 1.6e-3}
 
 

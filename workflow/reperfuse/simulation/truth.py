@@ -16,7 +16,10 @@ from reperfuse.simulation.scanner import DscProtocol, Grid
 
 Row = dict[str, object]
 
+
 TMAX_THRESHOLDS_S = (4, 6, 8, 10)
+
+
 IMR_CBV_RATIO = 0.85  # at or above this ratio to the mirrored side an island does not count as impaired reflow
 
 
@@ -73,7 +76,7 @@ class SessionTruth:
         protocol : DscProtocol
             Its timing.
         """
-        from reperfuse.deconvolution import deconvolve
+        from reperfuse.perfusion.deconvolution import deconvolve
 
         grid = self.grids["dsc"]
         parts = scanner.moving_oversampling(grid)

@@ -1,0 +1,1 @@
+"""ADC and the diffusion lesion."""

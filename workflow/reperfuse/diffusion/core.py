@@ -1,0 +1,143 @@
+"""The diffusion lesion of an acute stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import ndimage
+
+from reperfuse.head.symmetry import brightness
+from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small
+from reperfuse.volumes.smoothing import sides, smooth
+
+
+def core_mask(
+    adc: Array,
+    trace: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    *,
+    adc_threshold: float = 620e-6,
+    **options: Any,
+) -> Mask:
+    """Find the diffusion lesion of an acute stroke: `core_finder` at one threshold.
+
+    Parameters
+    ----------
+    adc_threshold : float
+        mm²/s (620e-6: Purushotham et al. 2015, Int J Stroke 10:348–353).
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    return core_finder(adc, trace, brain, voxel_size_mm, **options)(adc_threshold)
+
+
+def core_finder(
+    adc: Array,
+    trace: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    *,
+    mirrored_trace: Array | None = None,
+    relative_intensity: float = 0.9,
+    peak_intensity: float = 1.25,
+    csf_adc: float | None = 1.5e-3,
+    smoothing_mm: float = 3.0,
+    homologue_mm: float = 4.0,
+    opening_mm: float = 1.0,
+    fluid_mm: float = 2.0,
+    border_mm: float = 10.0,
+    min_volume_ml: float = 0.1,
+) -> Callable[[float], Mask]:
+    """Prepare to find the diffusion lesion of an acute stroke at any threshold of the ADC.
+
+    A region belongs to the core if its ADC is below the threshold, its trace image is nowhere dark
+    (signal voids, fluid) and somewhere brighter than its mirror image: artefacts at the skull base
+    are much alike on both sides. What is thin or small, or no more than the lining of a ventricle or
+    cistern, is removed. A voxel at the region's border holds injured and healthy tissue; it counts
+    where its ADC lies nearer to that of the region, which the threshold alone would decide by how
+    deep the ADC has fallen. Among core, a voxel as bright as tissue on the trace image is core too:
+    fluid in it raises the ADC, but hardly shows on the trace.
+
+    Parameters
+    ----------
+    adc : (x, y, z) array
+        mm²/s; NaN where unknown.
+    trace : (x, y, z) array
+        Trace-weighted image, a.u.
+    brain : (x, y, z) bool array
+    voxel_size_mm : (3,) array_like
+    mirrored_trace : (x, y, z) array, optional
+        `trace` reflected at the head's mid-plane, NaN outside the field of view; without it, and
+        where it is NaN, the brain's median is what a voxel is compared with.
+    relative_intensity : float
+        Least trace of a voxel, relative to normal tissue nearby.
+    peak_intensity : float
+        Trace, relative to the mirror image, that a region must reach somewhere.
+    csf_adc : float, optional
+        Voxels above are fluid: never core, and never averaged with tissue, mm²/s; None: no voxel is.
+    smoothing_mm : float
+        Width at half maximum of the Gaussian applied within tissue.
+    homologue_mm : float
+        The mirror image is the brightest within this radius: no head is quite symmetric.
+    opening_mm : float
+        Radius of the opening.
+    fluid_mm : float
+        A body of fluid at least twice as wide lowers the ADC of the tissue that lines it (its edge rings
+        in the image without diffusion weighting, where it is brightest): that lining counts only
+        where the core lies behind it.
+    border_mm : float
+        Width at half maximum of the Gaussian within which the ADC inside and outside of the core's
+        border is measured.
+    min_volume_ml : float
+        Smallest lesion kept, before its border is decided.
+
+    Returns
+    -------
+    callable
+        From a threshold, mm²/s, to the core, (x, y, z) bool array.
+    """
+    voxel = np.asarray(voxel_size_mm, float)
+    fluid_adc = np.inf if csf_adc is None else csf_adc
+    with np.errstate(invalid="ignore"):
+        tissue = brain & (adc > 0) & (adc < fluid_adc) & (trace > 0)
+        fluid = brain & ~(adc < fluid_adc)
+    if not tissue.any():
+        return lambda _: tissue.copy()
+    finest = 1.01 * voxel.min()
+    lining_mm = max(smoothing_mm, finest)
+    lining = dilated(opened(fluid, max(fluid_mm, finest), voxel), lining_mm, voxel)
+    smoothed = smooth(adc, tissue, smoothing_mm, voxel)
+    near, mirror, _ = brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
+    bright = tissue & (near > relative_intensity)
+
+    def find(adc_threshold: float) -> Mask:
+        low = smoothed < adc_threshold
+        core = opened(bright & low & ~lining, opening_mm, voxel)
+        core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
+        core |= bright & low & lining & dilated(core, 1.5 * lining_mm, voxel)
+        if core.any():
+            core |= bright & _border(core, smoothed, tissue, border_mm, voxel, adc_threshold)
+            core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
+        return core
+
+    return find
+
+
+def _border(core: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, least_adc: float) -> Mask:
+    """Find the voxels next to the core whose ADC is below `least_adc` or nearer to the core's than to its outside's.
+
+    The outside, at most as high as the tissue's median, is measured beyond the border itself: where
+    the ADC rises slowly, little is added.
+    """
+    reached = ndimage.binary_dilation(core, FACES)
+    beyond = tissue & ~reached
+    normal = float(np.median(adc[beyond])) if beyond.any() else least_adc
+    inside, outside = sides(core, np.minimum(adc, normal), tissue, fwhm_mm, voxel, fill=normal)
+    return reached & ~core & (adc < np.maximum((inside + outside) / 2, least_adc))

@@ -1,0 +1,1 @@
+"""Files: NIfTI, sidecars, tables, transforms."""

@@ -1,0 +1,1 @@
+"""The head: brain, mirror plane, tissue, alignment."""

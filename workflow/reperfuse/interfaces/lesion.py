@@ -1,0 +1,99 @@
+"""Steps of the follow-up lesion: found, and brought to another session."""
+
+from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+
+from reperfuse.files import nifti
+from reperfuse.files.itk import read_chain, read_itk
+from reperfuse.files.mirrors import load_mirror
+from reperfuse.head.mirror import reflect
+from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes
+from reperfuse.serial.lesion import followup_lesion
+from reperfuse.volumes.image import volume_ml
+from reperfuse.volumes.transforms import Transform, resample_mask, share_within
+
+
+@takes("hypoperfusion", "csf_adc")
+class SegmentLesionInputSpec(StepInputSpec):
+    """Inputs of `SegmentLesion`."""
+
+    reference = File(exists=True, mandatory=True, desc="trace-weighted or FLAIR image (a.u.)")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
+    adc = File(exists=True, desc="ADC (mm²/s)")
+    expert = File(exists=True, desc="an expert's lesion mask")
+    expert_transform = File(
+        exists=True, desc="transform between reference and expert's grid (ITK); identity by default"
+    )
+    expert_datatype = traits.Str(desc="what the expert drew on: dwi, anat or perf")
+
+
+class SegmentLesionOutputSpec(TraitedSpec):
+    """Outputs of `SegmentLesion`."""
+
+    lesion = image("follow-up lesion")
+
+
+class SegmentLesion(Step):
+    """Take the expert's follow-up lesion, or find it by its asymmetry where there is none."""
+
+    input_spec = SegmentLesionInputSpec
+    output_spec = SegmentLesionOutputSpec
+    does_without = ("mirror",)
+
+    def _compute(self) -> None:
+        reference, brain = nifti.load(self.inputs.reference), nifti.load(self.inputs.brain)
+        if isdefined(self.inputs.expert):
+            transform: Transform | None = None
+            if isdefined(self.inputs.expert_transform):
+                transform = read_itk(self.inputs.expert_transform)
+                # diffusion was registered to perfusion, so its transform starts at the expert's grid
+                transform = transform.inverse() if self.inputs.expert_datatype == "perf" else transform
+            lesion = resample_mask(nifti.load(self.inputs.expert), reference, transform)
+            self.save_image("lesion", lesion, reference, LesionSource="expert")
+            return
+        self._refuse_faults("mirror")
+        adc = nifti.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None
+        lesion = followup_lesion(
+            reference.data,
+            brain.mask,
+            reference.voxel_size_mm,
+            mirrored=reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror)),
+            adc=adc,
+            csf_adc=self.inputs.csf_adc,
+            rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
+        )
+        self.save_image("lesion", lesion, reference, LesionSource="automatic")
+
+
+class ProjectLesionInputSpec(StepInputSpec):
+    """Inputs of `ProjectLesion`."""
+
+    lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
+    reference = File(exists=True, mandatory=True, desc="image whose grid is wanted")
+    transforms = InputMultiObject(File(exists=True), mandatory=True, desc="from the reference to the lesion (ITK)")
+
+
+class ProjectLesionOutputSpec(TraitedSpec):
+    """Outputs of `ProjectLesion`."""
+
+    lesion = image("follow-up lesion on the grid of another session")
+
+
+class ProjectLesion(Step):
+    """Bring the follow-up lesion to another session, in one interpolation."""
+
+    input_spec = ProjectLesionInputSpec
+    output_spec = ProjectLesionOutputSpec
+
+    def _compute(self) -> None:
+        reference, lesion = nifti.load(self.inputs.reference), nifti.load(self.inputs.lesion)
+        chain = read_chain(self.inputs.transforms)
+        projected = resample_mask(lesion, reference, chain)
+        self.save_image(
+            "lesion",
+            projected,
+            reference,
+            Interpolation="linear, above one half",
+            LesionMl=volume_ml(lesion.mask, lesion.affine),
+            ShareInFieldOfView=share_within(lesion, reference, chain),
+        )

@@ -1,0 +1,162 @@
+"""The step that realigns a DSC series."""
+
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import File, TraitedSpec, traits
+
+from reperfuse.faults import DataFault
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar
+from reperfuse.files.tables import read_columns
+from reperfuse.head.alignment import find_head, has_contrast, sees_through_plane
+from reperfuse.head.brain import brain_mask
+from reperfuse.interfaces.base import Step, StepInputSpec, image, table, takes
+from reperfuse.perfusion import motion
+from reperfuse.perfusion.bolus import (
+    Baseline,
+    _is_known,
+    brain_curve,
+    bridge_frames,
+    find_baseline,
+    first_passage_end,
+    mean_of_known,
+    usable_frames,
+)
+from reperfuse.perfusion.motion import Motion, estimate_motion
+from reperfuse.perfusion.nuisance import bridge_matrices
+from reperfuse.perfusion.outliers import air_signal, find_outliers
+from reperfuse.perfusion.quality import dvars_percent, lost_share, temporal_snr
+from reperfuse.perfusion.shading import receive_field
+
+#: Columns of a row-major 3×4 matrix.
+MATRIX_COLUMNS = tuple(f"m{row}{column}" for row in range(3) for column in range(4))
+
+
+@takes("motion")
+class CorrectMotionInputSpec(StepInputSpec):
+    """Inputs of `CorrectMotion`."""
+
+    dsc = File(exists=True, mandatory=True, desc="raw DSC series (a.u.)")
+    repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
+
+
+class CorrectMotionOutputSpec(TraitedSpec):
+    """Outputs of `CorrectMotion`."""
+
+    series = image("motion-corrected DSC series", "arbitrary")
+    reference = image("mean of the realigned pre-bolus frames", "arbitrary")
+    timeseries = table("motion of each frame (mm, rad)")
+    transforms = table("3×4 matrix of each frame: world point of the reference to world point of the frame (mm)")
+
+
+class CorrectMotion(Step):
+    """Realign every frame of a DSC series to the mean of its pre-bolus frames."""
+
+    input_spec = CorrectMotionInputSpec
+    output_spec = CorrectMotionOutputSpec
+
+    def _compute(self) -> None:
+        raw = nifti.load(self.inputs.dsc)
+        if raw.data.ndim != 4:
+            raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
+        blank = np.array([not has_contrast(frame) for frame in np.moveaxis(raw.data, 3, 0)])
+        if blank.all():
+            raise DataFault("every frame of the series is empty or constant")
+        head = find_head(mean_of_known(raw.data[..., ~blank]), raw.affine)
+        baseline = self._baseline(brain_curve(raw.data, head), blank)
+        found = estimate_motion(raw.data, raw.affine, baseline.frames)
+        still = mean_of_known(raw.data[..., usable_frames(baseline, ~blank)])
+        brain = brain_mask(found.reference, raw.voxel_size_mm)
+        field = receive_field(still, raw.affine, brain)
+        series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
+        air = air_signal(raw.data, head, raw.voxel_size_mm)
+        outlier = found.outlier | find_outliers(series[brain], baseline.frames, ~found.outlier, air)
+        reference = mean_of_known(series[..., usable_frames(baseline, ~outlier)])
+        figures = self._quality(series[brain], baseline, outlier)
+        replaced = outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
+        series = self._bridge(series, replaced, baseline, brain)
+        notes = self._passage(brain_curve(series, brain), replaced, baseline)
+        if not sees_through_plane(raw.data.shape[:3], raw.affine):
+            notes.append(
+                "motion was corrected in the plane of the slices only: "
+                "so few or so thick slices do not show motion through the plane"
+            )
+        self.save_image("series", series, raw, self.inputs.repetition_time_s)
+        self.save_image("reference", reference, raw)
+        figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
+        self._save_motion(found, outlier, figures, replaced, notes)
+
+    def _baseline(self, curve: np.ndarray, unusable: np.ndarray) -> Baseline:
+        bridged = bridge_frames(curve, unusable)
+        return find_baseline(bridged, self.inputs.repetition_time_s)
+
+    def _bridge(self, series: np.ndarray, replaced: np.ndarray, baseline: Baseline, brain: np.ndarray) -> np.ndarray:
+        """Replace frames, and make sure that what is left still holds the bolus."""
+        max_gap = int(self.inputs.max_gap_s / self.inputs.repetition_time_s)
+        bridged = bridge_frames(series, replaced, baseline.arrival, max_gap)
+        left, frames = bridged.shape[3], len(replaced)
+        if left < frames:
+            try:
+                find_baseline(brain_curve(bridged, brain), self.inputs.repetition_time_s)
+            except DataFault as fault:
+                raise DataFault(f"only the first {left} of {frames} frames could be realigned: {fault}") from fault
+        return bridged
+
+    def _passage(self, curve: np.ndarray, replaced: np.ndarray, baseline: Baseline) -> list[str]:
+        """Say which frames of the first passage of the bolus were replaced; two in a row leave its course unknown."""
+        loss = -np.log(curve)
+        end = first_passage_end(loss - loss[baseline.frames].mean(), baseline)
+        lost = np.flatnonzero(replaced[baseline.arrival : end]) + baseline.arrival
+        times = " and ".join(f"{frame * self.inputs.repetition_time_s:g} s" for frame in lost)
+        if (np.diff(lost) == 1).any():
+            raise DataFault(
+                f"the frames at {times} cannot be used, and the bolus passes in them: its course is not known"
+            )
+        if len(lost) == 0:
+            return []
+        return [f"the frame at {times}, while the bolus passes, could not be used and was interpolated"]
+
+    def _quality(self, curves: np.ndarray, baseline: Baseline, outlier: np.ndarray) -> dict[str, Any]:
+        steady = curves[:, usable_frames(baseline, ~outlier)]
+        return {
+            "TemporalSNR": temporal_snr(steady),
+            "DVARSPercent": float(np.median(dvars_percent(steady))) if steady.shape[1] > 1 else np.nan,
+            "OutlierFrames": int(outlier.sum()),
+            "OutlierShare": float(outlier.mean()),
+            "BrainLostShare": lost_share(curves[:, ~outlier]),
+        }
+
+    def _save_motion(
+        self,
+        found: Motion,
+        outlier: np.ndarray,
+        figures: dict[str, Any],
+        replaced: np.ndarray,
+        notes: list[str],
+    ) -> None:
+        parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
+        names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+        self.save_table(
+            "timeseries",
+            dict(zip(names, parameters, strict=True))
+            | {"framewise_displacement": found.framewise_displacement_mm, "outlier": outlier},
+            Quality=figures,
+            Warnings=notes,
+        )
+        matrices = found.matrices[:, :3].reshape(-1, 12).T
+        self.save_table(
+            "transforms",
+            dict(zip(MATRIX_COLUMNS, matrices, strict=True)),
+            FramesReplaced=np.flatnonzero(replaced),
+        )
+
+
+def read_poses(path: str) -> np.ndarray:
+    """Read the matrices (t, 4, 4) that `CorrectMotion` wrote; frames it replaced lie between their neighbours."""
+    columns = read_columns(path)
+    rows = np.stack([columns[name] for name in MATRIX_COLUMNS], axis=1).reshape(-1, 3, 4)
+    matrices = np.concatenate([rows, np.broadcast_to([[[0.0, 0.0, 0.0, 1.0]]], (len(rows), 1, 4))], axis=1)
+    replaced = np.zeros(len(rows), dtype=bool)
+    replaced[read_sidecar(path).get("FramesReplaced", [])] = True
+    return bridge_matrices(matrices, replaced)

@@ -1,0 +1,121 @@
+"""The step that gathers a patient's row of the tables."""
+
+import math
+from typing import Any
+
+from nipype.interfaces.base import File, TraitedSpec, traits
+
+from reperfuse.files import nifti
+from reperfuse.files.sidecars import read_sidecar, reasons
+from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined, takes
+from reperfuse.serial.growth import initial_growth_rate
+from reperfuse.serial.reperfusion import reperfusion_fraction
+from reperfuse.volumes.image import volume_ml
+
+
+@takes("imr", "significant_ml")
+class MeasurePatientInputSpec(StepInputSpec):
+    """Inputs of `MeasurePatient`; every file is optional."""
+
+    baseline = File(exists=True, desc="measures of the baseline session")
+    post = File(exists=True, desc="measures of the session after treatment")
+    lesion = File(exists=True, desc="follow-up lesion")
+    growth = File(exists=True, desc="growth document")
+    deficits = File(exists=True, desc="what became of the deficit, voxel by voxel")
+    reflow = File(exists=True, desc="reflow document")
+    participant = traits.Str(mandatory=True, desc="label")
+    absences = traits.List(desc="[what, reason] of each comparison that cannot be made")
+    exclusions = traits.List(desc="reasons why IMR cannot be judged in this patient")
+    hours = traits.List(desc="[time from treatment to the scan after it (h), why it is not known]")
+    hours_allowed = traits.List(desc="[first, last] time from treatment at which reflow can be judged (h)")
+
+
+class MeasurePatientOutputSpec(TraitedSpec):
+    """Outputs of `MeasurePatient`."""
+
+    measures = document("the patient's row of the tables")
+
+
+class MeasurePatient(Step):
+    """Gather a patient's growth, reperfusion and reflow."""
+
+    input_spec = MeasurePatientInputSpec
+    output_spec = MeasurePatientOutputSpec
+    tolerates_faults = True
+
+    def _compute(self) -> None:
+        failures = [list(absence) for absence in self.inputs.absences]
+        for name in ("lesion", "growth", "deficits", "reflow"):
+            path = getattr(self.inputs, name)
+            if isdefined(path):
+                failures += [[name, reason] for reason in reasons(path)]
+        row = self._growth() | self._reperfusion() | self._reflow(failures)
+        self.save_document(
+            "measures",
+            {"participant_id": f"sub-{self.inputs.participant}", "Row": row, "Failures": failures},
+        )
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = getattr(self.inputs, name)
+        content = read_sidecar(path) if isdefined(path) else {}
+        return content.get("Row", content)
+
+    def _number(self, name: str, key: str) -> float:
+        value = self._read(name).get(key)
+        return float(value) if value not in (None, "n/a") else math.nan
+
+    def _growth(self) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "core_baseline_ml": self._number("baseline", "core_ml"),
+            "infarct_followup_ml": math.nan,
+            "lesion_source": None,
+        }
+        if self._good("lesion"):
+            lesion = nifti.load(self.inputs.lesion)
+            row["infarct_followup_ml"] = volume_ml(lesion.mask, lesion.affine)
+            row["lesion_source"] = read_sidecar(self.inputs.lesion)["LesionSource"]
+        row["growth_ml"] = row["infarct_followup_ml"] - row["core_baseline_ml"]
+        parts = ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml")
+        for key in ("infarct_unswollen_ml", "growth_voxelwise_ml", "reversal_ml", *parts):
+            row[key] = self._number("growth", key)
+        hours = self._number("baseline", "hours_from_onset")
+        row["initial_growth_ml_h"] = initial_growth_rate(row["core_baseline_ml"], hours)
+        row["penumbra_ml"] = self._number("baseline", "mismatch_coreg_ml")
+        row["salvage_fraction"] = self._number("growth", "salvage_fraction")
+        return row
+
+    def _reperfusion(self) -> dict[str, Any]:
+        before, after = self._number("baseline", "tmax6_ml"), self._number("post", "tmax6_ml")
+        fraction = reperfusion_fraction(before, after)
+        known = not math.isnan(fraction)
+        return {
+            "tmax6_baseline_ml": before,
+            "tmax6_post_ml": after,
+            "reperfusion_fraction": fraction,
+            "reperfused_50": fraction > 0.5 if known else None,
+            "reperfused_90": fraction > 0.9 if known else None,
+            "persistent_tmax6_ml": after,
+        } | {
+            f"deficit_{name}_ml": self._number("deficits", f"deficit_{name}_ml")
+            for name in ("recovered", "persistent", "new")
+        }
+
+    def _reflow(self, failures: list[list[str]]) -> dict[str, Any]:
+        keys = ("imr_ml", "imr_fraction", "imr_null_ml", "imr_covered", "rcbv_asymmetry_median")
+        parts = ("rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth")
+        row: dict[str, Any] = {key: self._number("reflow", key) for key in (*keys, *parts)}
+        known = not math.isnan(row["imr_ml"])
+        hours, unknown = self.inputs.hours
+        first, last = self.inputs.hours_allowed
+        exclusions = [*self.inputs.exclusions, *self._read("reflow").get("NotEvaluable", [])]
+        if hours is not None and not first <= hours <= last:
+            exclusions.append(f"scanned {hours:.1f} h after treatment, not within {first:g} to {last:g} h")
+        if not known:
+            exclusions += [reason for what, reason in failures if what == "reflow"] or ["not computed"]
+        # of a patient who cannot be judged it would count as a finding in every mean of the column
+        row["imr_significant"] = row["imr_ml"] > self.inputs.significant_ml if known and not exclusions else None
+        row["imr_evaluable"] = not exclusions
+        row["imr_exclusion"] = "; ".join(dict.fromkeys(exclusions))
+        row["hours_from_treatment"] = math.nan if hours is None else hours
+        row["imr_note"] = f"time from treatment unknown ({unknown}), so it is not held against it" if unknown else ""
+        return row

@@ -1,0 +1,1 @@
+"""Mismatch and the criteria of trials."""

@@ -1,0 +1,1 @@
+"""From a DSC series to perfusion maps."""

@@ -1,0 +1,239 @@
+"""When the bolus arrives and has passed, and what to do about frames that hold nothing."""
+
+import warnings
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import median_filter
+
+from reperfuse.faults import DataFault
+from reperfuse.volumes.arrays import Array
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Frames ``first`` to ``arrival`` (not included) are at steady state and hold no contrast agent yet."""
+
+    first: int
+    arrival: int
+
+    @property
+    def frames(self) -> slice:
+        """The frames as a slice of the series."""
+        return slice(self.first, self.arrival)
+
+
+def find_baseline(
+    mean_signal: ArrayLike,
+    dt_s: float,
+    *,
+    min_frames: int = 20,
+    min_baseline_frames: int = 3,
+    min_drop: float = 0.01,
+    arrival_share: float = 0.03,
+    arrival_margin_s: float = 1.0,
+    steady_share: float = 0.01,
+    decay_share: float = 0.5,
+    foot_s: float = 4.0,
+    foot_share: float = 0.15,
+) -> Baseline:
+    """Find the baseline frames on the mean signal of the brain.
+
+    Parameters
+    ----------
+    mean_signal : (t,) array
+        Mean signal over the brain, arbitrary units.
+    dt_s : float
+        Frame spacing, s.
+    min_frames, min_baseline_frames : int
+        Fewest frames of a series and of its baseline.
+    min_drop : float
+        Smallest drop of −ln S that is a bolus; it must also be ten times the noise. A spin echo or a short echo
+        time gives 2 to 3 %.
+    arrival_share : float
+        Share of the peak of −ln S at which the bolus has arrived; never less than three times the noise.
+    arrival_margin_s : float
+        Time by which arteries fill before the brain's mean shows it, s.
+    steady_share : float
+        Largest relative excess of a frame at steady state; never less than three times the noise.
+    decay_share : float
+        Share of the peak below which the curve must come down before the series ends.
+    foot_s, foot_share : float
+        The foot of the bolus is where −ln S, in this time (s), has risen by less than this share of what is left to
+        the peak: a curve that fluctuates is flat for a frame or two on its way up.
+
+    Returns
+    -------
+    Baseline
+        Frames at steady state before the bolus.
+
+    Raises
+    ------
+    DataFault
+        When the series is too short, holds no bolus, ends before the bolus has passed, or has too few frames
+        before it.
+    """
+    signal = np.asarray(mean_signal, dtype=float)
+    if len(signal) < min_frames:
+        raise DataFault(f"the series has {len(signal)} frames; at least {min_frames} are needed")
+    if not (np.isfinite(signal).all() and (signal > 0).all()):
+        raise DataFault("the mean signal of the brain is not positive in every frame")
+    loss = -np.log(signal)
+    smooth_inside = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
+    peak = int(smooth_inside[1:].argmax()) + 1
+    foot = _foot(smooth_inside[: peak + 1], max(round(foot_s / dt_s), 2), foot_share)
+    level = np.median(smooth_inside[foot // 2 : foot + 1])  # the first frames may be too bright
+    height = smooth_inside[peak] - level
+    noise = 1.4826 * np.median(np.abs(np.diff(loss, 2))) / np.sqrt(6)
+    if height < max(min_drop, 10 * noise):
+        raise DataFault("no bolus: the mean signal of the brain does not drop")
+    if smooth_inside[peak:].min() - level > decay_share * height:
+        raise DataFault("the series ends before the bolus has passed: the curve does not come down from its peak")
+    threshold = level + max(arrival_share * height, 3 * noise)
+    onset = int(np.flatnonzero(smooth_inside[:peak] <= threshold)[-1]) + 1
+    arrival = onset - int(np.ceil(arrival_margin_s / dt_s - 1e-6))
+    reference = np.median(loss[max(arrival - max(arrival // 2, min_baseline_frames), 0) : max(arrival, 1)])
+    excess = reference - loss[: max(arrival, 0)]
+    steady = excess <= max(steady_share, 3 * noise)
+    first = int(steady.argmax()) if steady.any() else len(steady)
+    # a frame that may hold contrast in arteries is better than none
+    arrival = min(max(arrival, first + min_baseline_frames), onset - round(arrival_margin_s / dt_s))
+    if arrival - first < min_baseline_frames:
+        raise DataFault(
+            f"the bolus arrives after {max(arrival - first, 0)} frames at steady state; "
+            f"at least {min_baseline_frames} are needed"
+        )
+    return Baseline(first, arrival)
+
+
+def _foot(rise: Array, window: int, share: float) -> int:
+    """Frame from which a curve rises to its last value: in the ``window`` before it, it rises by a small share only."""
+    foot = len(rise) - 1
+    while foot > 0:
+        earlier = rise[max(foot - window, 0) : foot].min()
+        if rise[foot] - earlier <= share * (rise[-1] - earlier):
+            break
+        foot -= 1
+    return foot
+
+
+def first_passage_end(curve: ArrayLike, baseline: Baseline, share: float = 0.4) -> int:
+    """Frame after which a mean ΔR2* (or −ln S) has fallen to a share of its peak; the end of the series if it does not.
+
+    Parameters
+    ----------
+    curve : (t,) array
+        Above its level before the bolus.
+    baseline : Baseline
+    share : float
+        Of the peak.
+
+    Returns
+    -------
+    int
+    """
+    values = np.asarray(curve, dtype=float)
+    peak = baseline.arrival + int(values[baseline.arrival :].argmax())
+    low = np.flatnonzero(values[peak:] < share * values[peak])
+    return peak + int(low[0]) + 1 if len(low) else len(values)
+
+
+def bridge_frames(signal: ArrayLike, unusable: ArrayLike, arrival: int = 0, max_gap: int | None = None) -> Array:
+    """Replace unusable frames by interpolation in time, linear in ΔR2* (in the logarithm of the signal).
+
+    Frames before the first usable one take its value: the bolus is yet to come. After the last usable frame
+    nothing is known, so the series ends there. Nor is the course of the bolus known across a gap that is too
+    long, and the series ends before it.
+
+    Parameters
+    ----------
+    signal : (..., t) array
+        Signal, arbitrary units.
+    unusable : (t,) array of bool
+        Frames to be replaced.
+    arrival : int
+        First frame that may hold contrast agent; a gap before it can be of any length.
+    max_gap : int, optional
+        Most frames in a row that are bridged from `arrival` on; without it, any number.
+
+    Returns
+    -------
+    (..., t') array
+        float32, t' ≤ t; NaN in a bridged frame where either neighbour is not positive.
+
+    Raises
+    ------
+    DataFault
+        When no frame is usable.
+    """
+    series, usable = np.asarray(signal, dtype=np.float32), np.flatnonzero(~np.asarray(unusable, dtype=bool))
+    if usable.size == 0:
+        raise DataFault("no frame of the series can be used")
+    if max_gap is not None:
+        missing = np.diff(usable) - 1
+        beyond = (missing > max_gap) & (usable[1:] > arrival)
+        usable = usable[: int(beyond.argmax()) + 1] if beyond.any() else usable
+    bridged = series[..., : usable[-1] + 1].copy()
+    bridged[..., : usable[0]] = series[..., usable[0], np.newaxis]
+    for before, after in pairwise(usable):
+        if after == before + 1:
+            continue
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = [np.log(np.where(series[..., end] > 0, series[..., end], np.nan)) for end in (before, after)]
+        for frame in range(before + 1, after):
+            share = np.float32((frame - before) / (after - before))
+            bridged[..., frame] = np.exp((1 - share) * ends[0] + share * ends[1])
+    return bridged
+
+
+def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
+    """Peak of the mean curve over the noise of a voxel.
+
+    Parameters
+    ----------
+    concentration : (n, t) array
+        ΔR2* of the brain's voxels, s⁻¹.
+    baseline : Baseline
+        Frames before the bolus.
+
+    Returns
+    -------
+    float
+        Peak of the mean over the median standard deviation in the baseline; NaN when no voxel is valid.
+    """
+    curves = np.asarray(concentration)
+    curves = curves[np.isfinite(curves).all(axis=1)]
+    if len(curves) == 0:
+        return float("nan")
+    noise = np.median(curves[:, baseline.frames].std(axis=1, ddof=1))
+    return float(curves.mean(axis=0, dtype=float).max() / noise) if noise > 0 else float("inf")
+
+
+def mean_of_known(series: np.ndarray) -> np.ndarray:
+    """Mean over frames of what is known; NaN where no frame holds anything."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        return np.nanmean(series, axis=-1)
+
+
+def brain_curve(series: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Mean over the voxels of a mask in each frame; NaN in a frame that holds nothing.
+
+    Voxels at the border of the field of view come and go with motion (0 where a stored series has nothing), and the
+    mean would with them, so they do not count.
+    """
+    curves = series[mask]
+    known = curves > 0
+    whole = known[:, known.any(axis=0)].all(axis=1)
+    return mean_of_known(curves[whole].T if whole.any() else curves.T)
+
+
+def usable_frames(baseline: Baseline, usable: np.ndarray) -> np.ndarray:
+    """Return the indices of the usable frames of the baseline."""
+    return np.flatnonzero(usable[baseline.frames]) + baseline.first
+
+
+def _is_known(matrices: np.ndarray) -> np.ndarray:
+    return np.isfinite(matrices).all(axis=(1, 2))

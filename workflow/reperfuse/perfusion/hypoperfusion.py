@@ -1,0 +1,80 @@
+"""Hypoperfused tissue: Tmax above a threshold, cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.morphology import opened, remove_small
+from reperfuse.volumes.smoothing import smooth
+
+
+def hypoperfusion_mask(tmax: Array, brain: Mask, voxel_size_mm: ArrayLike, threshold_s: float, **options: Any) -> Mask:
+    """Find the hypoperfused tissue: `hypoperfusion_finder` at one threshold.
+
+    Parameters
+    ----------
+    threshold_s : float
+        s; the mask holds Tmax > threshold.
+
+    Returns
+    -------
+    (x, y, z) bool array
+    """
+    return hypoperfusion_finder(tmax, brain, voxel_size_mm, **options)(threshold_s)
+
+
+def hypoperfusion_finder(
+    tmax: Array,
+    brain: Mask,
+    voxel_size_mm: ArrayLike,
+    *,
+    csf: Mask | None = None,
+    vessels: Mask | None = None,
+    half: Mask | None = None,
+    smoothing_mm: float = 3.0,
+    opening_mm: float = 2.0,
+    min_volume_ml: float = 3.0,
+) -> Callable[[float], Mask]:
+    """Prepare to find the hypoperfused tissue, Tmax above any threshold, cleaned.
+
+    Parameters
+    ----------
+    tmax : (x, y, z) array
+        s; NaN where unknown.
+    brain : (x, y, z) bool array
+    voxel_size_mm : (3,) array_like
+    csf, vessels : (x, y, z) bool array, optional
+        Fluid and large vessels (sinuses), left out.
+    half : (x, y, z) bool array, optional
+        The side of the stroke; the other is left out.
+    smoothing_mm : float
+        Width at half maximum of the Gaussian applied within tissue; 0 for none. It also decides on voxels
+        without a value, by their neighbours: where least blood arrives there may be no bolus to measure.
+    opening_mm : float
+        Radius of the opening; 0 for none.
+    min_volume_ml : float
+        Smallest region kept; 0 for all.
+
+    Returns
+    -------
+    callable
+        From a threshold, s, to the mask, (x, y, z) bool array.
+    """
+    voxel = np.asarray(voxel_size_mm, float)
+    tissue = brain.copy()
+    for excluded in (csf, vessels):
+        if excluded is not None:
+            tissue &= ~excluded
+    smoothed = smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel)
+    if half is not None:
+        tissue &= half
+
+    def find(threshold_s: float) -> Mask:
+        return remove_small(opened(tissue & (smoothed > threshold_s), opening_mm, voxel), min_volume_ml, voxel)
+
+    return find

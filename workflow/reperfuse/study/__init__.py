@@ -1,0 +1,1 @@
+"""A study: what it holds, what can be computed, and where it goes."""

@@ -1,0 +1,104 @@
+"""What was found of a study: a row a scan, with the reason where it cannot be used."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+
+class StudyError(ValueError):
+    """A study that cannot be worked on at all; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan of a study: a row of the manifest.
+
+    Attributes
+    ----------
+    participant, session : str
+        Labels, without ``sub-`` and ``ses-``.
+    role : str
+        baseline, post, followup, or empty for a session without a role.
+    kind : str
+        dsc, dwi, adc, trace, flair, lesion or aif; brain_dwi, brain_perf or brain_anat for a brain mask
+        of the study's own; patient for a participant without any scan, whose folder is the path.
+    path : str
+        Absolute path of the image, or of the curve.
+    settings : str
+        JSON of what its sidecar says and a step needs, such as ``echo_time_s``.
+    reason : str
+        Why the scan cannot be used; empty for a good one.
+    """
+
+    participant: str
+    session: str
+    role: str
+    kind: str
+    path: str
+    settings: str = "{}"
+    reason: str = ""
+
+
+class Manifest:
+    """The scans of a study, by participant and session.
+
+    Parameters
+    ----------
+    scans : iterable of Scan
+    """
+
+    def __init__(self, scans: Iterable[Scan]) -> None:
+        self.scans = sorted(scans, key=astuple)
+        self._usable: dict[tuple[str, str, str], Scan] = {}
+        self._reasons: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        for scan in self.scans:
+            if scan.reason:
+                self._reasons[scan.participant, scan.session].append((scan.kind, scan.reason))
+            else:
+                self._usable[scan.participant, scan.session, scan.kind] = scan
+        self.sessions: dict[str, list[str]] = defaultdict(list)
+        for participant, session in sorted({(scan.participant, scan.session) for scan in self.scans}):
+            if session:
+                self.sessions[participant].append(session)
+        self._roles = {(scan.participant, scan.session): scan.role for scan in self.scans}
+
+    def find(self, participant: str, session: str, *kinds: str) -> Scan | None:
+        """Return the session's usable scan of the first of these kinds that it has."""
+        found = (self._usable.get((participant, session, kind)) for kind in kinds)
+        return next((scan for scan in found if scan), None)
+
+    def has(self, participant: str, session: str, *kinds: str) -> bool:
+        """Tell whether the session has a usable scan of one of these kinds."""
+        return self.find(participant, session, *kinds) is not None
+
+    def role(self, participant: str, session: str) -> str:
+        """Return the session's role, empty if it has none."""
+        return self._roles[participant, session]
+
+    def session_of(self, participant: str, role: str) -> str | None:
+        """Return the participant's session with this role."""
+        return next((ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None)
+
+    def reasons(self, participant: str, session: str) -> list[tuple[str, str]]:
+        """Return (kind, reason) for each scan of the session that cannot be used."""
+        return self._reasons[participant, session]
+
+    def write(self, path: Path) -> None:
+        """Write the manifest, leaving the file alone where it already says the same."""
+        rows = [[field.name for field in fields(Scan)], *(list(astuple(scan)) for scan in self.scans)]
+        text = "".join("\t".join(row) + "\n" for row in rows)
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a manifest that `write` wrote."""
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return cls([Scan(**row) for row in rows])

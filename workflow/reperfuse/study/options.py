@@ -1,0 +1,82 @@
+"""The options of the steps, as config/config.yaml and its schema state them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reperfuse.study.yaml_lines import read_yaml
+
+# a wheel carries what a checkout has beside the package
+_ROOT = next(folder for folder in (Path(__file__).parents[1] / "shipped", Path(__file__).parents[3]) if folder.is_dir())
+
+
+CONFIG = _ROOT / "config" / "config.yaml"
+
+
+CONFIG_SCHEMA = _ROOT / "workflow" / "schemas" / "config.schema.yaml"
+
+
+REFLOW_PRESETS = _ROOT / "config" / "reflow.yaml"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a step, as config/config.yaml and its schema state it.
+
+    Attributes
+    ----------
+    default : object
+    schema : mapping
+        What it may be: its part of the JSON Schema.
+    explanation : str
+        The comment beside it.
+    """
+
+    default: Any
+    schema: Mapping[str, Any]
+    explanation: str
+
+
+@cache
+def options(section: str) -> dict[str, Option]:
+    """Return the options of a section of the configuration that ships, by name.
+
+    Those of ``imr`` have the values of the preset it names.
+    """
+    schema = read_yaml(CONFIG_SCHEMA)
+    values = read_yaml(CONFIG)[section]
+    text = CONFIG.read_text(encoding="utf-8").partition(f"\n{section}:")[2]
+    explanations = {}
+    for line in text.splitlines()[1:]:
+        if line and not line.startswith(" "):
+            break
+        if commented := re.match(r" +(\w+): .*?# (.*)", line):
+            explanations[commented[1]] = commented[2]
+    if section == "imr":
+        values = read_reflow(REFLOW_PRESETS, values)
+    found = {}
+    for name, part in schema["properties"][section]["properties"].items():
+        part = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        found[name] = Option(values[name], part, explanations[name])
+    return found
+
+
+def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what counts as impaired reflow: the preset that `own` names, and what `own` puts in its place.
+
+    Parameters
+    ----------
+    presets_path : Path
+        The presets, as YAML.
+    own : mapping
+        The section ``imr`` of the configuration; an entry of None takes the preset's.
+
+    Returns
+    -------
+    dict
+    """
+    preset = read_yaml(presets_path)[own["preset"]]
+    return preset | {key: value for key, value in own.items() if value is not None}

@@ -1,0 +1,177 @@
+"""Check a configuration and a catalogue of criteria, in sentences a user can act on."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reperfuse.mismatch.criteria import VOLUMES, parse_rule
+from reperfuse.study.yaml_lines import Keys, doubles, find_line, line_of_value, read_yaml
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message names each key, what is wrong and what is allowed."""
+
+
+def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: Iterable[Path] = ()) -> dict[str, Any]:
+    """Check a configuration.
+
+    Parameters
+    ----------
+    config : mapping
+        On the command line every value inside braces is text; what reads as the number, truth value or null
+        that the schema asks for is taken as that.
+    schema_path : Path
+        JSON Schema, as YAML.
+    written_in : iterable of Path
+        Config files it comes from, a later one overriding, searched for the line of a fault.
+
+    Returns
+    -------
+    dict
+        The configuration with values of the types of the schema.
+
+    Raises
+    ------
+    ConfigError
+        Naming every fault, a line each.
+    """
+    schema = read_yaml(schema_path)
+    typed: dict[str, Any] = _typed(config, schema, schema.get("$defs", {}))
+    files = list(written_in)
+    lines = [fault for file in files for fault in doubles(file)]
+    lines += [line_of_value(files, keys, typed) + sentence for keys, sentence in _schema_faults(typed, schema)]
+    if lines:
+        raise ConfigError("the config cannot be used:\n  " + "\n  ".join(lines))
+    return typed
+
+
+def read_criteria(
+    catalogue_path: Path,
+    own: Mapping[str, Any],
+    schema_path: Path,
+    *,
+    taken: Iterable[str] = (),
+    written_in: Iterable[Path] = (),
+) -> dict[str, Any]:
+    """Read the catalogue of criteria and add a study's own; one of the same name replaces it.
+
+    Parameters
+    ----------
+    catalogue_path : Path
+    own : mapping
+        The study's criteria.
+    schema_path : Path
+        JSON Schema of a catalogue, as YAML.
+    taken : iterable of str
+        Names of columns that a criterion must not take.
+    written_in : iterable of Path
+        Config files `own` may come from, searched for the line of a fault.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        Naming every fault with its key, the file and line where it is found, and the reason.
+    """
+    catalogue = read_yaml(catalogue_path) | dict(own)
+    schema = read_yaml(schema_path)
+    faults = [*_schema_faults(catalogue, schema)]
+    # a rule can only be read where the entry's form is right
+    broken = {str(keys[0]) for keys, _ in faults if keys}
+    for name, criterion in catalogue.items():
+        if name in taken:
+            faults.append(((name,), f"{name}: a column of the tables has this name already"))
+        elif name not in broken:
+            faults += _rule_faults(name, criterion)
+    lines = []
+    for keys, sentence in faults:
+        of_study = not keys or keys[0] in own
+        files = written_in if of_study else [catalogue_path]
+        inside = ("criteria", *keys) if of_study else tuple(keys)
+        lines.append(f"{find_line(files, inside)}{'criteria.' if of_study else ''}{sentence}")
+    if lines:
+        raise ConfigError("the criteria cannot be used:\n  " + "\n  ".join(lines))
+    return catalogue
+
+
+def _schema_faults(content: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    import jsonschema
+
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(content)
+    for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path))):
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = list(error.schema["properties"])
+            for name in (name for name in error.instance if name not in known):
+                yield (*place, name), _unknown_key(".".join(map(str, (*place, name))), name, known)
+        else:
+            yield place, _sentence(error)
+
+
+def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+    """Return a value with text read as the type that its schema asks for, where it can be."""
+    schema = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if isinstance(value, Mapping):
+        parts = schema.get("properties", {})
+        return {key: _typed(item, parts.get(key, {}), definitions) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item, schema.get("items", {}), definitions) for item in value]
+    types = schema.get("type", "string")
+    if not isinstance(value, str) or "string" in types:
+        return value
+    word = {"true": True, "false": False, "null": None}.get(value.lower(), value)
+    if word is not value:
+        return word if ("null" if word is None else "boolean") in types else value
+    try:
+        return float(value) if "number" in types else value
+    except ValueError:
+        return value
+
+
+def _rule_faults(name: str, criterion: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    for key in ("deficit", "core"):
+        volume = criterion.get(key)
+        if volume is not None and volume not in VOLUMES:
+            yield (
+                (name, key),
+                f"{name}.{key}: {volume} is no volume known here ({', '.join(VOLUMES)})",
+            )
+    for number, candidate in enumerate(criterion["classes"]):
+        kind = "all" if "all" in candidate else "any"
+        for place, rule in enumerate(candidate[kind]):
+            try:
+                parse_rule(rule)
+            except ValueError as error:
+                keys = (name, "classes", number, kind, place)
+                yield keys, f"{'.'.join(map(str, keys))}: {error}"
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(map(str, error.absolute_path))
+    if error.validator == "required":
+        return f"{key or 'top level'}: {error.message}"
+    expected = {
+        "type": lambda: f"should be of type {_or(error.validator_value)}",
+        "enum": lambda: f"should be one of {_or(error.validator_value)}",
+        "minimum": lambda: f"should be {error.validator_value} or more",
+        "maximum": lambda: f"should be {error.validator_value} or less",
+        "exclusiveMinimum": lambda: f"should be above {error.validator_value}",
+        "exclusiveMaximum": lambda: f"should be below {error.validator_value}",
+    }
+    if error.validator not in expected and "explanation" in error.schema:
+        return f"{key}: {error.instance!r} {error.schema['explanation']}"
+    said = expected.get(error.validator, lambda: f"should have {error.validator} {error.validator_value}")()
+    return f"{key}: {error.instance!r} {said}".removeprefix(": ")
+
+
+def _unknown_key(key: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}")
+
+
+def _or(values: Any) -> str:
+    return " or ".join(map(str, values)) if isinstance(values, list) else str(values)

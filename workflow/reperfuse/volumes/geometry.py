@@ -1,0 +1,136 @@
+"""Voxels and world: 4×4 matrices, voxel sizes, sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from reperfuse.volumes.arrays import Array
+
+
+def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: int, reach: float = 0.5) -> Array:
+    """Sample an image on a grid.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+    voxel_matrix : (4, 4) array
+        Voxel of the new grid → voxel of the image.
+    shape : sequence of int
+        Of the new grid.
+    order : int
+        Of the spline.
+    reach : float
+        How far beyond the outermost voxel centres a sample may lie, in voxels.
+
+    Returns
+    -------
+    float32 array
+        NaN farther out, and at voxels that are not finite.
+    """
+    finite = np.isfinite(image)
+    filled = np.where(finite, image, 0).astype(np.float32)
+    coefficients = ndimage.spline_filter(filled, order, np.float32, mode="mirror") if order > 1 else filled
+    linear, shift = voxel_matrix[:3, :3], voxel_matrix[:3, 3]
+    output = np.empty(shape, dtype=np.float32)
+    ndimage.affine_transform(coefficients, linear, shift, output=output, order=order, mode="mirror", prefilter=False)
+    if not finite.all():
+        holes = ndimage.affine_transform(~finite, linear, shift, shape, order=0, mode="nearest")
+        output[holes] = np.nan
+    grid = [axis.astype(np.float32) for axis in np.ogrid[tuple(slice(n) for n in shape)]]
+    row = linear.astype(np.float32)
+    for axis, size in enumerate(image.shape):
+        position = row[axis, 0] * grid[0] + (row[axis, 1] * grid[1] + np.float32(shift[axis])) + row[axis, 2] * grid[2]
+        output[(position < -reach - 1e-3) | (position > size - 1 + reach + 1e-3)] = np.nan
+    return output
+
+
+def apply_matrix(matrix: Array, points: NDArray[Any]) -> Array:
+    """Apply a 4×4 matrix to points (…, 3)."""
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def rigid_matrix(translation_mm: Array, rotation_rad: Array, center: Array) -> Array:
+    """4×4 matrix of a rotation vector about a centre followed by a translation."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(rotation_rad).as_matrix()
+    matrix[:3, 3] = center + translation_mm - matrix[:3, :3] @ center
+    return matrix
+
+
+def voxel_sizes(affine: Array) -> Array:
+    """Voxel sizes (3,) in mm."""
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
+def average_blocks(image: Array, affine: Array, block_mm: float) -> tuple[Array, Array]:
+    """Average blocks of voxels up to about `block_mm` wide; the affine follows.
+
+    What is left over is cut evenly from both ends, so that the order of the axes does not matter;
+    where it cannot be halved, blocks are made smaller.
+    """
+    factor = []
+    for size, voxel_mm in zip(image.shape, voxel_sizes(affine), strict=True):
+        wanted = max(1, min(round(block_mm / voxel_mm), size // 4))
+        factor.append(next(n for n in range(wanted, 0, -1) if size % n % 2 == 0))
+    if max(factor) == 1:
+        return image, affine
+    cut = [size % n // 2 for size, n in zip(image.shape, factor, strict=True)]
+    count = [size // n for size, n in zip(image.shape, factor, strict=True)]
+    kept = image[tuple(slice(c, c + k * n) for c, k, n in zip(cut, count, factor, strict=True))]
+    blocks = kept.reshape(count[0], factor[0], count[1], factor[1], count[2], factor[2])
+    to_full = np.diag([*factor, 1.0])
+    to_full[:3, 3] = np.array(cut) + (np.array(factor) - 1) / 2
+    return blocks.mean(axis=(1, 3, 5), dtype=np.float32), affine @ to_full
+
+
+def linearize(image: Array, affine: Array, voxels: Array) -> tuple[Array, Array]:
+    """Values and slopes of the cubic spline through an image.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+    affine : (4, 4) array
+        Voxel → world (RAS+, mm).
+    voxels : (n, 3) array
+        Where, in voxels; beyond its rim the image is mirrored.
+
+    Returns
+    -------
+    values : (n,) array
+    slopes : (n, 3) array
+        Per mm along the axes of the world.
+    """
+    coefficients = ndimage.spline_filter(image, 3, float, mode="mirror")
+
+    def sample(at: Array) -> Array:
+        return ndimage.map_coordinates(coefficients, at.T, order=3, mode="mirror", prefilter=False)
+
+    steps = [sample(voxels + half) - sample(voxels - half) for half in 0.5 * np.eye(3)]
+    return sample(voxels), np.stack(steps, axis=1) @ np.linalg.inv(affine[:3, :3])
+
+
+def turns(angles_deg: Iterable[float], axes: str = "xyz") -> list[Array]:
+    """Return rotations, (4, 4), about each of the axes by each angle."""
+    turns = [Rotation.from_euler(axis, angle, degrees=True) for axis in axes for angle in angles_deg]
+    matrices: list[Array] = [np.eye(4) for _ in turns]
+    for matrix, turn in zip(matrices, turns, strict=True):
+        matrix[:3, :3] = turn.as_matrix()
+    return matrices
+
+
+def shifts(distances_mm: Iterable[float], axes: Iterable[int] = (2,)) -> list[Array]:
+    """Return translations, (4, 4), along each of the axes (0 x, 1 y, 2 z) by each distance."""
+    return [shift(distance * np.eye(3)[axis]) for axis in axes for distance in distances_mm]
+
+
+def shift(vector: Array) -> Array:
+    """Return the translation, (4, 4), by a vector, (3,), mm."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = vector
+    return matrix

@@ -1,0 +1,48 @@
+"""An image in memory: its data and where they lie."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in memory.
+
+    Attributes
+    ----------
+    data : ndarray, (x, y, z) or (x, y, z, t)
+        Float32 values in the file's voxel order.
+    affine : ndarray, (4, 4)
+        Voxel index to world (RAS+, mm).
+    """
+
+    data: NDArray[Any]
+    affine: NDArray[np.float64]
+
+    @property
+    def voxel_size_mm(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel, in mm."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The data as a mask: above one half."""
+        return self.data > 0.5
+
+
+def is_same_grid(first: Image, second: Image, tolerance_mm: float = 1e-3) -> bool:
+    """Tell whether two images sample the same points of the world."""
+    if first.data.shape[:3] != second.data.shape[:3]:
+        return False
+    corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(first.data.shape[:3]) - 1)
+    corners = np.c_[corners, np.ones(8)]
+    return bool(np.abs(corners @ (first.affine - second.affine).T).max() <= tolerance_mm)
+
+
+def volume_ml(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
+    """Return the volume of a mask, in mL."""
+    return float(mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000)
