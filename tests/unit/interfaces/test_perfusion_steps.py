@@ -14,7 +14,7 @@ from reperfuse.interfaces import DeconvolvePerfusion, SelectArterialInput
 from reperfuse.interfaces.motion import MATRIX_COLUMNS
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves, venous_curve
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TR_S, TE_S, FRAMES = 1.5, 0.03, 60
 SHAPE = (12, 10, 6)
 AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])

@@ -14,7 +14,7 @@ from reperfuse.mismatch import stability
 from reperfuse.reports.reasons import why_session
 from reperfuse.volumes.image import volume_ml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CATALOGUE = yaml.safe_load((ROOT / "config" / "criteria.yaml").read_text(encoding="utf-8"))
 HALF_WIDTHS = {"tmax": 1.0, "delay": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
 LIMITS = {

@@ -23,7 +23,7 @@ from reperfuse.simulation.scanner import acquire_dsc
 from reperfuse.simulation.scene import DscProtocol
 from reperfuse.volumes.image import Image
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FRAMES, TR_S, TE_S = 40, 2.0, 0.03
 
 

@@ -15,7 +15,7 @@ from reperfuse.study.options import read_reflow
 from reperfuse.study.settings import check_config
 from reperfuse.volumes.image import volume_ml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 #: 4 × 4 × 6 mm, x from the patient's left (negative) to the right.
 AFFINE = np.diag([4.0, 4.0, 6.0, 1.0])

@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import sidecar_path
-from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.index import index_study
 from reperfuse.study.manifest import Manifest, StudyError
 
@@ -18,7 +16,11 @@ INPUTS = {
     "trace": {"datatype": "dwi", "suffix": "trace"},
     "flair": {"datatype": "anat", "suffix": "FLAIR"},
 }
+
+
 ROLES = {"baseline": "baseline", "post": "post", "followup": "followup"}
+
+
 GOOD = {"RepetitionTime": 1.5, "EchoTime": 0.03}
 
 
@@ -193,50 +195,6 @@ def test_arterial_inputs_are_found(study: Study, name: str) -> None:
         study.index(arterial_inputs=folder / "elsewhere")
 
 
-@pytest.mark.parametrize(
-    ("direction", "axis", "times"),
-    [(None, 2, [0.0, 0.5, 1.0]), ("k-", 2, [1.0, 0.5, 0.0]), ("j", 1, [0.0, 0.5, 1.0])],
-)
-def test_slice_timing_is_in_the_order_of_the_voxels(
-    study: Study, direction: str | None, axis: int, times: list[float]
-) -> None:
-    sidecar = GOOD | {"SliceTiming": [0.0, 0.5, 1.0]} | ({"SliceEncodingDirection": direction} if direction else {})
-    path = study.dsc("01", "baseline", sidecar)
-    shape = [1, 1, 1, 3]
-    shape[axis] = 3
-    nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar, frame_spacing_s=1.5)
-    settings = json.loads(study.index().scans[0].settings)
-    assert (settings["slice_axis"], settings["slice_times_s"]) == (axis, times)
-
-
-@pytest.mark.parametrize(
-    ("timing", "said"),
-    [
-        ({"SliceTiming": [0.0, 0.5]}, "SliceTiming should hold 1 times"),
-        ({"SliceTiming": [1.5]}, "from 0 to less than 1.5 s; mend it, or leave it out"),
-        ({"SliceTiming": 0.5}, "SliceTiming should hold 1 times"),
-        ({"SliceTiming": [0.0], "SliceEncodingDirection": "z"}, "should be i, j or k"),
-    ],
-)
-def test_slice_timing_that_cannot_be_is_refused(study: Study, timing: dict[str, Any], said: str) -> None:
-    study.dsc("01", "baseline", GOOD | timing)
-    assert said in reason(study.index())
-
-
-@pytest.mark.parametrize(
-    ("sidecar", "axis"),
-    [
-        ({"PhaseEncodingDirection": "j-"}, "j"),
-        ({"PhaseEncodingAxis": "i"}, "i"),
-        ({}, None),
-        ({"PhaseEncodingDirection": "y"}, None),
-    ],
-)
-def test_the_axis_of_phase_encoding_is_found(study: Study, sidecar: dict[str, str], axis: str | None) -> None:
-    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", sidecar)
-    assert json.loads(study.index().scans[0].settings).get("phase_encoding_axis") == axis
-
-
 def test_other_names_are_reached_through_filters(study: Study) -> None:
     study.add("sub-01/ses-baseline/func/sub-01_ses-baseline_task-rest_ce-gd_bold.nii.gz", GOOD, frames=3)
     inputs = INPUTS | {"dsc": {"datatype": "func", "suffix": "bold", "ceagent": "gd"}}
@@ -314,76 +272,3 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     assert "holds no sub-<label> folder" in refused()
     (study.root / "sub-01").mkdir()
     assert "no scan found" in refused()
-
-
-def test_clinical_values_prefer_the_session(study: Study) -> None:
-    (study.root / "participants.tsv").write_text(
-        "participant_id\tside\treocclusion\nsub-01\tleft\t0\nsub-02\tn/a\tn/a\n"
-    )
-    (study.root / "sub-01").mkdir()
-    (study.root / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\treocclusion\nses-post\t1\nses-x\tn/a\n")
-    clinical = ClinicalData(study.root)
-    assert clinical.value("01", "post", "side") == "left"
-    assert clinical.is_set("01", "post", "reocclusion")
-    assert not clinical.is_set("01", "x", "reocclusion")
-    assert clinical.value("02", None, "side") == ""
-
-
-@pytest.mark.parametrize(
-    ("written", "grade"),
-    [("0", "0"), ("0.0", "0"), ("1", "1"), ("1.0", "1"), ("2a", "2a"), ("2A", "2a"), ("3.0", "3"), ("n/a", "")],
-)
-def test_a_grade_is_one_however_a_table_writes_it(study: Study, written: str, grade: str) -> None:
-    # a column of 0, 1 and gaps comes out of pandas as 0.0 and 1.0
-    (study.root / "participants.tsv").write_text(f"participant_id\tmtici\nsub-01\t{written}\n")
-    assert ClinicalData(study.root).grade("01", None, "mtici") == grade
-
-
-@pytest.mark.parametrize(
-    ("onset", "scanned", "hours"),
-    [
-        ("2025-03-04T08:10:00", "2025-03-04T11:40:00", 3.5),
-        ("2025-03-03T23:40:00", "2025-03-04T00:10:00.000", 0.5),
-        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00+00:00", 4.5),
-        ("08:10", "2025-03-04T11:40:00", 3.5),
-        ("8:10:30", "2025-03-04T11:40:30", 3.5),
-        ("22:40", "2025-03-04T01:40:00", 3.0),  # the evening before
-        ("7.25", "n/a", 7.25),
-    ],
-)
-def test_hours_from_onset(study: Study, onset: str, scanned: str, hours: float) -> None:
-    clinical = _timed(study, onset, scanned)
-    assert clinical.hours_from_onset("01", "baseline", "onset_time") == pytest.approx(hours)
-
-
-@pytest.mark.parametrize(
-    ("onset", "scanned", "reason"),
-    [
-        ("n/a", "2025-03-04T11:40:00", "have no onset_time"),
-        ("2025-03-04T08:10:00", "n/a", "no acq_time"),
-        ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "lies after the session"),
-        ("in the morning", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
-        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
-        ("25:10", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
-    ],
-)
-def test_unknown_hours_have_a_reason(study: Study, onset: str, scanned: str, reason: str) -> None:
-    with pytest.raises(DataFault, match=reason):
-        _timed(study, onset, scanned).hours_from_onset("01", "baseline", "onset_time")
-
-
-def _timed(study: Study, onset: str, scanned: str) -> ClinicalData:
-    (study.root / "participants.tsv").write_text(f"participant_id\tonset_time\nsub-01\t{onset}\n")
-    (study.root / "sub-01").mkdir()
-    (study.root / "sub-01" / "sub-01_sessions.tsv").write_text(f"session_id\tacq_time\nses-baseline\t{scanned}\n")
-    return ClinicalData(study.root)
-
-
-def test_a_number_that_is_none_has_a_reason(study: Study) -> None:
-    ages = "participant_id\tage\nsub-01\t89+\nsub-02\t71\nsub-03\tn/a\n"
-    (study.root / "participants.tsv").write_text(ages)
-    clinical = ClinicalData(study.root)
-    assert clinical.number("02", None, "age") == 71
-    for subject, reason in (("01", "'89\\+', which is no number"), ("03", "have no age")):
-        with pytest.raises(DataFault, match=reason):
-            clinical.number(subject, None, "age")

@@ -6,7 +6,6 @@ import pytest
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_sidecar
-from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 1.9, 0.6, -80], [0, -0.5, 5.0, -40], [0, 0, 0, 1]])
 
@@ -73,20 +72,3 @@ def test_a_truncated_file_is_a_fault_of_the_data(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataFault, match=r"x\.nii\.gz"):
         nifti.load(path)
-
-
-def test_volume_does_not_depend_on_orientation() -> None:
-    mask = np.zeros((4, 5, 6), bool)
-    mask[1:3, 1:4, 2:5] = True
-    expected = 18 * abs(np.linalg.det(AFFINE[:3, :3])) / 1000
-    assert volume_ml(mask, AFFINE) == pytest.approx(expected)
-    assert volume_ml(mask[::-1].transpose(2, 0, 1), AFFINE[:, [2, 0, 1, 3]]) == pytest.approx(expected)
-
-
-def test_same_grid_is_about_points_not_numbers() -> None:
-    first = Image(np.zeros((4, 5, 6)), AFFINE)
-    moved = AFFINE.copy()
-    moved[0, 3] += 0.01
-    assert is_same_grid(first, Image(np.ones((4, 5, 6, 9)), AFFINE))
-    assert not is_same_grid(first, Image(np.zeros((4, 5, 6)), moved))
-    assert not is_same_grid(first, Image(np.zeros((4, 5, 7)), AFFINE))

@@ -10,7 +10,7 @@ import pytest
 from reperfuse import interfaces
 from reperfuse.study.fingerprint import _file, _uses, fingerprint
 
-PACKAGE = Path(__file__).parents[2] / "workflow" / "reperfuse"
+PACKAGE = Path(__file__).parents[3] / "workflow" / "reperfuse"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

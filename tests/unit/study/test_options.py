@@ -11,7 +11,7 @@ import yaml
 from reperfuse import interfaces
 from reperfuse.study.options import read_reflow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 IMR = read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))

@@ -2,18 +2,22 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 from reperfuse.mismatch.criteria import QUANTITIES, VOLUMES, Rule, classify, needs, parse_rule
-from reperfuse.mismatch.stability import stability, thresholds
-from reperfuse.study.settings import ConfigError, read_criteria
+from reperfuse.study.settings import read_criteria
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+
+
 CATALOGUE_FILE = ROOT / "config" / "criteria.yaml"
+
+
 SCHEMA = ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
+
+
 CATALOGUE = read_criteria(CATALOGUE_FILE, {}, SCHEMA)
-HALF_WIDTHS = {"tmax": 1.0, "delay": 1.0, "adc": 40e-6, "rcbf": 0.1, "rmtt": 0.1}
+
 
 #: A patient whom every criterion would have chosen.
 TARGET = {
@@ -303,169 +307,6 @@ KINDS: list[tuple[str, dict[str, float], dict[str, str]]] = [
 @pytest.mark.parametrize(("values", "classes"), [case[1:] for case in KINDS], ids=[kind for kind, _, _ in KINDS])
 def test_patients_of_each_kind(values: dict[str, float], classes: dict[str, str]) -> None:
     assert {name: judge(name, **values) for name in classes} == classes
-
-
-# --- stability -------------------------------------------------------------------------------------------
-
-
-def curves(**slopes: float) -> dict[str, list[tuple[float, float]]]:
-    """Volumes that fall or rise linearly with the threshold, by so many mL over a half-width."""
-    nominal = {
-        "tmax": (6.0, 90.0),
-        "delay": (2.0, 130.0),
-        "adc": (620e-6, 20.0),
-        "rcbf": (0.3, 22.0),
-        "rmtt": (1.5, 95.0),
-    }
-    return {
-        source: [
-            (limit, volume + slopes.get(source, 0.0) * (limit - centre) / HALF_WIDTHS[source])
-            for limit in thresholds(source, HALF_WIDTHS[source], 620e-6)
-        ]
-        for source, (centre, volume) in nominal.items()
-    }
-
-
-def test_a_class_far_from_its_thresholds_is_stable() -> None:
-    found = stability(CATALOGUE["extend"], TARGET, curves(tmax=-5, adc=2), HALF_WIDTHS, 620e-6)
-    assert [(row.parameter, row.low, row.high, row.stable) for row in found] == [
-        ("core_ml", 580e-6, 660e-6, True),
-        ("tmax6_ml", 5.0, 7.0, True),
-    ]
-
-
-def test_the_interval_ends_where_the_class_changes() -> None:
-    # 40 mL of core at 620e-6 and 11 mL more for every 20e-6: above 50 mL a deficit of 90 mL is no target
-    patient_ = patient(core_ml=40.0)
-    moved = curves(tmax=-8) | {"adc": [(v, 40.0 + (v - 620e-6) / 20e-6 * 11) for v, _ in curves()["adc"]]}
-    core, deficit, _ = stability(CATALOGUE["defuse2"], patient_, moved, HALF_WIDTHS, 620e-6)
-    assert (core.low, core.high, core.stable) == (580e-6, 620e-6, False)
-    assert (deficit.low, deficit.high, deficit.stable) == (5.0, 7.0, True)
-
-
-def test_an_interval_is_unbroken() -> None:
-    """A class that comes back beyond the point where it was lost is not counted."""
-    broken = curves() | {"tmax": [(v, {5.5: 0.0}.get(v, 90.0)) for v, _ in curves()["tmax"]]}
-    row = stability(CATALOGUE["extend"], TARGET, broken, HALF_WIDTHS, 620e-6)[1]
-    assert (row.low, row.high, row.stable) == (6.0, 7.0, False)
-
-
-COREGISTERED = {"title": "C", "doi": "none", "classes": [{"name": "a", "all": ["mismatch_coreg_ml >= 70"]}]} | {
-    "otherwise": "b"
-}
-
-
-def test_the_coregistered_mismatch_moves_with_either_of_its_thresholds() -> None:
-    swept = curves() | {
-        "coreg_adc": [(v, 72.0 - (v - 620e-6) * 1e5) for v, _ in curves()["adc"]],  # 70 mL at 640e-6
-        "coreg_tmax": [(v, 72.0 - 4.0 * (v - 6.0)) for v, _ in curves()["tmax"]],  # 70 mL at 6.5 s
-    }
-    rows = stability(COREGISTERED, TARGET, swept, HALF_WIDTHS, 620e-6)
-    assert [(row.parameter, row.low, row.high, row.stable) for row in rows] == [
-        ("core_ml", 580e-6, 640e-6, False),
-        ("tmax6_ml", 5.0, 6.5, False),
-    ]
-
-
-def test_core_and_coregistered_mismatch_move_together() -> None:
-    both = COREGISTERED | {"classes": [{"name": "a", "all": ["mismatch_coreg_ml < 73", "core_ml >= 20"]}]}
-    rising = {"adc": [(v, 20.0 + (v - 620e-6) * 1e5) for v, _ in curves()["adc"]]}
-    falling = {"coreg_adc": [(v, 72.0 - (v - 620e-6) * 1e5) for v, _ in curves()["adc"]]}
-    still = {"coreg_tmax": [(v, 72.0) for v, _ in curves()["tmax"]]}
-    core, deficit = stability(both, TARGET, curves() | rising | falling | still, HALF_WIDTHS, 620e-6)
-    assert (core.low, core.high, core.stable) == (620e-6, 660e-6, False)
-    assert deficit.stable
-
-
-def test_a_mismatch_that_was_not_swept_has_no_stability() -> None:
-    rows = stability(COREGISTERED, TARGET, curves(), HALF_WIDTHS, 620e-6)
-    assert [(row.parameter, row.stable) for row in rows] == [("core_ml", None), ("tmax6_ml", None)]
-
-
-def test_no_class_no_stability() -> None:
-    rows = stability(CATALOGUE["dawn"], patient(age=math.nan), curves(), HALF_WIDTHS, 620e-6)
-    assert [(row.parameter, row.stable) for row in rows] == [("core_ml", None)]
-    assert all(math.isnan(row.low) and math.isnan(row.high) for row in rows)
-
-
-def test_swept_thresholds_hold_those_of_the_tables_and_of_every_band() -> None:
-    assert {2.0, 4.0, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0, 10.0, 11.0} <= set(thresholds("tmax", 1.0))
-    assert {550e-6, 580e-6, 600e-6, 620e-6, 640e-6, 660e-6} == set(thresholds("adc", 40e-6, 620e-6))
-    assert {0.2, 0.3, 0.4} <= set(thresholds("rcbf", 0.1))
-    assert {1.4, 1.45, 1.5, 1.6} <= set(thresholds("rmtt", 0.1))
-
-
-# --- a study's own criteria ------------------------------------------------------------------------------
-
-OWN = {
-    "title": "Mine",
-    "doi": "none",
-    "classes": [{"name": "severe", "all": ["hir >= 0.4", "tmax6_ml > core_ml"]}],
-    "otherwise": "mild",
-}
-
-
-def test_a_study_adds_its_own() -> None:
-    catalogue = read_criteria(CATALOGUE_FILE, {"mine": OWN}, SCHEMA)
-    assert list(catalogue) == [*CATALOGUE, "mine"]
-    assert classify(catalogue["mine"], patient(tmax10_ml=36.0)) == ("severe", [])
-    assert classify(catalogue["mine"], patient(tmax10_ml=35.9)) == ("mild", [])
-    # without a deficit the ratio of intensities has no value, and satisfies no rule
-    assert classify(catalogue["mine"], patient(tmax6_ml=0.0, tmax10_ml=0.0)) == ("mild", [])
-
-
-def bad(**changed: Any) -> dict[str, Any]:
-    return OWN | changed
-
-
-def ruled(rule: str) -> dict[str, Any]:
-    return bad(classes=[{"name": "a", "any": [rule]}])
-
-
-@pytest.mark.parametrize(
-    ("name", "entry", "said"),
-    [
-        ("mine", ruled("core_ml => 70"), "criteria.mine.classes.0.any.0: 'core_ml => 70' is no rule"),
-        ("mine", ruled("corr_ml < 70"), "names corr_ml, which is not known"),
-        ("mine", ruled("core_ml < tmax5_ml"), "names tmax5_ml, which is not known"),
-        ("mine", bad(classes=[{"name": "a"}]), "criteria.mine.classes.0: {'name': 'a'} should have a name"),
-        ("mine", bad(classes=[{"name": "a", "all": []}]), "criteria.mine.classes.0.all: [] should hold a rule"),
-        (
-            "mine",
-            bad(classes=[{"name": "a", "all": [70]}]),
-            "criteria.mine.classes.0.all.0: 70 should be of type string",
-        ),
-        ("mine", bad(classes=[{"name": "a", "all": "hir > 1"}]), "classes.0.all: 'hir > 1' should be of type array"),
-        ("mine", bad(classes=[{"name": 1, "all": ["hir > 1"]}]), "classes.0.name: 1 should be of type string"),
-        ("mine", bad(otherwise=0), "criteria.mine.otherwise: 0 should be of type string"),
-        ("mine", "severe", "criteria.mine: 'severe' should be of type object"),
-        ("mine", ruled("hir > core_ml + 5"), "is no rule; write a quantity"),
-        ("mine", bad(classes=[]), "criteria.mine.classes: [] should hold a class"),
-        ("mine", bad(tilte="x"), "criteria.mine.tilte: unknown key; did you mean title?"),
-        ("mine", bad(deficit="tmax5_ml"), "criteria.mine.deficit: tmax5_ml is no volume known here"),
-        ("mine", {"title": "Mine"}, "criteria.mine: 'doi' is a required property"),
-        ("mine", bad(doi="Lancet 2012"), "should be a DOI"),
-        ("core_ml", OWN, "criteria.core_ml: a column of the tables has this name already"),
-    ],
-)
-def test_a_bad_one_is_refused_with_its_key_and_reason(name: str, entry: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match="criteria cannot be used") as caught:
-        read_criteria(CATALOGUE_FILE, {name: entry}, SCHEMA, taken=["core_ml"])
-    assert said in str(caught.value)
-
-
-def test_the_line_of_a_fault_is_named(tmp_path: Path) -> None:
-    import yaml
-
-    study = tmp_path / "study.yaml"
-    study.write_text(
-        "bids_dir: x\ncriteria:\n  mine:\n    title: Mine\n    doi: none\n    classes:\n"
-        "      - name: a\n        any:\n          - hir > 1\n          - hir ? 2\n    otherwise: b\n",
-        encoding="utf-8",
-    )
-    own = yaml.safe_load(study.read_text(encoding="utf-8"))["criteria"]
-    with pytest.raises(ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"):
-        read_criteria(CATALOGUE_FILE, own, SCHEMA, written_in=[ROOT / "config" / "config.yaml", study])
 
 
 def test_rules_are_read_whole() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-BRIDGE = Path(__file__).parents[2] / "workflow" / "scripts" / "run_interface.py"
+BRIDGE = Path(__file__).parents[3] / "workflow" / "scripts" / "run_interface.py"
 
 #: A job of the bridge whose interface multiplies matrices, registers two images, and counts threads.
 JOB = """

@@ -1,0 +1,115 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reperfuse.mismatch.criteria import classify
+from reperfuse.study.settings import ConfigError, read_criteria
+
+ROOT = Path(__file__).parents[3]
+
+
+CATALOGUE_FILE = ROOT / "config" / "criteria.yaml"
+
+
+SCHEMA = ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
+
+
+CATALOGUE = read_criteria(CATALOGUE_FILE, {}, SCHEMA)
+
+
+#: A patient whom every criterion would have chosen.
+TARGET = {
+    "core_ml": 20.0,
+    "tmax2_ml": 900.0,
+    "delay2_ml": 130.0,
+    "tmax4_ml": 110.0,
+    "tmax6_ml": 90.0,
+    "tmax8_ml": 50.0,
+    "tmax10_ml": 25.0,
+    "rcbf20_ml": 12.0,
+    "rcbf30_ml": 22.0,
+    "rcbf40_ml": 40.0,
+    "rmtt145_ml": 99.0,
+    "rmtt150_ml": 95.0,
+    "mismatch_coreg_ml": 72.0,
+    "age": 70.0,
+    "nihss_baseline": 16.0,
+    "hours_from_onset": 8.0,
+    "post_core_ml": 18.0,
+    "post_tmax6_ml": 5.0,
+}
+
+
+def patient(**changed: float) -> dict[str, float]:
+    return TARGET | changed
+
+
+OWN = {
+    "title": "Mine",
+    "doi": "none",
+    "classes": [{"name": "severe", "all": ["hir >= 0.4", "tmax6_ml > core_ml"]}],
+    "otherwise": "mild",
+}
+
+
+def test_a_study_adds_its_own() -> None:
+    catalogue = read_criteria(CATALOGUE_FILE, {"mine": OWN}, SCHEMA)
+    assert list(catalogue) == [*CATALOGUE, "mine"]
+    assert classify(catalogue["mine"], patient(tmax10_ml=36.0)) == ("severe", [])
+    assert classify(catalogue["mine"], patient(tmax10_ml=35.9)) == ("mild", [])
+    # without a deficit the ratio of intensities has no value, and satisfies no rule
+    assert classify(catalogue["mine"], patient(tmax6_ml=0.0, tmax10_ml=0.0)) == ("mild", [])
+
+
+def bad(**changed: Any) -> dict[str, Any]:
+    return OWN | changed
+
+
+def ruled(rule: str) -> dict[str, Any]:
+    return bad(classes=[{"name": "a", "any": [rule]}])
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "said"),
+    [
+        ("mine", ruled("core_ml => 70"), "criteria.mine.classes.0.any.0: 'core_ml => 70' is no rule"),
+        ("mine", ruled("corr_ml < 70"), "names corr_ml, which is not known"),
+        ("mine", ruled("core_ml < tmax5_ml"), "names tmax5_ml, which is not known"),
+        ("mine", bad(classes=[{"name": "a"}]), "criteria.mine.classes.0: {'name': 'a'} should have a name"),
+        ("mine", bad(classes=[{"name": "a", "all": []}]), "criteria.mine.classes.0.all: [] should hold a rule"),
+        (
+            "mine",
+            bad(classes=[{"name": "a", "all": [70]}]),
+            "criteria.mine.classes.0.all.0: 70 should be of type string",
+        ),
+        ("mine", bad(classes=[{"name": "a", "all": "hir > 1"}]), "classes.0.all: 'hir > 1' should be of type array"),
+        ("mine", bad(classes=[{"name": 1, "all": ["hir > 1"]}]), "classes.0.name: 1 should be of type string"),
+        ("mine", bad(otherwise=0), "criteria.mine.otherwise: 0 should be of type string"),
+        ("mine", "severe", "criteria.mine: 'severe' should be of type object"),
+        ("mine", ruled("hir > core_ml + 5"), "is no rule; write a quantity"),
+        ("mine", bad(classes=[]), "criteria.mine.classes: [] should hold a class"),
+        ("mine", bad(tilte="x"), "criteria.mine.tilte: unknown key; did you mean title?"),
+        ("mine", bad(deficit="tmax5_ml"), "criteria.mine.deficit: tmax5_ml is no volume known here"),
+        ("mine", {"title": "Mine"}, "criteria.mine: 'doi' is a required property"),
+        ("mine", bad(doi="Lancet 2012"), "should be a DOI"),
+        ("core_ml", OWN, "criteria.core_ml: a column of the tables has this name already"),
+    ],
+)
+def test_a_bad_one_is_refused_with_its_key_and_reason(name: str, entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match="criteria cannot be used") as caught:
+        read_criteria(CATALOGUE_FILE, {name: entry}, SCHEMA, taken=["core_ml"])
+    assert said in str(caught.value)
+
+
+def test_the_line_of_a_fault_is_named(tmp_path: Path) -> None:
+    import yaml
+
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "bids_dir: x\ncriteria:\n  mine:\n    title: Mine\n    doi: none\n    classes:\n"
+        "      - name: a\n        any:\n          - hir > 1\n          - hir ? 2\n    otherwise: b\n",
+        encoding="utf-8",
+    )
+    own = yaml.safe_load(study.read_text(encoding="utf-8"))["criteria"]
+    with pytest.raises(ConfigError, match=r"study\.yaml, line 10: criteria\.mine\.classes\.0\.any\.1: 'hir \? 2'"):
+        read_criteria(CATALOGUE_FILE, own, SCHEMA, written_in=[ROOT / "config" / "config.yaml", study])
