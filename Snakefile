@@ -26,7 +26,7 @@ rule all:
         TABLES,
         PAGES,
         STUDY_PAGE,
-        missing_results,
+        ask(Plan.missing_results),
 
 
 rule participants:
@@ -48,7 +48,10 @@ if config["benchmarks"]:
 
 
 onstart:
-    claim_results()
+    try:
+        results.begin(OUTPUT_DIR, Path(config["bids_dir"]), MANIFEST)
+    except StudyError as fault:
+        raise WorkflowError(str(fault)) from None
 
 
 onsuccess:

@@ -4,34 +4,34 @@
 
 rule compute_adc:
     input:
-        dwi=raw("dwi"),
-        bvals=setting("dwi", "bvals", default=[]),
-        bvecs=setting("dwi", "bvecs", default=[]),
-        adc=raw("adc", unless="dwi"),
-        trace=raw("trace", unless="dwi"),
+        dwi=ask(Plan.raw, "dwi"),
+        bvals=ask(Plan.setting, "dwi", "bvals", default=[]),
+        bvecs=ask(Plan.setting, "dwi", "bvecs", default=[]),
+        adc=ask(Plan.raw, "adc", unless="dwi"),
+        trace=ask(Plan.raw, "trace", unless="dwi"),
     output:
-        adc=session_file("dwi", "ADC.nii.gz"),
-        trace=session_file("dwi", "trace.nii.gz"),
-        reference=session_file("dwi", "dwiref.nii.gz"),
+        adc=result("adc"),
+        trace=result("trace"),
+        reference=result("dwiref"),
     log:
         session_log("compute_adc"),
     conda:
         CONDA
     params:
         **step("ComputeADC"),
-        units=setting("adc", "units", default=""),
+        units=ask(Plan.setting, "adc", "units", default=""),
     script:
         "../scripts/run_interface.py"
 
 
 rule segment_core:
     input:
-        adc=session_file("dwi", "ADC.nii.gz"),
-        trace=session_file("dwi", "trace.nii.gz"),
-        brain=session_file("dwi", "desc-brain_mask.nii.gz"),
-        mirror=session_file("dwi", "desc-mirror_xfm.json"),
+        adc=result("adc"),
+        trace=result("trace"),
+        brain=result("brain", datatype="dwi"),
+        mirror=result("mirror", datatype="dwi"),
     output:
-        core=session_file("dwi", "desc-core_mask.nii.gz"),
+        core=result("core"),
     log:
         session_log("segment_core"),
     conda:
@@ -46,14 +46,14 @@ rule segment_core:
 
 rule sweep_core:
     input:
-        adc=session_file("dwi", "ADC.nii.gz"),
-        trace=session_file("dwi", "trace.nii.gz"),
-        brain=session_file("dwi", "desc-brain_mask.nii.gz"),
-        mirror=session_file("dwi", "desc-mirror_xfm.json"),
-        deficit=if_has(session_file("perf", "desc-tmax6_mask.nii.gz"), "dsc"),
-        transform=if_has(session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"), "dsc"),
+        adc=result("adc"),
+        trace=result("trace"),
+        brain=result("brain", datatype="dwi"),
+        mirror=result("mirror", datatype="dwi"),
+        deficit=ask(Plan.own, "tmax6"),
+        transform=ask(Plan.own, "dwi_to_dscref"),
     output:
-        curves=session_file("dwi", "desc-thresholds_measures.json"),
+        curves=result("core_curves"),
     log:
         session_log("sweep_core"),
     conda:
@@ -69,12 +69,12 @@ rule sweep_core:
 
 rule register_diffusion:
     input:
-        fixed=session_file("perf", "dscref.nii.gz"),
-        fixed_brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        moving=session_file("dwi", "dwiref.nii.gz"),
-        moving_brain=session_file("dwi", "desc-brain_mask.nii.gz"),
+        fixed=result("dscref"),
+        fixed_brain=result("brain", datatype="perf"),
+        moving=result("dwiref"),
+        moving_brain=result("brain", datatype="dwi"),
     output:
-        transform=session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"),
+        transform=result("dwi_to_dscref"),
     log:
         session_log("register_diffusion"),
     conda:
@@ -82,22 +82,22 @@ rule register_diffusion:
     params:
         **FIT_LIMITS,
         **step("RegisterImages"),
-        distortion_axis=distortion_axis,
+        distortion_axis=ask(Plan.distortion_axis),
     script:
         "../scripts/run_interface.py"
 
 
 rule resample_diffusion:
     input:
-        adc=session_file("dwi", "ADC.nii.gz"),
-        trace=session_file("dwi", "trace.nii.gz"),
-        core=session_file("dwi", "desc-core_mask.nii.gz"),
-        reference=session_file("perf", "dscref.nii.gz"),
-        transform=session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"),
+        adc=result("adc"),
+        trace=result("trace"),
+        core=result("core"),
+        reference=result("dscref"),
+        transform=result("dwi_to_dscref"),
     output:
-        adc=session_file("dwi", "space-dscref_ADC.nii.gz"),
-        trace=session_file("dwi", "space-dscref_trace.nii.gz"),
-        core=session_file("dwi", "space-dscref_desc-core_mask.nii.gz"),
+        adc=result("adc_dscref"),
+        trace=result("trace_dscref"),
+        core=result("core_dscref"),
     log:
         session_log("resample_diffusion"),
     conda:

@@ -8,8 +8,8 @@ TABLES = expand(
 
 rule tabulate_study:
     input:
-        sessions=tabulated_sessions,
-        patients=tabulated_patients,
+        sessions=ask(Plan.tabulated_sessions),
+        patients=ask(Plan.tabulated_patients),
     output:
         sessions=f"{OUTPUT_DIR}/group/sessions.tsv",
         patients=f"{OUTPUT_DIR}/group/patients.tsv",
@@ -22,7 +22,7 @@ rule tabulate_study:
         CONDA
     params:
         **step("TabulateStudy"),
-        left_out=left_out,
+        left_out=ask(absences.left_out),
         dictionaries=DICTIONARIES,
     script:
         "../scripts/run_interface.py"

@@ -4,10 +4,10 @@
 
 rule segment_penumbra:
     input:
-        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        core=session_file("dwi", "space-dscref_desc-core_mask.nii.gz"),
+        deficit=result("tmax6"),
+        core=result("core_dscref"),
     output:
-        penumbra=session_file("perf", "desc-penumbra_mask.nii.gz"),
+        penumbra=result("penumbra"),
     log:
         session_log("segment_penumbra"),
     conda:
@@ -20,24 +20,24 @@ rule segment_penumbra:
 
 rule measure_session:
     input:
-        core=if_has(session_file("dwi", "desc-core_mask.nii.gz"), "dwi|adc"),
-        core_mirror=if_has(session_file("dwi", "desc-mirror_xfm.json"), "dwi|adc"),
-        core_curves=if_has(session_file("dwi", "desc-thresholds_measures.json"), "dwi|adc"),
-        core_dscref=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dsc", "dwi|adc"),
-        tmax4=if_has(session_file("perf", "desc-tmax4_mask.nii.gz"), "dsc"),
-        tmax6=if_has(session_file("perf", "desc-tmax6_mask.nii.gz"), "dsc"),
-        tmax8=if_has(session_file("perf", "desc-tmax8_mask.nii.gz"), "dsc"),
-        tmax10=if_has(session_file("perf", "desc-tmax10_mask.nii.gz"), "dsc"),
-        penumbra=if_has(session_file("perf", "desc-penumbra_mask.nii.gz"), "dsc", "dwi|adc"),
-        deficit_mirror=if_has(session_file("perf", "desc-mirror_xfm.json"), "dsc"),
-        deficit_curves=if_has(session_file("perf", "desc-thresholds_measures.json"), "dsc"),
-        motion=if_has(session_file("perf", "desc-motion_timeseries.tsv"), "dsc"),
-        curves=if_has(session_file("perf", "desc-aif_timeseries.tsv"), "dsc"),
-        transform=if_has(session_file("dwi", "from-dwi_to-dscref_mode-image_xfm.txt"), "dsc", "dwi|adc"),
-        reflow=own_reflow,
-        post=post_measures,
+        core=ask(Plan.own, "core"),
+        core_mirror=ask(Plan.own, "mirror", datatype="dwi"),
+        core_curves=ask(Plan.own, "core_curves"),
+        core_dscref=ask(Plan.own, "core_dscref"),
+        tmax4=ask(Plan.own, "tmax4"),
+        tmax6=ask(Plan.own, "tmax6"),
+        tmax8=ask(Plan.own, "tmax8"),
+        tmax10=ask(Plan.own, "tmax10"),
+        penumbra=ask(Plan.own, "penumbra"),
+        deficit_mirror=ask(Plan.own, "mirror", datatype="perf"),
+        deficit_curves=ask(Plan.own, "deficit_curves"),
+        motion=ask(Plan.own, "motion"),
+        curves=ask(Plan.own, "aif"),
+        transform=ask(Plan.own, "dwi_to_dscref"),
+        reflow=ask(Plan.own, "reflow"),
+        post=ask(Plan.if_role, "baseline", "post", "measures"),
     output:
-        measures=SESSION_MEASURES,
+        measures=result("measures"),
     log:
         session_log("measure_session"),
     conda:
@@ -46,10 +46,10 @@ rule measure_session:
         **step("MeasureSession"),
         participant="{subject}",
         session="{session}",
-        role=lambda wildcards: MANIFEST.role(wildcards.subject, wildcards.session),
-        side=lesion_side,
-        clinical=clinical_values,
-        absences=absent_scans,
+        role=ask(Plan.role),
+        side=ask(Plan.side),
+        clinical=ask(Plan.asked_by_criteria),
+        absences=ask(absences.absent_scans),
         criteria=CATALOGUE,
         half_widths=config["stability"],
         core_threshold=config["core"]["adc_threshold"],

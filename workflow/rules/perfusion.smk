@@ -6,12 +6,12 @@
 
 rule correct_motion:
     input:
-        dsc=raw("dsc"),
+        dsc=ask(Plan.raw, "dsc"),
     output:
-        series=session_file("perf", "desc-moco_dsc.nii.gz"),
-        reference=session_file("perf", "dscref.nii.gz"),
-        timeseries=session_file("perf", "desc-motion_timeseries.tsv"),
-        transforms=session_file("perf", "from-dscref_to-dsc_mode-points_xfm.tsv"),
+        series=result("moco"),
+        reference=result("dscref"),
+        timeseries=result("motion"),
+        transforms=result("poses"),
     log:
         session_log("correct_motion"),
     conda:
@@ -19,18 +19,18 @@ rule correct_motion:
     params:
         **config["motion"],
         **step("CorrectMotion"),
-        repetition_time_s=setting("dsc", "repetition_time_s"),
+        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
     script:
         "../scripts/run_interface.py"
 
 
 rule extract_brain:
     input:
-        reference=reference,
-        given=given_brain,
+        reference=ask(Plan.reference),
+        given=ask(Plan.given_brain),
     output:
-        brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
-        mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
+        brain=result("brain"),
+        mirror=result("mirror"),
     log:
         session_log("extract_brain_{datatype}"),
     conda:
@@ -43,11 +43,11 @@ rule extract_brain:
 
 rule select_arterial_input:
     input:
-        series=session_file("perf", "desc-moco_dsc.nii.gz"),
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        manual=raw("aif"),
+        series=result("moco"),
+        brain=result("brain", datatype="perf"),
+        manual=ask(Plan.raw, "aif"),
     output:
-        curves=session_file("perf", "desc-aif_timeseries.tsv"),
+        curves=result("aif"),
     log:
         session_log("select_arterial_input"),
     conda:
@@ -55,35 +55,33 @@ rule select_arterial_input:
     params:
         **config["aif"],
         **step("SelectArterialInput"),
-        repetition_time_s=setting("dsc", "repetition_time_s"),
-        echo_time_s=setting("dsc", "echo_time_s"),
-        slice_times_s=setting("dsc", "slice_times_s", []),
-        slice_axis=setting("dsc", "slice_axis", 2),
-        side=lesion_side,
+        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+        side=ask(Plan.side),
     script:
         "../scripts/run_interface.py"
 
 
 UNCORRECTED_CBV = (
-    {"uncorrected_cbv": session_file("perf", "desc-uncorrected_cbv.nii.gz")}
-    if config["concentration"]["leakage_correction"]
-    else {}
+    {"uncorrected_cbv": result("uncorrected_cbv")} if config["concentration"]["leakage_correction"] else {}
 )
 
 
 rule deconvolve_perfusion:
     input:
-        series=session_file("perf", "desc-moco_dsc.nii.gz"),
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        curves=session_file("perf", "desc-aif_timeseries.tsv"),
-        transforms=session_file("perf", "from-dscref_to-dsc_mode-points_xfm.tsv"),
+        series=result("moco"),
+        brain=result("brain", datatype="perf"),
+        curves=result("aif"),
+        transforms=result("poses"),
     output:
         **UNCORRECTED_CBV,
-        cbf=session_file("perf", "cbf.nii.gz"),
-        cbv=session_file("perf", "cbv.nii.gz"),
-        mtt=session_file("perf", "mtt.nii.gz"),
-        tmax=session_file("perf", "tmax.nii.gz"),
-        ttp=session_file("perf", "ttp.nii.gz"),
+        cbf=result("cbf"),
+        cbv=result("cbv"),
+        mtt=result("mtt"),
+        tmax=result("tmax"),
+        ttp=result("ttp"),
     log:
         session_log("deconvolve_perfusion"),
     conda:
@@ -92,27 +90,27 @@ rule deconvolve_perfusion:
         **config["concentration"],
         **config["deconvolution"],
         **step("DeconvolvePerfusion"),
-        repetition_time_s=setting("dsc", "repetition_time_s"),
-        echo_time_s=setting("dsc", "echo_time_s"),
-        slice_times_s=setting("dsc", "slice_times_s", []),
-        slice_axis=setting("dsc", "slice_axis", 2),
+        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
     script:
         "../scripts/run_interface.py"
 
 
 rule segment_hypoperfusion:
     input:
-        tmax=session_file("perf", "tmax.nii.gz"),
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        reference=session_file("perf", "dscref.nii.gz"),
-        adc=if_has(session_file("dwi", "space-dscref_ADC.nii.gz"), "dwi|adc"),
-        cbv=session_file("perf", "cbv.nii.gz"),
-        mirror=mirror_of_known_side,
+        tmax=result("tmax"),
+        brain=result("brain", datatype="perf"),
+        reference=result("dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        cbv=result("cbv"),
+        mirror=ask(Plan.mirror_of_known_side),
     output:
-        tmax4=session_file("perf", "desc-tmax4_mask.nii.gz"),
-        tmax6=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        tmax8=session_file("perf", "desc-tmax8_mask.nii.gz"),
-        tmax10=session_file("perf", "desc-tmax10_mask.nii.gz"),
+        tmax4=result("tmax4"),
+        tmax6=result("tmax6"),
+        tmax8=result("tmax8"),
+        tmax10=result("tmax10"),
     log:
         session_log("segment_hypoperfusion"),
     conda:
@@ -120,23 +118,23 @@ rule segment_hypoperfusion:
     params:
         **config["hypoperfusion"],
         **step("SegmentHypoperfusion"),
-        side=lesion_side,
+        side=ask(Plan.side),
     script:
         "../scripts/run_interface.py"
 
 
 rule normalize_perfusion:
     input:
-        cbf=session_file("perf", "cbf.nii.gz"),
-        cbv=session_file("perf", "cbv.nii.gz"),
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        reference=session_file("perf", "dscref.nii.gz"),
-        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        mirror=session_file("perf", "desc-mirror_xfm.json"),
-        core=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
+        cbf=result("cbf"),
+        cbv=result("cbv"),
+        brain=result("brain", datatype="perf"),
+        reference=result("dscref"),
+        deficit=result("tmax6"),
+        mirror=result("mirror", datatype="perf"),
+        core=ask(Plan.own, "core_dscref"),
     output:
-        rcbf=session_file("perf", "desc-rel_cbf.nii.gz"),
-        rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
+        rcbf=result("rcbf"),
+        rcbv=result("rcbv"),
     log:
         session_log("normalize_perfusion"),
     conda:
@@ -151,18 +149,18 @@ rule normalize_perfusion:
 
 rule sweep_perfusion:
     input:
-        tmax=session_file("perf", "tmax.nii.gz"),
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        reference=session_file("perf", "dscref.nii.gz"),
-        adc=if_has(session_file("dwi", "space-dscref_ADC.nii.gz"), "dwi|adc"),
-        cbv=session_file("perf", "cbv.nii.gz"),
-        mirror=mirror_of_known_side,
-        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        rcbf=session_file("perf", "desc-rel_cbf.nii.gz"),
-        rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
-        core=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
+        tmax=result("tmax"),
+        brain=result("brain", datatype="perf"),
+        reference=result("dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        cbv=result("cbv"),
+        mirror=ask(Plan.mirror_of_known_side),
+        deficit=result("tmax6"),
+        rcbf=result("rcbf"),
+        rcbv=result("rcbv"),
+        core=ask(Plan.own, "core_dscref"),
     output:
-        curves=session_file("perf", "desc-thresholds_measures.json"),
+        curves=result("deficit_curves"),
     log:
         session_log("sweep_perfusion"),
     conda:
@@ -170,7 +168,7 @@ rule sweep_perfusion:
     params:
         **config["hypoperfusion"],
         **step("SweepPerfusion"),
-        side=lesion_side,
+        side=ask(Plan.side),
         half_widths=config["stability"],
     script:
         "../scripts/run_interface.py"

@@ -1,40 +1,40 @@
 # Needs: finished maps, masks, curves and measures.
 # Gives: the figures of every patient, a page for each and one for the study.
 
-PAGES = expand(f"{OUTPUT_DIR}/sub-{{subject}}.html", subject=SUBJECTS)
+PAGES = expand(f"{OUTPUT_DIR}/sub-{{subject}}.html", subject=PLAN.subjects)
 STUDY_PAGE = f"{OUTPUT_DIR}/group.html"
 FIGURES = f"{OUTPUT_DIR}/sub-{{subject}}/figures"
 
 
 rule plot_patient:
     input:
-        trace=of_sessions(session_file("dwi", "trace.nii.gz"), "dwi|adc"),
-        adc=of_sessions(session_file("dwi", "ADC.nii.gz"), "dwi|adc"),
-        diffusion_brain=of_sessions(session_file("dwi", "desc-brain_mask.nii.gz"), "dwi|adc"),
-        core=of_sessions(session_file("dwi", "desc-core_mask.nii.gz"), "dwi|adc"),
-        lesion=followup_lesion,
-        growth=growth_result(BASELINE_GROWTH),
-        flair=if_drawn_on_flair(followup_reference),
-        flair_brain=if_drawn_on_flair(role_file("followup", "anat", "desc-brain_mask.nii.gz")),
-        reference=of_sessions(session_file("perf", "dscref.nii.gz"), "dsc"),
-        perfusion_brain=of_sessions(session_file("perf", "desc-brain_mask.nii.gz"), "dsc"),
-        rcbf=of_sessions(session_file("perf", "desc-rel_cbf.nii.gz"), "dsc"),
-        rcbv=of_sessions(session_file("perf", "desc-rel_cbv.nii.gz"), "dsc"),
-        mtt=of_sessions(session_file("perf", "mtt.nii.gz"), "dsc"),
-        tmax=of_sessions(session_file("perf", "tmax.nii.gz"), "dsc"),
-        tmax6=of_sessions(session_file("perf", "desc-tmax6_mask.nii.gz"), "dsc"),
-        trace_dscref=of_sessions(session_file("dwi", "space-dscref_trace.nii.gz"), "dsc", "dwi|adc"),
-        core_dscref=of_sessions(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dsc", "dwi|adc"),
-        penumbra=of_sessions(session_file("perf", "desc-penumbra_mask.nii.gz"), "dsc", "dwi|adc"),
-        motion=of_sessions(session_file("perf", "desc-motion_timeseries.tsv"), "dsc"),
-        curves=of_sessions(session_file("perf", "desc-aif_timeseries.tsv"), "dsc"),
-        earlier_tmax=deficits_result("space-dscref_desc-baseline_tmax.nii.gz"),
-        deficits=deficits_result("desc-reperfusion_dseg.nii.gz"),
-        mirror=of_sessions(session_file("perf", "desc-mirror_xfm.json"), "dsc"),
-        reflow_lesion=reflow_result(REFLOW_LESION),
-        mirrored=reflow_result("desc-mirror_cbv.nii.gz"),
-        asymmetry=reflow_result("desc-asymmetry_cbv.nii.gz"),
-        imr=reflow_result("desc-imr_mask.nii.gz"),
+        trace=ask(Plan.each, "trace"),
+        adc=ask(Plan.each, "adc"),
+        diffusion_brain=ask(Plan.each, "brain", datatype="dwi"),
+        core=ask(Plan.each, "core"),
+        lesion=ask(Plan.with_lesion, "lesion"),
+        growth=ask(Plan.of_role, "baseline", "change"),
+        flair=ask(Plan.flair_drawn_on, "image"),
+        flair_brain=ask(Plan.flair_drawn_on, "brain"),
+        reference=ask(Plan.each, "dscref"),
+        perfusion_brain=ask(Plan.each, "brain", datatype="perf"),
+        rcbf=ask(Plan.each, "rcbf"),
+        rcbv=ask(Plan.each, "rcbv"),
+        mtt=ask(Plan.each, "mtt"),
+        tmax=ask(Plan.each, "tmax"),
+        tmax6=ask(Plan.each, "tmax6"),
+        trace_dscref=ask(Plan.each, "trace_dscref"),
+        core_dscref=ask(Plan.each, "core_dscref"),
+        penumbra=ask(Plan.each, "penumbra"),
+        motion=ask(Plan.each, "motion"),
+        curves=ask(Plan.each, "aif"),
+        earlier_tmax=ask(Plan.of_role, "post", "earlier_tmax"),
+        deficits=ask(Plan.of_role, "post", "deficits"),
+        mirror=ask(Plan.each, "mirror", datatype="perf"),
+        reflow_lesion=ask(Plan.reflow_lesion),
+        mirrored=ask(Plan.of_role, "post", "mirrored"),
+        asymmetry=ask(Plan.of_role, "post", "asymmetry"),
+        imr=ask(Plan.of_role, "post", "imr"),
     output:
         figures=directory(FIGURES),
     log:
@@ -44,15 +44,15 @@ rule plot_patient:
     params:
         **step("PlotPatient"),
         participant="{subject}",
-        sessions=lambda wildcards: list(MANIFEST.sessions[wildcards.subject]),
+        sessions=ask(Plan.sessions),
     script:
         "../scripts/run_interface.py"
 
 
 rule report_patient:
     input:
-        patient=subject_file("measures.json"),
-        sessions=patient_measures,
+        patient=result("patient"),
+        sessions=ask(Plan.each, "measures"),
         figures=FIGURES,
     output:
         page=f"{OUTPUT_DIR}/sub-{{subject}}.html",

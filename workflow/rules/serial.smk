@@ -2,15 +2,20 @@
 # Gives: the follow-up lesion on its own grid and in the perfusion space after treatment, growth,
 #        reperfusion and reflow, and the patient's row of the tables.
 
+REFLOW = PLAN.reflow_settings
+#: What of them the step itself takes.
+REFLOW_PARAMETERS = """asymmetry_threshold rule noise_limit min_volume_ml min_covered_share
+    min_one_sided_share""".split()
+
 
 rule register_flair:
     input:
-        fixed=session_file("dwi", "dwiref.nii.gz"),
-        fixed_brain=session_file("dwi", "desc-brain_mask.nii.gz"),
-        moving=raw("flair"),
-        moving_brain=session_file("anat", "desc-brain_mask.nii.gz"),
+        fixed=result("dwiref"),
+        fixed_brain=result("brain", datatype="dwi"),
+        moving=ask(Plan.raw, "flair"),
+        moving_brain=result("brain", datatype="anat"),
     output:
-        transform=session_file("anat", "from-flair_to-dwi_mode-image_xfm.txt"),
+        transform=result("flair_to_dwi"),
     log:
         session_log("register_flair"),
     conda:
@@ -24,14 +29,14 @@ rule register_flair:
 
 rule segment_lesion:
     input:
-        reference=lesion_reference,
-        brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
-        mirror=session_file("{datatype}", "desc-mirror_xfm.json"),
-        adc=if_has(session_file("dwi", "ADC.nii.gz"), "dwi|adc"),
-        expert=raw("lesion"),
-        expert_transform=expert_transform,
+        reference=ask(Plan.lesion_image),
+        brain=result("brain"),
+        mirror=result("mirror"),
+        adc=ask(Plan.own, "adc"),
+        expert=ask(Plan.raw, "lesion"),
+        expert_transform=ask(Plan.expert_transform),
     output:
-        lesion=session_file("{datatype}", "desc-lesion_mask.nii.gz"),
+        lesion=result("lesion"),
     log:
         session_log("segment_lesion_{datatype}"),
     conda:
@@ -39,20 +44,20 @@ rule segment_lesion:
     params:
         **step("SegmentLesion"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
-        expert_datatype=expert_datatype,
+        expert_datatype=ask(Plan.expert_datatype),
     script:
         "../scripts/run_interface.py"
 
 
 rule register_followup:
     input:
-        fixed=reference,
-        fixed_brain=session_file("{datatype}", "desc-brain_mask.nii.gz"),
-        moving=followup_reference,
-        moving_brain=followup_file("desc-brain_mask.nii.gz"),
-        lesion=followup_lesion,
+        fixed=ask(Plan.reference),
+        fixed_brain=result("brain"),
+        moving=ask(Plan.followup_reference),
+        moving_brain=ask(Plan.with_lesion, "brain"),
+        lesion=ask(Plan.with_lesion, "lesion"),
     output:
-        transform=session_file("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt"),
+        transform=result("to_followup"),
     log:
         session_log("register_followup_{datatype}"),
     conda:
@@ -66,11 +71,11 @@ rule register_followup:
 
 rule project_lesion:
     input:
-        lesion=followup_lesion,
-        reference=session_file("perf", "dscref.nii.gz"),
-        transforms=chain_to_followup,
+        lesion=ask(Plan.with_lesion, "lesion"),
+        reference=result("dscref"),
+        transforms=ask(Plan.chain_to_followup),
     output:
-        lesion=session_file("perf", "space-dscref_desc-lesion_mask.nii.gz"),
+        lesion=result("lesion_dscref"),
     log:
         session_log("project_lesion"),
     conda:
@@ -83,13 +88,13 @@ rule project_lesion:
 
 rule measure_swelling:
     input:
-        fixed=role_file("baseline", "dwi", "dwiref.nii.gz"),
-        fixed_brain=role_file("baseline", "dwi", "desc-brain_mask.nii.gz"),
-        moving=followup_reference,
-        lesion=followup_lesion,
-        transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
+        fixed=ask(Plan.of_role, "baseline", "dwiref"),
+        fixed_brain=ask(Plan.of_role, "baseline", "brain", datatype="dwi"),
+        moving=ask(Plan.followup_reference),
+        lesion=ask(Plan.with_lesion, "lesion"),
+        transform=ask(Plan.of_role, "baseline", "to_followup", datatype="dwi"),
     output:
-        displacement=BASELINE_SWELLING,
+        displacement=once("swelling"),
     log:
         subject_log("measure_swelling"),
     conda:
@@ -102,17 +107,17 @@ rule measure_swelling:
 
 rule quantify_growth:
     input:
-        core=role_file("baseline", "dwi", "desc-core_mask.nii.gz"),
-        lesion=followup_lesion,
-        transform=role_file("baseline", "dwi", "from-followup_to-anchor_mode-image_xfm.txt"),
-        displacement=swelling_file,
-        penumbra=role_file("baseline", "perf", "desc-penumbra_mask.nii.gz", "dsc"),
-        tmax6=role_file("baseline", "perf", "desc-tmax6_mask.nii.gz", "dsc"),
-        tmax4=role_file("baseline", "perf", "desc-tmax4_mask.nii.gz", "dsc"),
-        penumbra_transform=role_file("baseline", "dwi", "from-dwi_to-dscref_mode-image_xfm.txt", "dsc"),
+        core=ask(Plan.of_role, "baseline", "core"),
+        lesion=ask(Plan.with_lesion, "lesion"),
+        transform=ask(Plan.of_role, "baseline", "to_followup", datatype="dwi"),
+        displacement=ask(Plan.of_role, "baseline", "swelling"),
+        penumbra=ask(Plan.of_role, "baseline", "penumbra"),
+        tmax6=ask(Plan.of_role, "baseline", "tmax6"),
+        tmax4=ask(Plan.of_role, "baseline", "tmax4"),
+        penumbra_transform=ask(Plan.of_role, "baseline", "dwi_to_dscref"),
     output:
-        growth=subject_file("growth.json"),
-        change=BASELINE_GROWTH,
+        growth=result("growth"),
+        change=once("change"),
     log:
         subject_log("quantify_growth"),
     conda:
@@ -125,12 +130,12 @@ rule quantify_growth:
 
 rule register_baseline:
     input:
-        fixed=session_file("perf", "dscref.nii.gz"),
-        fixed_brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        moving=role_file("baseline", "perf", "dscref.nii.gz"),
-        moving_brain=role_file("baseline", "perf", "desc-brain_mask.nii.gz"),
+        fixed=result("dscref"),
+        fixed_brain=result("brain", datatype="perf"),
+        moving=ask(Plan.of_role, "baseline", "dscref"),
+        moving_brain=ask(Plan.of_role, "baseline", "brain", datatype="perf"),
     output:
-        transform=session_file("perf", "from-baseline_to-dscref_mode-image_xfm.txt"),
+        transform=result("baseline_to_dscref"),
     log:
         session_log("register_baseline"),
     conda:
@@ -144,11 +149,11 @@ rule register_baseline:
 
 rule project_baseline:
     input:
-        lesion=baseline_mask,
-        reference=session_file("perf", "dscref.nii.gz"),
-        transforms=session_file("perf", "from-baseline_to-dscref_mode-image_xfm.txt"),
+        lesion=ask(Plan.baseline_mask),
+        reference=result("dscref"),
+        transforms=result("baseline_to_dscref"),
     output:
-        lesion=session_file("perf", "space-dscref_desc-baseline{source}_mask.nii.gz"),
+        lesion=result("baseline_mask"),
     log:
         session_log("project_baseline_{source}"),
     wildcard_constraints:
@@ -163,14 +168,14 @@ rule project_baseline:
 
 rule compare_deficits:
     input:
-        before=session_file("perf", "space-dscref_desc-baselinetmax6_mask.nii.gz"),
-        after=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        tmax=role_file("baseline", "perf", "tmax.nii.gz"),
-        transform=session_file("perf", "from-baseline_to-dscref_mode-image_xfm.txt"),
+        before=result("baseline_mask", source="tmax6"),
+        after=result("tmax6"),
+        brain=result("brain", datatype="perf"),
+        tmax=ask(Plan.of_role, "baseline", "tmax"),
+        transform=result("baseline_to_dscref"),
     output:
-        change=session_file("perf", "desc-reperfusion_dseg.nii.gz"),
-        earlier_tmax=session_file("perf", "space-dscref_desc-baseline_tmax.nii.gz"),
+        change=result("deficits"),
+        earlier_tmax=result("earlier_tmax"),
     log:
         session_log("compare_deficits"),
     conda:
@@ -183,20 +188,20 @@ rule compare_deficits:
 
 rule map_reflow:
     input:
-        rcbv=session_file("perf", "desc-rel_cbv.nii.gz"),
-        rcbf=session_file("perf", "desc-rel_cbf.nii.gz") if REFLOW["map"] == "rcbf" else [],
-        delayed=session_file("perf", f"desc-{REFLOW['map']}_mask.nii.gz") if REFLOW["map"].startswith("tmax") else [],
-        brain=session_file("perf", "desc-brain_mask.nii.gz"),
-        deficit=session_file("perf", "desc-tmax6_mask.nii.gz"),
-        lesion=session_file("perf", REFLOW_LESION),
-        early=if_has(session_file("dwi", "space-dscref_desc-core_mask.nii.gz"), "dwi|adc"),
-        adc=if_has(session_file("dwi", "space-dscref_ADC.nii.gz"), "dwi|adc"),
-        mirror=session_file("perf", "desc-mirror_xfm.json"),
+        rcbv=result("rcbv"),
+        rcbf=result("rcbf") if REFLOW["map"] == "rcbf" else [],
+        delayed=result(REFLOW["map"]) if REFLOW["map"].startswith("tmax") else [],
+        brain=result("brain", datatype="perf"),
+        deficit=result("tmax6"),
+        lesion=ask(Plan.reflow_lesion),
+        early=ask(Plan.own, "core_dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        mirror=result("mirror", datatype="perf"),
     output:
-        mirrored=session_file("perf", "desc-mirror_cbv.nii.gz"),
-        asymmetry=session_file("perf", "desc-asymmetry_cbv.nii.gz"),
-        imr=session_file("perf", "desc-imr_mask.nii.gz"),
-        measures=session_file("perf", "desc-imr_measures.json"),
+        mirrored=result("mirrored"),
+        asymmetry=result("asymmetry"),
+        imr=result("imr"),
+        measures=result("reflow"),
     log:
         session_log("map_reflow"),
     conda:
@@ -212,14 +217,14 @@ rule map_reflow:
 
 rule measure_patient:
     input:
-        baseline=measures("baseline"),
-        post=measures("post"),
-        lesion=followup_lesion,
-        growth=growth_result(subject_file("growth.json")),
-        deficits=deficits_result("desc-reperfusion_dseg.nii.gz"),
-        reflow=reflow_document,
+        baseline=ask(Plan.of_role, "baseline", "measures"),
+        post=ask(Plan.of_role, "post", "measures"),
+        lesion=ask(Plan.with_lesion, "lesion"),
+        growth=ask(Plan.of_patient, "growth"),
+        deficits=ask(Plan.of_role, "post", "deficits"),
+        reflow=ask(Plan.of_role, "post", "reflow"),
     output:
-        measures=subject_file("measures.json"),
+        measures=result("patient"),
     log:
         subject_log("measure_patient"),
     conda:
@@ -227,9 +232,9 @@ rule measure_patient:
     params:
         **step("MeasurePatient"),
         participant="{subject}",
-        absences=absent_comparisons,
-        exclusions=imr_exclusions,
-        hours=hours_from_treatment,
+        absences=ask(absences.absent_comparisons),
+        exclusions=ask(Plan.reflow_exclusions),
+        hours=ask(Plan.hours_from_treatment),
         hours_allowed=REFLOW["hours_after_treatment"],
         significant_ml=REFLOW["significant_ml"],
     script:

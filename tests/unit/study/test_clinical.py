@@ -98,9 +98,9 @@ def test_a_grade_is_one_however_a_table_writes_it(study: Study, written: str, gr
         ("7.25", "n/a", 7.25),
     ],
 )
-def test_hours_from_onset(study: Study, onset: str, scanned: str, hours: float) -> None:
+def test_hours_from(study: Study, onset: str, scanned: str, hours: float) -> None:
     clinical = _timed(study, onset, scanned)
-    assert clinical.hours_from_onset("01", "baseline", "onset_time") == pytest.approx(hours)
+    assert clinical.hours_from("01", "baseline", "onset_time") == pytest.approx(hours)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_hours_from_onset(study: Study, onset: str, scanned: str, hours: float) 
 )
 def test_unknown_hours_have_a_reason(study: Study, onset: str, scanned: str, reason: str) -> None:
     with pytest.raises(DataFault, match=reason):
-        _timed(study, onset, scanned).hours_from_onset("01", "baseline", "onset_time")
+        _timed(study, onset, scanned).hours_from("01", "baseline", "onset_time")
 
 
 def _timed(study: Study, onset: str, scanned: str) -> ClinicalData:

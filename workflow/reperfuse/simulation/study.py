@@ -4,6 +4,8 @@ A session is a pure function of patient, session, protocol and seed: the number 
 """
 
 import json
+import shutil
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
@@ -20,6 +22,15 @@ from reperfuse.simulation.protocols import CLINICAL, DEMO, TINY, Protocol, plan_
 from reperfuse.simulation.scene import DscProtocol
 
 __all__ = ["CLINICAL", "DEMO", "DEMO_PATIENTS", "TINY", "Patient", "Protocol", "simulate_study"]
+
+
+def simulate_demo(folder: Path, processes: int) -> None:
+    """Simulate the demo study; it gets its name only when it is whole."""
+    print("No study is named, so the demo study is simulated (about a minute) ...", file=sys.stderr)
+    unfinished = folder.with_name(f".{folder.name}-unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    simulate_study(unfinished, processes=processes)
+    unfinished.rename(folder)
 
 
 def simulate_study(

@@ -3,10 +3,20 @@
 import csv
 import math
 import re
+from collections.abc import Collection, Mapping
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from reperfuse.faults import DataFault
+
+#: Why reflow cannot be judged in a patient whose column says 1.
+_EXCLUSIONS = {
+    "ica_occlusion": "carotid occlusion",
+    "hemorrhagic_transformation": "haemorrhagic transformation",
+    "reocclusion": "reocclusion",
+}
+#: mTICI of an artery that never opened: the deficit says nothing of the microvessels.
+_NOT_RECANALISED = ("0", "1", "2a")
 
 
 class ClinicalData:
@@ -15,14 +25,17 @@ class ClinicalData:
     Parameters
     ----------
     bids_dir : Path
+    columns : mapping of str to str, optional
+        What the study calls a column, where it has a name of its own.
     """
 
-    def __init__(self, bids_dir: Path) -> None:
-        self._bids_dir = bids_dir
+    def __init__(self, bids_dir: Path, columns: Mapping[str, str] | None = None) -> None:
+        self._bids_dir, self._columns = bids_dir, columns or {}
         self._tables: dict[str, dict[str | None, list[dict[str, str]]]] = {}
 
     def value(self, participant: str, session: str | None, column: str) -> str:
         """Return a value, the session's own before the participant's; empty if it is not known."""
+        column = self._columns.get(column, column)
         own = self._read(f"sub-{participant}/sub-{participant}_sessions.tsv", "session_id")
         everyone = self._read("participants.tsv", "participant_id")
         rows = [*(own.get(f"ses-{session}", []) if session else []), *everyone.get(f"sub-{participant}", [])]
@@ -47,18 +60,31 @@ class ClinicalData:
             If it is not known, or no number.
         """
         text = self.value(participant, session, column)
+        called = self._columns.get(column, column)
         if not text:
-            raise DataFault(f"the study's tables have no {column}")
+            raise DataFault(f"the study's tables have no {called}")
         try:
             number = float(text)
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise DataFault(f"{column} is {text!r}, which is no number")
+            raise DataFault(f"{called} is {text!r}, which is no number")
         return number
 
-    def hours_from_onset(self, participant: str, session: str, column: str) -> float:
-        """Return the hours from the onset of symptoms to a session.
+    def side(self, participant: str, session: str | None) -> str:
+        """Return left, right or unknown: the symptomatic hemisphere."""
+        side = self.value(participant, session, "side").lower()
+        return {"left": "left", "l": "left", "right": "right", "r": "right"}.get(side, "unknown")
+
+    def reflow_exclusions(self, participant: str, session: str | None, wanted: Collection[str]) -> list[str]:
+        """Return the reasons, of those that are wanted, why a patient's reflow cannot be judged."""
+        asked = [name for name in _EXCLUSIONS if name in wanted]
+        found = [_EXCLUSIONS[name] for name in asked if self.is_set(participant, session, name)]
+        grade = self.grade(participant, session, "mtici") if "mtici" in wanted else ""
+        return found + ([f"not recanalised (mTICI {grade})"] if grade in _NOT_RECANALISED else [])
+
+    def hours_from(self, participant: str, session: str | None, column: str) -> float:
+        """Return the hours from an event, such as the onset of symptoms, to a session.
 
         The column holds a date and time, or a time of day (the last one before the session); either is
         taken from the session's ``acq_time``. A plain number is the hours themselves.
@@ -66,8 +92,9 @@ class ClinicalData:
         Raises
         ------
         DataFault
-            If a time is not known, not readable, or the onset lies after the session.
+            If a time is not known, not readable, or the event lies after the session.
         """
+        called = self._columns.get(column, column)
         text = self.value(participant, session, column)
         try:
             return self.number(participant, session, column)
@@ -76,7 +103,7 @@ class ClinicalData:
                 raise
         scanned = self.value(participant, session, "acq_time")
         if not scanned:
-            raise DataFault(f"sessions.tsv has no acq_time to take {column} from")
+            raise DataFault(f"sessions.tsv has no acq_time to take {called} from")
         try:
             end = datetime.fromisoformat(scanned)
             if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", text):
@@ -87,9 +114,9 @@ class ClinicalData:
                 start = datetime.fromisoformat(text)
             hours = (end - start).total_seconds() / 3600
         except (TypeError, ValueError) as error:
-            raise DataFault(f"{column} ({text}) cannot be taken from acq_time ({scanned})") from error
+            raise DataFault(f"{called} ({text}) cannot be taken from acq_time ({scanned})") from error
         if hours < 0:
-            raise DataFault(f"{column} ({text}) lies after the session ({scanned})")
+            raise DataFault(f"{called} ({text}) lies after the session ({scanned})")
         return hours
 
     def _read(self, name: str, key: str) -> dict[str | None, list[dict[str, str]]]:

@@ -31,6 +31,27 @@ _BRAIN = re.compile(_SESSION + r"desc-brain_mask\.nii(\.gz)?$")
 _ARTERY = re.compile(_SESSION + r"(label-AIF_mask\.nii(\.gz)?|desc-manual_timeseries\.tsv)$")
 
 
+def index_configured(config: Mapping[str, Any]) -> Manifest:
+    """Index the study that a checked configuration names, see `index_study`."""
+    folders = {name: config[name] for name in ("lesion_masks", "arterial_inputs", "brain_masks")}
+    return index_study(
+        Path(config["bids_dir"]),
+        inputs=config["inputs"],
+        roles=config["sessions"],
+        participants=_labels(config["participants"]),
+        sessions=_labels(config["include_sessions"]),
+        acquisition=config["acquisition"],
+        **{name: Path(folder) if folder else None for name, folder in folders.items()},
+    )
+
+
+def _labels(given: Any) -> list[Any]:
+    """Return a list of labels, which a command line gives as 01,02."""
+    if isinstance(given, list):
+        return given
+    return given.split(",") if isinstance(given, str) else [given]
+
+
 def index_study(
     bids_dir: Path,
     *,

@@ -8,7 +8,7 @@ from typing import Any
 
 from reperfuse import __version__
 from reperfuse.files.sidecars import write_json
-from reperfuse.study.manifest import StudyError
+from reperfuse.study.manifest import Manifest, StudyError
 
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
 _IGNORED = (
@@ -27,6 +27,22 @@ _IGNORED = (
 
 #: The locks this process holds; they are given back when it ends, however it ends.
 _CLAIMS: list[Any] = []
+
+
+def begin(output_dir: Path, bids_dir: Path, manifest: Manifest) -> None:
+    """Before the first job: keep other runs out of the results, describe them, and write what the jobs read.
+
+    Raises
+    ------
+    StudyError
+        If another run is at work in the folder, or it cannot be written.
+    """
+    try:
+        claim(output_dir)
+        describe_results(output_dir, bids_dir)
+        manifest.write(output_dir / "logs" / "manifest.tsv")
+    except (StudyError, OSError) as fault:
+        raise StudyError(f"output_dir: {fault}") from None
 
 
 def claim(output_dir: Path) -> None:

@@ -46,6 +46,16 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     return typed
 
 
+def fill_in_paths(config: dict[str, Any]) -> bool:
+    """Fill in the paths that a checked configuration leaves open; tell whether they are those of the demo study."""
+    is_demo = config["bids_dir"] is None
+    if is_demo:
+        config["bids_dir"], config["lesion_masks"] = "demo", "demo/derivatives/lesions"
+    if config["output_dir"] is None:
+        config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
+    return is_demo
+
+
 def read_criteria(
     catalogue_path: Path,
     own: Mapping[str, Any],

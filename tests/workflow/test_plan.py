@@ -1,0 +1,140 @@
+"""Whatever a study has: what a rule asks for is made by another, once, and what is not made has a reason."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reperfuse.study import absences
+from reperfuse.study.manifest import Manifest, Scan
+from reperfuse.study.plan import Plan
+from running import ROOT
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+ROLES = ("baseline", "post", "followup")
+SOURCES = ("followup", "core", "deficit")
+KINDS = ("dsc", "dwi", "flair")
+#: A session that is absent, or has any of the scans.
+SESSIONS = [None, *(kinds for n in range(4) for kinds in itertools.combinations(KINDS, n))]
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The rules, read as Snakemake reads them, of a study of one patient."""
+    folder = tmp_path_factory.mktemp("plan")
+    study = folder / "study" / "sub-01" / "ses-baseline" / "anat"
+    study.mkdir(parents=True)
+    (folder / "study" / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
+    (study / "sub-01_ses-baseline_FLAIR.nii.gz").touch()
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        read = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(config={"bids_dir": str(folder / "study"), "output_dir": "out"}),
+            snakefile=ROOT / "Snakefile",
+            workdir=folder,
+        )
+        yield read._workflow
+
+
+def scan(session: str, kind: str, **settings_: str) -> Scan:
+    return Scan("01", session, session, kind, f"raw/{session}/{kind}", json.dumps(settings_), "")
+
+
+def planned(workflow: Any, scans: list[Scan], source: str = "followup", swelling: bool = True) -> Plan:
+    """Make the rules answer for a patient with these scans, and for sessions that hold none."""
+    plan = workflow.globals["PLAN"]
+    config = plan.config | {"growth": {"undo_swelling": swelling}}
+    settings_ = plan.reflow_settings | {"lesion_source": source}
+    plan = replace(plan, manifest=Manifest(scans), config=config, reflow_settings=settings_)
+    workflow.globals["PLAN"] = plan
+    return plan
+
+
+def walk(workflow: Any, plan: Plan) -> None:
+    """Follow every file from the results back to the scans."""
+    scans = {scan.path for scan in plan.manifest.scans}
+    rules = [rule for rule in workflow.rules if rule.output]
+    targets = ["out/sub-01.html", *plan.tabulated_patients(), *plan.tabulated_sessions()]
+    targets += [path for session in plan.sessions("01") for path, _ in plan.delivered("01", session)]
+    assert len(set(targets)) == len(targets)
+    seen: set[str] = set()
+    while targets:
+        target = targets.pop()
+        if target in seen:
+            continue
+        producers = [rule for rule in rules if rule.is_producer(target)]
+        assert len(producers) == 1, f"{target} is made by {[rule.name for rule in producers]}"
+        (rule,) = producers
+        wildcards = rule.get_wildcards(target)
+        seen.update(map(str, rule.expand_output(wildcards)[0]))
+        inputs = [str(path) for path in rule.expand_input(wildcards)[0]]
+        assert len(set(inputs)) == len(inputs), f"{rule.name} asks twice: {inputs}"
+        # every job needs something to work on: a scan, or what another job makes of one
+        assert inputs or rule.name in ("measure_session", "measure_patient", "plot_patient"), rule.name
+        targets += [path for path in inputs if path not in scans]
+
+
+def check_reasons(plan: Plan) -> None:
+    for session in plan.sessions("01"):
+        said = dict(absences.absent_scans(plan, "01", session))
+        assert ("perfusion" in said) is not plan.has("01", session, "dsc")
+        assert ("diffusion" in said) is not plan.has("01", session, "dwi|adc")
+    said = dict(absences.absent_comparisons(plan, "01"))
+    assert all(said.values())
+    for what, comparison in (("reperfusion", "deficits"), *((name, name) for name in ("lesion", "growth", "reflow"))):
+        assert (what in said) is not plan.compares("01", comparison)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_subset_of_scans(workflow: Any, source: str) -> None:
+    for sessions in itertools.product(SESSIONS, repeat=3):
+        # a scan that cannot be used still makes its session known
+        scans = [
+            scan(role, kind) if kind in kinds else replace(scan(role, kind), reason="broken")
+            for role, kinds in zip(ROLES, sessions, strict=True)
+            if kinds is not None
+            for kind in KINDS
+        ]
+        if scans:
+            plan = planned(workflow, scans, source)
+            walk(workflow, plan)
+            check_reasons(plan)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(
+        st.tuples(
+            st.sampled_from((*ROLES, "other")),
+            st.sampled_from((*KINDS, "adc", "trace", "aif", "brain_dwi", "brain_perf", "brain_anat")),
+        ),
+        min_size=1,
+        unique=True,
+    ),
+    expert=st.sampled_from(("", "dwi", "anat", "perf")),
+    source=st.sampled_from(SOURCES),
+    swelling=st.booleans(),
+)
+def test_any_scans_and_settings(
+    workflow: Any, kinds: list[tuple[str, str]], expert: str, source: str, swelling: bool
+) -> None:
+    scans = [replace(scan(session, kind), role="" if session == "other" else session) for session, kind in kinds]
+    if expert:
+        scans.append(scan("followup", "lesion", datatype=expert))
+    plan = planned(workflow, scans, source, swelling)
+    walk(workflow, plan)
+    check_reasons(plan)
+
+
+def test_a_session_that_nothing_is_known_of_has_no_result(workflow: Any) -> None:
+    plan = planned(workflow, [scan("baseline", "dsc")])
+    assert plan.of_role("post", "cbf", "01") == []
+    assert plan.own("cbf", "01", "baseline") == "out/sub-01/ses-baseline/perf/sub-01_ses-baseline_cbf.nii.gz"
+    assert plan.own("core", "01", "baseline") == []
+    assert Path(plan.names.path("measures", "01", "baseline")).name == "sub-01_ses-baseline_measures.json"

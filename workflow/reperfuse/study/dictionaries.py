@@ -1,0 +1,46 @@
+"""The data dictionaries of the tables: what each column holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reperfuse.study.yaml_lines import read_yaml
+
+
+def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dictionary of each table, with a column of the sessions for every criterion of the catalogue.
+
+    Parameters
+    ----------
+    path : Path
+        The columns that every study has, as YAML.
+    catalogue : mapping
+        The criteria.
+
+    Returns
+    -------
+    dict
+        Table to column to entry, in the order of the columns.
+    """
+    tables = read_yaml(path)
+    columns = {}
+    for name, entry in tables.pop("sessions").items():
+        columns[name] = entry
+        if name == "hir":
+            columns |= {criterion: _criterion_column(definition) for criterion, definition in catalogue.items()}
+    return {"sessions": columns, **tables}
+
+
+def _criterion_column(criterion: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a criterion's entry: where it is from, and each class with its rules."""
+    levels: dict[str, list[str]] = {}
+    for candidate in criterion["classes"]:
+        rules = " and ".join(candidate["all"]) if "all" in candidate else " or ".join(candidate["any"])
+        levels.setdefault(candidate["name"], []).append(rules)
+    compared = f"deficit {criterion.get('deficit', 'tmax6_ml')}, core {criterion.get('core', 'core_ml')}"
+    source = "" if criterion["doi"] == "none" else f", doi:{criterion['doi']}"
+    return {
+        "Description": f"Class of a baseline session by {criterion['title']}{source}; {compared}",
+        "Levels": {name: "; or ".join(rules) for name, rules in levels.items()}
+        | {criterion["otherwise"]: "none of the others"},
+    }

@@ -1,0 +1,138 @@
+"""The results of a study: one table of what each is called, what it is made from, and whether it is delivered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_PERFUSION, _DIFFUSION = ("dsc",), ("dwi|adc",)
+_BOTH = (*_PERFUSION, *_DIFFUSION)
+#: Kinds of scans that the image of a datatype is made from.
+KINDS: Mapping[str, tuple[str, ...]] = {"dwi": ("dwi", "adc"), "perf": ("dsc",), "anat": ("flair",)}
+
+#: Comparisons that a patient's scans may allow, or not (`reperfuse.study.plan.Plan.compares`).
+COMPARISONS = ("lesion", "growth", "swelling", "deficits", "reflow")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result of a session, or of a patient.
+
+    Attributes
+    ----------
+    folder : str
+        Datatype; ``{datatype}`` for a result that each may have, ``session`` or ``patient`` for their own folder.
+    ending : str
+        What follows the entities in the file's name.
+    needs : tuple of str
+        Kinds of scans the session must have, alternatives with a bar; or one of `COMPARISONS`.
+    role : str, optional
+        The role of the only session that has it.
+    delivered : bool
+        Asked for although nothing else may need it.
+    """
+
+    folder: str
+    ending: str
+    needs: tuple[str, ...] = ()
+    role: str | None = None
+    delivered: bool = False
+
+
+def _perf(ending: str, *needs: str, role: str | None = None, delivered: bool = True) -> Result:
+    return Result("perf", ending, needs or _PERFUSION, role, delivered)
+
+
+def _dwi(ending: str, *needs: str, role: str | None = None, delivered: bool = True) -> Result:
+    return Result("dwi", ending, needs or _DIFFUSION, role, delivered)
+
+
+RESULTS: Mapping[str, Result] = {
+    # perfusion
+    "moco": _perf("desc-moco_dsc.nii.gz"),
+    "dscref": _perf("dscref.nii.gz"),
+    "motion": _perf("desc-motion_timeseries.tsv"),
+    "poses": _perf("from-dscref_to-dsc_mode-points_xfm.tsv"),
+    "aif": _perf("desc-aif_timeseries.tsv"),
+    "cbf": _perf("cbf.nii.gz"),
+    "cbv": _perf("cbv.nii.gz"),
+    "uncorrected_cbv": _perf("desc-uncorrected_cbv.nii.gz", delivered=False),
+    "mtt": _perf("mtt.nii.gz"),
+    "tmax": _perf("tmax.nii.gz"),
+    "ttp": _perf("ttp.nii.gz"),
+    "rcbf": _perf("desc-rel_cbf.nii.gz"),
+    "rcbv": _perf("desc-rel_cbv.nii.gz"),
+    "tmax4": _perf("desc-tmax4_mask.nii.gz"),
+    "tmax6": _perf("desc-tmax6_mask.nii.gz"),
+    "tmax8": _perf("desc-tmax8_mask.nii.gz"),
+    "tmax10": _perf("desc-tmax10_mask.nii.gz"),
+    "deficit_curves": _perf("desc-thresholds_measures.json", delivered=False),
+    # diffusion
+    "adc": _dwi("ADC.nii.gz"),
+    "trace": _dwi("trace.nii.gz"),
+    "dwiref": _dwi("dwiref.nii.gz", delivered=False),
+    "core": _dwi("desc-core_mask.nii.gz"),
+    "core_curves": _dwi("desc-thresholds_measures.json", delivered=False),
+    # both
+    "dwi_to_dscref": _dwi("from-dwi_to-dscref_mode-image_xfm.txt", *_BOTH),
+    "adc_dscref": _dwi("space-dscref_ADC.nii.gz", *_BOTH),
+    "trace_dscref": _dwi("space-dscref_trace.nii.gz", *_BOTH),
+    "core_dscref": _dwi("space-dscref_desc-core_mask.nii.gz", *_BOTH),
+    "penumbra": _perf("desc-penumbra_mask.nii.gz", *_BOTH),
+    # of each datatype
+    "brain": Result("{datatype}", "desc-brain_mask.nii.gz"),
+    "mirror": Result("{datatype}", "desc-mirror_xfm.json"),
+    "to_followup": Result("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt", ("lesion",)),
+    "lesion": Result("{datatype}", "desc-lesion_mask.nii.gz", ("lesion",), "followup", delivered=True),
+    "flair_to_dwi": Result("anat", "from-flair_to-dwi_mode-image_xfm.txt", ("flair", *_DIFFUSION)),
+    # sessions compared
+    "swelling": _dwi("desc-swelling_xfm.nii.gz", "swelling", role="baseline", delivered=False),
+    "change": _dwi("desc-growth_dseg.nii.gz", "growth", role="baseline", delivered=False),
+    "baseline_to_dscref": _perf("from-baseline_to-dscref_mode-image_xfm.txt", "deficits", role="post", delivered=False),
+    "baseline_mask": _perf("space-dscref_desc-baseline{source}_mask.nii.gz", "deficits", role="post", delivered=False),
+    "deficits": _perf("desc-reperfusion_dseg.nii.gz", "deficits", role="post", delivered=False),
+    "earlier_tmax": _perf("space-dscref_desc-baseline_tmax.nii.gz", "deficits", role="post", delivered=False),
+    "lesion_dscref": _perf("space-dscref_desc-lesion_mask.nii.gz", *_PERFUSION, "lesion", role="post"),
+    "mirrored": _perf("desc-mirror_cbv.nii.gz", "reflow", role="post"),
+    "asymmetry": _perf("desc-asymmetry_cbv.nii.gz", "reflow", role="post"),
+    "imr": _perf("desc-imr_mask.nii.gz", "reflow", role="post"),
+    "reflow": _perf("desc-imr_measures.json", "reflow", role="post", delivered=False),
+    # rows of the tables, and pages
+    "measures": Result("session", "measures.json"),
+    "growth": Result("patient", "growth.json", ("growth",)),
+    "patient": Result("patient", "measures.json"),
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where each result lies.
+
+    Attributes
+    ----------
+    output_dir : str
+    roles : mapping of str to str
+        The session label of each role.
+    """
+
+    output_dir: str
+    roles: Mapping[str, str]
+
+    def pattern(self, name: str, **known: str) -> str:
+        """Return the path of a result with its wildcards, such as ``{subject}``, left open but for those known."""
+        result = RESULTS[name]
+        folder, entities = f"{self.output_dir}/sub-{{subject}}", "sub-{subject}"
+        if result.folder != "patient":
+            folder, entities = f"{folder}/ses-{{session}}", f"{entities}_ses-{{session}}"
+        if result.folder not in ("patient", "session"):
+            folder = f"{folder}/{result.folder}"
+        path = f"{folder}/{entities}_{result.ending}"
+        for wildcard, value in known.items():
+            path = path.replace(f"{{{wildcard}}}", value)
+        return path
+
+    def of_role(self, name: str) -> str:
+        """Return the pattern of a result that only one session of a patient has, with that session filled in."""
+        return self.pattern(name, session=self.roles[RESULTS[name].role or ""])
+
+    def path(self, name: str, subject: str, session: str | None = None, **wildcards: str | None) -> str:
+        """Return the path of a result."""
+        return self.pattern(name).format(subject=subject, session=session, **wildcards)

@@ -1,0 +1,283 @@
+"""What can be computed of a study, and which file answers each question a rule asks.
+
+A question is answered for a patient (``subject``) and a session by their labels. A file that cannot be made is an
+empty list: to Snakemake, an input that is not there.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from reperfuse.faults import DataFault
+from reperfuse.study.clinical import ClinicalData
+from reperfuse.study.manifest import Manifest
+from reperfuse.study.names import COMPARISONS, KINDS, RESULTS, Names
+
+#: A path, or nothing.
+File = str | list[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What can be computed of a study.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    names : Names
+    clinical : ClinicalData
+    config : mapping
+        The checked configuration.
+    reflow_settings : mapping
+        What counts as impaired reflow, see `reperfuse.study.options.read_reflow`.
+    """
+
+    manifest: Manifest
+    names: Names
+    clinical: ClinicalData
+    config: Mapping[str, Any]
+    reflow_settings: Mapping[str, Any]
+
+    # --- what a session and a patient have -------------------------------------------------------
+
+    @cached_property
+    def subjects(self) -> list[str]:
+        """The patients, in order."""
+        return sorted(self.manifest.sessions)
+
+    def sessions(self, subject: str) -> list[str]:
+        """Return the sessions of a patient."""
+        return list(self.manifest.sessions[subject])
+
+    def role(self, subject: str, session: str) -> str:
+        """Return the role of a session, empty if it has none."""
+        return self.manifest.role(subject, session)
+
+    def has(self, subject: str, session: str | None, *kinds: str) -> bool:
+        """Tell whether a session has a usable scan of each kind; alternatives are written with a bar: "dwi|adc"."""
+        return session is not None and all(self.manifest.has(subject, session, *kind.split("|")) for kind in kinds)
+
+    def lesion_datatype(self, subject: str) -> str | None:
+        """Return the datatype that the follow-up lesion is drawn on: diffusion before FLAIR; None without either."""
+        session = self.manifest.session_of(subject, "followup")
+        return next((name for name in ("dwi", "anat") if self.has(subject, session, "|".join(KINDS[name]))), None)
+
+    def compares(self, subject: str, comparison: str) -> bool:
+        """Tell whether a patient's scans allow a comparison: lesion, growth, swelling, deficits or reflow."""
+        before, after, later = (self.manifest.session_of(subject, role) for role in ("baseline", "post", "followup"))
+        has_lesion = self.lesion_datatype(subject) is not None
+        if comparison == "lesion":
+            return has_lesion
+        if comparison == "growth":
+            return has_lesion and self.has(subject, before, "dwi|adc")
+        if comparison == "swelling":
+            # of another pair, such as FLAIR and b = 0, contrast would be taken for displacement
+            wanted = bool(self.config["growth"]["undo_swelling"])
+            return wanted and self.has(subject, before, "dwi") and self.has(subject, later, "dwi")
+        if comparison == "deficits":
+            return self.has(subject, before, "dsc") and self.has(subject, after, "dsc")
+        judged_in = self.reflow_settings["lesion_source"]
+        if judged_in == "followup":
+            return has_lesion and self.has(subject, after, "dsc")
+        kinds = ("dsc", "dwi|adc") if judged_in == "core" else ("dsc",)
+        return self.has(subject, before, *kinds) and self.has(subject, after, "dsc")
+
+    def makes(self, name: str, subject: str, session: str | None, datatype: str | None = None) -> bool:
+        """Tell whether a result can be made of a session."""
+        result = RESULTS[name]
+        if session is None or (result.role and result.role != self.role(subject, session)):
+            return False
+        if result.folder == "{datatype}" and not (datatype and self.has(subject, session, "|".join(KINDS[datatype]))):
+            return False
+        return all(
+            self.compares(subject, need) if need in COMPARISONS else self.has(subject, session, need)
+            for need in result.needs
+        )
+
+    # --- scans and results -----------------------------------------------------------------------
+
+    def raw(self, kind: str, subject: str, session: str, unless: str | None = None) -> File:
+        """Return the session's raw scan of a kind; nothing if one of the kind `unless` is used in its place."""
+        scan = self.manifest.find(subject, session, kind)
+        return scan.path if scan and not (unless and self.has(subject, session, unless)) else []
+
+    def setting(self, kind: str, key: str, subject: str, session: str, default: Any = None) -> Any:
+        """Return what the manifest says of the session's scan."""
+        scan = self.manifest.find(subject, session, *kind.split("|"))
+        return json.loads(scan.settings).get(key, default) if scan else default
+
+    def own(self, name: str, subject: str, session: str | None, datatype: str | None = None) -> File:
+        """Return a result of the session itself."""
+        made = self.makes(name, subject, session, datatype)
+        return self.names.path(name, subject, session, datatype=datatype) if made else []
+
+    def each(self, name: str, subject: str, datatype: str | None = None) -> list[str]:
+        """Return a result of each of the patient's sessions that has it."""
+        sessions = self.sessions(subject)
+        return [
+            self.names.path(name, subject, ses, datatype=datatype)
+            for ses in sessions
+            if self.makes(name, subject, ses, datatype)
+        ]
+
+    def of_role(self, role: str, name: str, subject: str, datatype: str | None = None) -> File:
+        """Return a result of the patient's session with a role."""
+        return self.own(name, subject, self.manifest.session_of(subject, role), datatype)
+
+    def of_patient(self, name: str, subject: str) -> File:
+        """Return a result of the patient."""
+        made = all(self.compares(subject, need) for need in RESULTS[name].needs)
+        return self.names.path(name, subject) if made else []
+
+    def with_lesion(self, name: str, subject: str) -> File:
+        """Return a result of the follow-up session, on the grid of its lesion."""
+        datatype = self.lesion_datatype(subject)
+        return self.of_role("followup", name, subject, datatype) if datatype else []
+
+    def if_role(self, own: str, role: str, name: str, subject: str, session: str) -> File:
+        """Return a result of the patient's session with a role, if this session's role is `own`."""
+        return self.of_role(role, name, subject) if self.role(subject, session) == own else []
+
+    # --- images and transforms -------------------------------------------------------------------
+
+    def given_brain(self, subject: str, session: str, datatype: str) -> File:
+        """Return the study's own brain mask of a datatype of the session."""
+        return self.raw(f"brain_{datatype}", subject, session)
+
+    def reference(self, subject: str, session: str, datatype: str) -> File:
+        """Return the image that stands for a datatype of the session."""
+        if datatype == "anat":
+            return self.raw("flair", subject, session)
+        return self.own({"perf": "dscref", "dwi": "dwiref"}[datatype], subject, session)
+
+    def followup_reference(self, subject: str) -> File:
+        """Return the image that the follow-up lesion is drawn on."""
+        session, datatype = self.manifest.session_of(subject, "followup"), self.lesion_datatype(subject)
+        return self.reference(subject, session, datatype) if session and datatype else []
+
+    def lesion_image(self, subject: str, session: str, datatype: str) -> File:
+        """Return the image in which an automatic lesion is looked for: the trace image, else FLAIR."""
+        return self.own("trace", subject, session) if datatype == "dwi" else self.raw("flair", subject, session)
+
+    def flair_drawn_on(self, what: str, subject: str) -> File:
+        """Return the FLAIR image (``image``) or its brain, if the follow-up lesion is drawn on it."""
+        if self.lesion_datatype(subject) != "anat":
+            return []
+        return self.followup_reference(subject) if what == "image" else self.with_lesion(what, subject)
+
+    def expert_datatype(self, subject: str, session: str) -> str:
+        """Return the datatype of the session's expert mask, empty if it has none."""
+        return str(self.setting("lesion", "datatype", subject, session, default=""))
+
+    def expert_transform(self, subject: str, session: str) -> File:
+        """Return the transform between the lesion's grid and an expert's mask drawn on another scan."""
+        if self.lesion_datatype(subject) != "dwi":
+            return []
+        name = {"anat": "flair_to_dwi", "perf": "dwi_to_dscref"}.get(self.expert_datatype(subject, session))
+        return self.own(name, subject, session) if name else []
+
+    def chain_to_followup(self, subject: str, session: str) -> list[str]:
+        """Return the transforms from the session's perfusion space to the follow-up lesion."""
+        if not self.has(subject, session, "dwi|adc"):
+            return [self.names.path("to_followup", subject, session, datatype="perf")]
+        return [
+            self.names.path("dwi_to_dscref", subject, session),
+            self.names.path("to_followup", subject, session, datatype="dwi"),
+        ]
+
+    def baseline_mask(self, subject: str, source: str) -> File:
+        """Return the baseline's core or deficit in its own perfusion space."""
+        return self.of_role("baseline", {"core": "core_dscref", "tmax6": "tmax6"}[source], subject)
+
+    def distortion_axis(self, subject: str, session: str) -> str:
+        """Return the voxel axis along which the session's diffusion is distorted: none if that is not to be undone."""
+        asked = str(self.config["registration"]["distortion_axis"])
+        if asked != "sidecar":
+            return asked
+        return str(self.setting("dwi|adc", "phase_encoding_axis", subject, session, default="unknown"))
+
+    def reflow_lesion(self, subject: str) -> File:
+        """Return the lesion in which reflow is judged, in the perfusion space after treatment."""
+        if not self.compares(subject, "reflow"):
+            return []
+        session = self.manifest.session_of(subject, "post")
+        source = {"core": "core", "deficit": "tmax6"}.get(self.reflow_settings["lesion_source"])
+        return self.names.path("baseline_mask" if source else "lesion_dscref", subject, session, source=source)
+
+    # --- what the tables say of a patient --------------------------------------------------------
+
+    def side(self, subject: str, session: str) -> str:
+        """Return left, right or unknown: the symptomatic hemisphere."""
+        return self.clinical.side(subject, session)
+
+    def mirror_of_known_side(self, subject: str, session: str) -> File:
+        """Return the mirror plane in perfusion space, if only the symptomatic side is to count and is known."""
+        wanted = self.config["hypoperfusion"]["symptomatic_side_only"] and self.side(subject, session) != "unknown"
+        return self.own("mirror", subject, session, "perf") if wanted else []
+
+    def asked_by_criteria(self, subject: str, session: str) -> dict[str, list[Any]]:
+        """Return [value, why it is not known] of what criteria may ask of a patient."""
+        return {
+            "age": _or_reason(lambda: self.clinical.number(subject, session, "age")),
+            "nihss_baseline": _or_reason(lambda: self.clinical.number(subject, session, "nihss_baseline")),
+            "hours_from_onset": _or_reason(lambda: self.clinical.hours_from(subject, session, "onset_time")),
+        }
+
+    def hours_from_treatment(self, subject: str) -> list[Any]:
+        """Return [hours from treatment to the scan after it, why they are not known]."""
+        post = self.manifest.session_of(subject, "post")
+        return _or_reason(lambda: self.clinical.hours_from(subject, post, "treatment_time"))
+
+    def reflow_exclusions(self, subject: str) -> list[str]:
+        """Return why a patient's reflow cannot be judged, by the clinical columns."""
+        post = self.manifest.session_of(subject, "post")
+        return self.clinical.reflow_exclusions(subject, post, self.reflow_settings["exclusions"])
+
+    # --- the tables, and what is delivered -------------------------------------------------------
+
+    def is_tabulated(self, subject: str) -> bool:
+        """Tell whether a patient goes into the tables: all do, unless only those that are finished are wanted."""
+        return self.config["group_over"] == "all" or Path(self.names.path("patient", subject)).exists()
+
+    def tabulated_patients(self) -> list[str]:
+        """Return the rows of the patients that go into the tables."""
+        return [self.names.path("patient", subject) for subject in self.subjects if self.is_tabulated(subject)]
+
+    def tabulated_sessions(self) -> list[str]:
+        """Return the rows of the sessions that go into the tables."""
+        return [
+            path for subject in self.subjects if self.is_tabulated(subject) for path in self.each("measures", subject)
+        ]
+
+    def delivered(self, subject: str, session: str) -> Iterator[tuple[str, bool]]:
+        """Yield the path of each result the session delivers, and whether it compares the session with others."""
+        if self.makes("brain", subject, session, "perf"):
+            yield self.names.path("brain", subject, session, datatype="perf"), False
+        for name, result in RESULTS.items():
+            datatype = self.lesion_datatype(subject) if result.folder == "{datatype}" else None
+            if result.delivered and self.makes(name, subject, session, datatype):
+                yield self.names.path(name, subject, session, datatype=datatype), result.role is not None
+
+    def missing_results(self) -> list[str]:
+        """Return the results that are not there, be it that one was deleted.
+
+        Those of a session alone are left to its row of the tables while that is not there either: a large study has
+        a hundred thousand of them.
+        """
+        missing = []
+        for subject in self.subjects:
+            for session in self.sessions(subject):
+                is_measured = Path(self.names.path("measures", subject, session)).exists()
+                found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
+                missing += [path for path in found if not Path(path).exists()]
+        return missing
+
+
+def _or_reason(ask: Callable[[], float]) -> list[Any]:
+    try:
+        return [ask(), ""]
+    except DataFault as fault:
+        return [None, str(fault)]
