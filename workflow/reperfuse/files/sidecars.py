@@ -1,6 +1,7 @@
 """The JSON beside a file: what it holds, and why a file has no value."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,8 @@ def _plain(value: Any) -> Any:
 def reasons(path: str | Path) -> list[str]:
     """Return why this file could not be computed; empty for a good one."""
     return list(read_sidecar(path).get("Reasons", []))
+
+
+def read_number(value: Any) -> float:
+    """Return a number that `write_json` wrote; NaN for ``n/a`` and for what is not there."""
+    return math.nan if value in (None, "n/a") else float(value)

@@ -6,10 +6,11 @@ from typing import Any
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse.files import nifti
-from reperfuse.files.sidecars import read_sidecar, reasons
+from reperfuse.files.sidecars import read_number, read_sidecar, reasons
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined, takes
-from reperfuse.serial.growth import initial_growth_rate
-from reperfuse.serial.reperfusion import reperfusion_fraction
+from reperfuse.serial.growth import growth_ml, initial_growth_rate
+from reperfuse.serial.imr import judge
+from reperfuse.serial.reperfusion import is_reperfused, reperfusion_fraction
 from reperfuse.volumes.image import volume_ml
 
 
@@ -61,8 +62,7 @@ class MeasurePatient(Step):
         return content.get("Row", content)
 
     def _number(self, name: str, key: str) -> float:
-        value = self._read(name).get(key)
-        return float(value) if value not in (None, "n/a") else math.nan
+        return read_number(self._read(name).get(key))
 
     def _growth(self) -> dict[str, Any]:
         row: dict[str, Any] = {
@@ -74,7 +74,7 @@ class MeasurePatient(Step):
             lesion = nifti.load(self.inputs.lesion)
             row["infarct_followup_ml"] = volume_ml(lesion.mask, lesion.affine)
             row["lesion_source"] = read_sidecar(self.inputs.lesion)["LesionSource"]
-        row["growth_ml"] = row["infarct_followup_ml"] - row["core_baseline_ml"]
+        row["growth_ml"] = growth_ml(row["core_baseline_ml"], row["infarct_followup_ml"])
         parts = ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml")
         for key in ("infarct_unswollen_ml", "growth_voxelwise_ml", "reversal_ml", *parts):
             row[key] = self._number("growth", key)
@@ -87,13 +87,12 @@ class MeasurePatient(Step):
     def _reperfusion(self) -> dict[str, Any]:
         before, after = self._number("baseline", "tmax6_ml"), self._number("post", "tmax6_ml")
         fraction = reperfusion_fraction(before, after)
-        known = not math.isnan(fraction)
         return {
             "tmax6_baseline_ml": before,
             "tmax6_post_ml": after,
             "reperfusion_fraction": fraction,
-            "reperfused_50": fraction > 0.5 if known else None,
-            "reperfused_90": fraction > 0.9 if known else None,
+            "reperfused_50": is_reperfused(fraction, 0.5),
+            "reperfused_90": is_reperfused(fraction, 0.9),
             "persistent_tmax6_ml": after,
         } | {
             f"deficit_{name}_ml": self._number("deficits", f"deficit_{name}_ml")
@@ -104,18 +103,18 @@ class MeasurePatient(Step):
         keys = ("imr_ml", "imr_fraction", "imr_null_ml", "imr_covered", "rcbv_asymmetry_median")
         parts = ("rcbv_asymmetry_median_early", "rcbv_asymmetry_median_growth")
         row: dict[str, Any] = {key: self._number("reflow", key) for key in (*keys, *parts)}
-        known = not math.isnan(row["imr_ml"])
         hours, unknown = self.inputs.hours
-        first, last = self.inputs.hours_allowed
-        exclusions = [*self.inputs.exclusions, *self._read("reflow").get("NotEvaluable", [])]
-        if hours is not None and not first <= hours <= last:
-            exclusions.append(f"scanned {hours:.1f} h after treatment, not within {first:g} to {last:g} h")
-        if not known:
-            exclusions += [reason for what, reason in failures if what == "reflow"] or ["not computed"]
-        # of a patient who cannot be judged it would count as a finding in every mean of the column
-        row["imr_significant"] = row["imr_ml"] > self.inputs.significant_ml if known and not exclusions else None
-        row["imr_evaluable"] = not exclusions
-        row["imr_exclusion"] = "; ".join(dict.fromkeys(exclusions))
+        verdict = judge(
+            row["imr_ml"],
+            [*self.inputs.exclusions, *self._read("reflow").get("NotEvaluable", [])],
+            hours=hours,
+            hours_allowed=self.inputs.hours_allowed,
+            significant_ml=self.inputs.significant_ml,
+            why_unknown=[reason for what, reason in failures if what == "reflow"],
+        )
+        row["imr_significant"] = verdict.significant
+        row["imr_evaluable"] = verdict.evaluable
+        row["imr_exclusion"] = verdict.exclusion
         row["hours_from_treatment"] = math.nan if hours is None else hours
         row["imr_note"] = f"time from treatment unknown ({unknown}), so it is not held against it" if unknown else ""
         return row

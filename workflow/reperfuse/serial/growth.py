@@ -73,6 +73,14 @@ def growth_into(
     return GrowthInto(*(float(part.sum() * voxel_ml) for part in parts))
 
 
+def growth_ml(core_ml: float, followup_ml: float) -> float:
+    """Return the infarct's growth in mL: the follow-up lesion's volume less the baseline core's; negative if it shrank.
+
+    NaN where either is.
+    """
+    return followup_ml - core_ml
+
+
 def initial_growth_rate(core_ml: float, hours_from_onset: float) -> float:
     """Return the core's mean growth from onset to the first scan, in mL/h; NaN where the time is unknown."""
     return core_ml / hours_from_onset if hours_from_onset > 0 else math.nan

@@ -31,3 +31,8 @@ def deficit_change(
 def reperfusion_fraction(baseline_ml: float, post_ml: float) -> float:
     """Return the fall of the deficit's volume as a share of its baseline; NaN without a baseline deficit."""
     return 1 - post_ml / baseline_ml if baseline_ml > 0 else math.nan
+
+
+def is_reperfused(fraction: float, more_than: float) -> bool | None:
+    """Tell whether the deficit fell by more than a share; None where that is not known."""
+    return None if math.isnan(fraction) else fraction > more_than
