@@ -1,0 +1,249 @@
+"""A session judged: its volumes, its class by every criterion, and what of it is doubtful.
+
+A row is a mapping from a column of the table to its value; a number that is not known is NaN.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reperfuse.mismatch.criteria import CLINICAL, POST, VOLUMES, Criterion, Curve, classify
+from reperfuse.mismatch.mismatch import hypoperfusion_intensity_ratio, volumetric_mismatch
+from reperfuse.mismatch.stability import TABULATED, stability
+
+Row = dict[str, Any]
+Curves = Mapping[str, Curve]
+
+
+def volumes(masks: Mapping[str, float], coregistered_ml: float, curves: Curves) -> Row:
+    """Return the volumes of a session and what follows from them.
+
+    Parameters
+    ----------
+    masks : mapping of str to float
+        ``core_ml``, ``tmax4_ml``, ``tmax6_ml``, ``tmax8_ml`` and ``tmax10_ml``: volumes of the masks, mL.
+    coregistered_ml : float
+        Volume of the deficit outside the core voxel by voxel, mL.
+    curves : mapping of str to curve
+        Volume (mL) against the threshold of each map.
+
+    Returns
+    -------
+    dict
+    """
+    found = {name: _at(curves, source, threshold) for name, (source, threshold) in VOLUMES.items()} | dict(masks)
+    mismatch = volumetric_mismatch(found["tmax6_ml"], found["core_ml"])
+    return found | {
+        "mismatch_ml": mismatch.difference_ml,
+        "mismatch_coreg_ml": coregistered_ml,
+        "mismatch_ratio": mismatch.ratio,
+        "hir": hypoperfusion_intensity_ratio(found["tmax10_ml"], found["tmax6_ml"]),
+    }
+
+
+def tabulated(curves: Curves, maps: Sequence[str]) -> list[Row]:
+    """Return the rows of the table of thresholds for some maps; NaN where a map has no curve."""
+    return [
+        {"map": name, "threshold": limit, "ml": _at(curves, name, limit)} for name in maps for limit in TABULATED[name]
+    ]
+
+
+def _at(curves: Curves, name: str, threshold: float | None) -> float:
+    return math.nan if threshold is None else dict(curves.get(name, ())).get(threshold, math.nan)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of a patient beside the volumes of a session.
+
+    Attributes
+    ----------
+    clinical : mapping of str to (value, reason)
+        What the study's tables say, None with the reason where they do not.
+    post : mapping
+        The row of the session after treatment.
+    not_relative : sequence of str
+        Why CBF and CBV relative to normal tissue are not known, where Tmax is.
+    normal_tmax_s : float
+        Tmax of the session's normal tissue, s.
+    """
+
+    clinical: Mapping[str, Sequence[Any]]
+    post: Mapping[str, Any]
+    not_relative: Sequence[str]
+    normal_tmax_s: float
+
+    def value(self, name: str) -> float:
+        """Return a value of the study's tables."""
+        value = self.clinical.get(name, [None])[0]
+        return math.nan if value is None else float(value)
+
+    def unspecific(self) -> dict[str, str]:
+        """Return why a volume says nothing of the deficit: Tmax thresholds that normal tissue exceeds."""
+        normal_s = self.normal_tmax_s
+        return {
+            name: f"normal tissue's own Tmax is {normal_s:.1f} s, so Tmax above {threshold:g} s is no deficit"
+            for name, (source, threshold) in VOLUMES.items()
+            if source == "tmax" and threshold is not None and normal_s >= threshold
+        }
+
+    def why_unknown(self) -> dict[str, str]:
+        """Return why a quantity that a criterion may ask for is not known."""
+        clinical = {name: self.clinical.get(name, [None, "not given"])[1] for name in CLINICAL}
+        relative = [name for name, (source, _) in VOLUMES.items() if source in ("rcbf", "rmtt")]
+        unscaled = dict.fromkeys(relative, "; ".join(self.not_relative)) if self.not_relative else {}
+        post = dict.fromkeys(POST, "it takes a session after treatment with that scan")
+        return clinical | unscaled | post | self.unspecific()
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A session's class by each criterion, how firm each is, and [criterion, reason] for those that are not known."""
+
+    row: Row
+    stability: list[Row]
+    failures: list[list[str]]
+
+
+def judge(
+    row: Mapping[str, Any],
+    criteria: Mapping[str, Criterion],
+    known: Knowledge,
+    curves: Curves,
+    half_widths: Mapping[str, float],
+    core_threshold: float,
+) -> Classes:
+    """Tell a baseline session's class by every criterion, and whether it holds when a threshold moves.
+
+    Parameters
+    ----------
+    row : mapping
+        The session's volumes, see `volumes`.
+    criteria : mapping of str to criterion
+        The catalogue.
+    known : Knowledge
+    curves : mapping of str to curve
+        Volume (mL) against the threshold of each map.
+    half_widths : mapping of str to float
+        How far each map's threshold is moved either way.
+    core_threshold : float
+        The core lies below, mm²/s.
+
+    Returns
+    -------
+    Classes
+    """
+    quantities = {name: row[name] for name in (*VOLUMES, "mismatch_coreg_ml")}
+    quantities |= {name: known.value(name) for name in CLINICAL}
+    for name in POST:
+        value = known.post.get(name.removeprefix("post_"))
+        quantities[name] = math.nan if value in (None, "n/a") else float(value)
+    quantities |= dict.fromkeys(known.unspecific(), math.nan)
+    found, reasons = Classes({}, [], []), known.why_unknown()
+    for name, criterion in criteria.items():
+        found.row[name], missing = classify(criterion, quantities)
+        # why another volume of this session is not known has been said already
+        unknown = [f"{what} not known: {reasons[what]}" for what in missing if what in reasons]
+        if unknown:
+            found.failures.append([name, "; ".join(unknown)])
+        for one in stability(criterion, quantities, curves, half_widths, core_threshold):
+            stable = None if one.stable is None else ("stable" if one.stable else "unstable")
+            entry = {"criterion": name, "class": found.row[name], "stability": stable}
+            found.stability.append(entry | {"parameter": one.parameter, "low": one.low, "high": one.high})
+    return found
+
+
+def status(warnings: Sequence[str], broken: Sequence[str], does_without: Sequence[str], *, is_empty: bool) -> str:
+    """Return ok, warn or failed: a session fails by what is broken, unless it can do without."""
+    if is_empty or set(broken) - set(does_without):
+        return "failed"
+    return "warn" if warnings or broken else "ok"
+
+
+def motion_warnings(row: Row, limits: Mapping[str, Any], notes: Sequence[str], frames: int, used: int) -> list[str]:
+    """Say what of a series' realignment and noise is doubtful.
+
+    Parameters
+    ----------
+    row : dict
+        The session's quality figures.
+    limits : mapping
+        Section ``quality`` of the configuration.
+    notes : sequence of str
+        What the realignment says itself.
+    frames, used : int
+        Frames of the series, and how many of them are used.
+    """
+    said = [f"framewise displacement reaches {row['fd_max_mm']:.1f} mm"]
+    said = said if row["fd_max_mm"] > limits["max_framewise_displacement_mm"] else []
+    said += notes
+    if frames and row["outlier_frames"] / frames > limits["max_outlier_share"]:
+        said.append(f"{row['outlier_frames']} of {frames} frames could not be realigned or fit badly")
+    if used < frames:
+        said.append(f"only the first {used} of {frames} frames are used")
+    if row["brain_lost_share"] > limits["max_brain_lost_share"]:
+        said.append(f"{row['brain_lost_share']:.0%} of the brain leaves the field of view in some frame")
+    noise = []
+    if row["tsnr"] < limits["min_temporal_snr"]:
+        noise.append(f"the temporal SNR before the bolus is {row['tsnr']:.0f} only")
+    if row["bolus_cnr"] < limits["min_bolus_cnr"]:
+        noise.append(f"the bolus is only {row['bolus_cnr']:.1f} times as high as a voxel's noise")
+    return [*(f"motion: {warning}" for warning in said), *(f"noise: {warning}" for warning in noise)]
+
+
+def registration_warnings(row: Row, limits: Mapping[str, Any]) -> list[str]:
+    """Say what of the registration of diffusion and perfusion is doubtful."""
+    said = []
+    if row["registration_dice"] < limits["min_registration_dice"]:
+        said.append(f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only")
+    if row["edge_margin"] < limits["min_edge_margin"]:
+        said.append(
+            "registration: the edges of diffusion and perfusion agree hardly better than 4 mm off "
+            f"({row['edge_agreement']:.2f}, {row['edge_margin']:+.2f}); are they aligned, and of one patient?"
+        )
+    return said
+
+
+def time_warnings(row: Row, limits: Mapping[str, Any]) -> list[str]:
+    """Say that a baseline scan is later than those the thresholds were set on."""
+    if row["hours_from_onset"] > limits["max_hours_from_onset"]:
+        hours = row["hours_from_onset"]
+        return [f"time: scanned {hours:.1f} h after onset; the thresholds were set on earlier scans"]
+    return []
+
+
+def side_warnings(row: Row, stated: str) -> list[str]:
+    """Say where core, deficit and what the study says (left, right or unknown) lie on different sides."""
+    said = []
+    if stated != "unknown" and row["core_side"] not in (None, "bilateral", stated):
+        said.append(f"side: the core lies on the {row['core_side']}, the study says {stated}")
+    if {row["core_side"], row["deficit_side"]} == {"left", "right"}:
+        said.append(
+            f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
+            "(is left right in one of the headers?)"
+        )
+    return said
+
+
+def arterial_warnings(
+    score: float, weakness: str, area_ratio: float, limits: Mapping[str, Any], notes: Sequence[str]
+) -> list[str]:
+    """Say what of the arterial input is doubtful; ``notes`` is what its choice says itself."""
+    said, (low, high) = list(notes), limits["aif_area_ratio"]
+    if score < limits["min_aif_score"]:
+        said.append(f"the arterial input is doubtful in its {weakness} (score {score:.2f})")
+    if not math.isnan(area_ratio) and not low <= area_ratio <= high:
+        said.append(f"the venous area is {area_ratio:.1f} times the arterial area: CBF and CBV may be out of scale")
+    return [f"aif: {warning}" for warning in said]
+
+
+def diffusion_warnings(median_adc: float, limits: Mapping[str, Any]) -> list[str]:
+    """Say that the ADC of the brain's tissue, mm²/s, is not that of a brain."""
+    low, high = limits["brain_median_adc"]
+    if math.isnan(median_adc) or low <= median_adc <= high:
+        return []
+    return [
+        f"diffusion: the median ADC of the brain's tissue is {median_adc * 1e6:.0f}e-6 mm²/s, "
+        f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
+    ]
