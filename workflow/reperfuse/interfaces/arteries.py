@@ -9,7 +9,7 @@ from reperfuse.files.tables import read_columns
 from reperfuse.interfaces.base import isdefined, table, takes
 from reperfuse.interfaces.perfusion import CurvesInputSpec, CurvesStep
 from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels
-from reperfuse.perfusion.arteries import select_aif
+from reperfuse.perfusion.arteries import healthy_side, select_aif
 from reperfuse.perfusion.bolus import Baseline, brain_curve, contrast_to_noise, find_baseline
 from reperfuse.perfusion.concentration import relative_noise
 from reperfuse.volumes.image import Image, is_same_grid
@@ -99,19 +99,10 @@ class SelectArterialInput(CurvesStep):
             dt_s,
             steady,
             **scan,
-            search=self._search(brain),
+            search=healthy_side(brain.mask, brain.affine, self.inputs.side),
             scale_to_vof=scale,
             min_score=self.inputs.min_score,
         )
-
-    def _search(self, brain: Image) -> np.ndarray | None:
-        """Return the hemisphere away from the lesion, None when the side is not known."""
-        if self.inputs.side == "unknown":
-            return None
-        indices = np.indices(brain.data.shape).reshape(3, -1)
-        x = (brain.affine[:3, :3] @ indices + brain.affine[:3, 3:])[0].reshape(brain.data.shape)
-        centre = x[brain.mask].mean()
-        return (x > centre) if self.inputs.side == "left" else (x < centre)
 
 
 def read_arterial_curve(path: str, times_s: np.ndarray) -> np.ndarray:

@@ -12,13 +12,10 @@ from reperfuse.files.mirrors import load_mirror
 from reperfuse.head import mirror
 from reperfuse.head.tissue import csf_mask, vessel_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
-from reperfuse.mismatch import stability
 from reperfuse.mismatch.mismatch import penumbra_mask
+from reperfuse.mismatch.sweep import normal_tmax_s, sweep_perfusion
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
-from reperfuse.volumes.image import Image, volume_ml
-
-#: A long MTT counts where Tmax is later than normal tissue's by this, s.
-LATE_S = 2.0
+from reperfuse.volumes.image import Image
 
 
 @takes("hypoperfusion")
@@ -125,45 +122,29 @@ class SweepPerfusionOutputSpec(TraitedSpec):
 
 
 class SweepPerfusion(HypoperfusionStep):
-    """Measure the volumes of Tmax, relative CBF and relative MTT at every threshold in use and around it.
-
-    Delay is Tmax less its median outside Tmax > 6 s: deconvolution gives normal tissue a Tmax of its own, near
-    3 s, and the earliest trials counted from normal tissue. Low CBF counts inside Tmax > 6 s only, since fluid
-    and noise lie below as well. Relative MTT is relative CBV over relative CBF: MTT over normal tissue's, by the
-    central volume theorem.
-    """
+    """Measure the volumes of Tmax, delay, relative CBF and relative MTT at every threshold in use and around it."""
 
     input_spec = SweepPerfusionInputSpec
     output_spec = SweepPerfusionOutputSpec
 
     def _compute(self) -> None:
         self._refuse_faults("tmax", "brain", "reference", "deficit")
-        tmax, brain = nifti.load(self.inputs.tmax), nifti.load(self.inputs.brain)
-        finder = self._finder(brain)
-        deficit = nifti.load(self.inputs.deficit).mask
-        normal_s = float(np.nanmedian(tmax.data[brain.mask & ~deficit]))
-        find = finder(tmax.data)
-        curves: dict[str, Any] = {"tmax": self._curve("tmax", brain, find)}
-        find_later = finder(tmax.data - normal_s)
-        curves["delay"] = self._curve("delay", brain, find_later)
-        if path := self._good("core"):
-            outside = ~nifti.load(path).mask
-            curves["coreg_tmax"] = self._curve("tmax", brain, lambda limit: find(limit) & outside)
-        relative = (self.inputs.rcbf, self.inputs.rcbv)
+        tmax, brain, deficit = (nifti.load(getattr(self.inputs, name)) for name in ("tmax", "brain", "deficit"))
+        core, relative = self._good("core"), (self.inputs.rcbf, self.inputs.rcbv)
         unknown = [reason for path in relative for reason in sidecars.reasons(path)]
-        if not unknown:
-            flow, volume = (nifti.load(path).data for path in relative)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                transit = np.where(flow > 0, volume / flow, np.nan)
-                curves["rcbf"] = self._curve("rcbf", brain, lambda limit: (flow < limit) & deficit)
-            late, find_slow = find_later(LATE_S), finder(transit)
-            curves["rmtt"] = self._curve("rmtt", brain, lambda limit: find_slow(limit) & late)
-        content = {"Curves": curves, "NormalTmax": normal_s, "NotComputed": list(dict.fromkeys(unknown))}
+        curves = sweep_perfusion(
+            tmax.data,
+            brain.mask,
+            deficit.mask,
+            brain.affine,
+            self._finder(brain),
+            self.inputs.half_widths,
+            relative=None if unknown else (nifti.load(relative[0]).data, nifti.load(relative[1]).data),
+            core=nifti.load(core).mask if core else None,
+        )
+        content: dict[str, Any] = {"Curves": curves, "NotComputed": list(dict.fromkeys(unknown))}
+        content["NormalTmax"] = normal_tmax_s(tmax.data, brain.mask, deficit.mask)
         self.save_document("curves", content | self._warnings())
-
-    def _curve(self, name: str, brain: Image, find: Callable[[float], np.ndarray]) -> list[list[float]]:
-        thresholds = stability.thresholds(name, self.inputs.half_widths[name])
-        return [[threshold, volume_ml(find(threshold), brain.affine)] for threshold in thresholds]
 
 
 class SegmentPenumbraInputSpec(StepInputSpec):

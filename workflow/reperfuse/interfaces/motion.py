@@ -18,9 +18,10 @@ from reperfuse.perfusion.bolus import (
     _is_known,
     brain_curve,
     bridge_frames,
+    bridge_gaps,
     find_baseline,
-    first_passage_end,
     mean_of_known,
+    replaced_in_passage,
     usable_frames,
 )
 from reperfuse.perfusion.motion import Motion, estimate_motion
@@ -64,7 +65,8 @@ class CorrectMotion(Step):
         if blank.all():
             raise DataFault("every frame of the series is empty or constant")
         head = find_head(mean_of_known(raw.data[..., ~blank]), raw.affine)
-        baseline = self._baseline(brain_curve(raw.data, head), blank)
+        dt_s = self.inputs.repetition_time_s
+        baseline = find_baseline(bridge_frames(brain_curve(raw.data, head), blank), dt_s)
         found = estimate_motion(raw.data, raw.affine, baseline.frames)
         still = mean_of_known(raw.data[..., usable_frames(baseline, ~blank)])
         brain = brain_mask(found.reference, raw.voxel_size_mm)
@@ -75,47 +77,17 @@ class CorrectMotion(Step):
         reference = mean_of_known(series[..., usable_frames(baseline, ~outlier)])
         figures = self._quality(series[brain], baseline, outlier)
         replaced = outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
-        series = self._bridge(series, replaced, baseline, brain)
-        notes = self._passage(brain_curve(series, brain), replaced, baseline)
+        series = bridge_gaps(series, replaced, baseline, brain, dt_s, self.inputs.max_gap_s)
+        notes = replaced_in_passage(brain_curve(series, brain), replaced, baseline, dt_s)
         if not sees_through_plane(raw.data.shape[:3], raw.affine):
             notes.append(
                 "motion was corrected in the plane of the slices only: "
                 "so few or so thick slices do not show motion through the plane"
             )
-        self.save_image("series", series, raw, self.inputs.repetition_time_s)
+        self.save_image("series", series, raw, dt_s)
         self.save_image("reference", reference, raw)
         figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
         self._save_motion(found, outlier, figures, replaced, notes)
-
-    def _baseline(self, curve: np.ndarray, unusable: np.ndarray) -> Baseline:
-        bridged = bridge_frames(curve, unusable)
-        return find_baseline(bridged, self.inputs.repetition_time_s)
-
-    def _bridge(self, series: np.ndarray, replaced: np.ndarray, baseline: Baseline, brain: np.ndarray) -> np.ndarray:
-        """Replace frames, and make sure that what is left still holds the bolus."""
-        max_gap = int(self.inputs.max_gap_s / self.inputs.repetition_time_s)
-        bridged = bridge_frames(series, replaced, baseline.arrival, max_gap)
-        left, frames = bridged.shape[3], len(replaced)
-        if left < frames:
-            try:
-                find_baseline(brain_curve(bridged, brain), self.inputs.repetition_time_s)
-            except DataFault as fault:
-                raise DataFault(f"only the first {left} of {frames} frames could be realigned: {fault}") from fault
-        return bridged
-
-    def _passage(self, curve: np.ndarray, replaced: np.ndarray, baseline: Baseline) -> list[str]:
-        """Say which frames of the first passage of the bolus were replaced; two in a row leave its course unknown."""
-        loss = -np.log(curve)
-        end = first_passage_end(loss - loss[baseline.frames].mean(), baseline)
-        lost = np.flatnonzero(replaced[baseline.arrival : end]) + baseline.arrival
-        times = " and ".join(f"{frame * self.inputs.repetition_time_s:g} s" for frame in lost)
-        if (np.diff(lost) == 1).any():
-            raise DataFault(
-                f"the frames at {times} cannot be used, and the bolus passes in them: its course is not known"
-            )
-        if len(lost) == 0:
-            return []
-        return [f"the frame at {times}, while the bolus passes, could not be used and was interpolated"]
 
     def _quality(self, curves: np.ndarray, baseline: Baseline, outlier: np.ndarray) -> dict[str, Any]:
         steady = curves[:, usable_frames(baseline, ~outlier)]

@@ -15,7 +15,7 @@ from reperfuse.interfaces.motion import read_poses
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.concentration import align_slices, delta_r2star
 from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve, time_to_peak
-from reperfuse.perfusion.leakage import correct_leakage, is_leaking
+from reperfuse.perfusion.leakage import remove_leakage
 from reperfuse.perfusion.nuisance import remove_nuisance
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
@@ -88,7 +88,7 @@ class DeconvolvePerfusion(CurvesStep):
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
         values["ttp"] = time_to_peak(tissue, dt_s, arrival)
         if self.inputs.leakage_correction:
-            sealed = self._without_leakage(tissue, maps.tmax)
+            sealed = remove_leakage(tissue, maps.tmax, dt_s)
             values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, arterial).cbv}
         flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
         for name, value in values.items():
@@ -120,15 +120,6 @@ class DeconvolvePerfusion(CurvesStep):
             self.inputs.repetition_time_s,
             **self._options("deconvolution", "latest_tmax_s"),
         )
-
-    def _without_leakage(self, tissue: np.ndarray, tmax: np.ndarray) -> np.ndarray:
-        """Correct the curves with the mean of tissue that neither leaks nor is supplied late."""
-        delay = np.nan_to_num(tmax - np.nanmedian(tmax))
-        normal = ~is_leaking(tissue) & (np.abs(delay) < 2.0)
-        if not normal.any():
-            raise DataFault("no tissue without leakage and delay, by which leakage could be corrected")
-        reference = tissue[normal].mean(axis=0, dtype=float)
-        return correct_leakage(tissue, reference, self.inputs.repetition_time_s, delay)[0]
 
 
 @takes("hypoperfusion", "csf_ratio", "vessel_ratio")

@@ -19,6 +19,7 @@ from reperfuse.faults import DataFault
 from reperfuse.perfusion.arterial_input import ArterialInput, describe
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.curves import Curves, Scan
+from reperfuse.volumes.arrays import Mask
 
 #: Arterial voxels without which there is no artery: one among thousands is chance.
 _FEWEST = 2
@@ -148,3 +149,28 @@ def select_aif(
             f"(score {found.score:.2f}, at least {min_score:.2f} needed)"
         )
     return replace(found, warnings=(*found.warnings, *elsewhere))
+
+
+def healthy_side(brain: ArrayLike, affine: ArrayLike, side: str) -> Mask | None:
+    """Return the half of the field of view away from the lesion, in which arteries are sought.
+
+    Parameters
+    ----------
+    brain : (x, y, z) bool array
+    affine : (4, 4) array
+        Voxel index to world (RAS+, mm).
+    side : str
+        Side of the lesion: left, right or unknown.
+
+    Returns
+    -------
+    (x, y, z) bool array or None
+        None where the side is not known.
+    """
+    if side == "unknown":
+        return None
+    mask, matrix = np.asarray(brain, dtype=bool), np.asarray(affine)
+    indices = np.indices(mask.shape).reshape(3, -1)
+    x = (matrix[:3, :3] @ indices + matrix[:3, 3:])[0].reshape(mask.shape)
+    centre = x[mask].mean()
+    return (x > centre) if side == "left" else (x < centre)

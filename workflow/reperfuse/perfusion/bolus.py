@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import median_filter
 
 from reperfuse.faults import DataFault
-from reperfuse.volumes.arrays import Array
+from reperfuse.volumes.arrays import Array, Mask
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,76 @@ def contrast_to_noise(concentration: ArrayLike, baseline: Baseline) -> float:
         return float("nan")
     noise = np.median(curves[:, baseline.frames].std(axis=1, ddof=1))
     return float(curves.mean(axis=0, dtype=float).max() / noise) if noise > 0 else float("inf")
+
+
+def bridge_gaps(series: Array, replaced: Mask, baseline: Baseline, brain: Mask, dt_s: float, max_gap_s: float) -> Array:
+    """Replace frames as `bridge_frames` does, and make sure that what is left still holds the bolus.
+
+    Parameters
+    ----------
+    series : (x, y, z, t) array
+        Signal, a.u.
+    replaced : (t,) bool array
+        Frames to replace.
+    baseline : Baseline
+    brain : (x, y, z) bool array
+    dt_s : float
+        Frame spacing, s.
+    max_gap_s : float
+        Longest time without a usable frame after bolus arrival; the series ends before a longer one, s.
+
+    Returns
+    -------
+    (x, y, z, u) array
+        As many frames as can be known.
+
+    Raises
+    ------
+    DataFault
+        If the series ends before the bolus has passed.
+    """
+    bridged = bridge_frames(series, replaced, baseline.arrival, int(max_gap_s / dt_s))
+    left, frames = bridged.shape[3], len(replaced)
+    if left < frames:
+        try:
+            find_baseline(brain_curve(bridged, brain), dt_s)
+        except DataFault as fault:
+            raise DataFault(f"only the first {left} of {frames} frames could be realigned: {fault}") from fault
+    return bridged
+
+
+def replaced_in_passage(curve: Array, replaced: Mask, baseline: Baseline, dt_s: float) -> list[str]:
+    """Say which frames of the first passage of the bolus were replaced.
+
+    Parameters
+    ----------
+    curve : (u,) array
+        Mean signal of the brain, a.u.
+    replaced : (t,) bool array
+        Frames that were replaced.
+    baseline : Baseline
+    dt_s : float
+        Frame spacing, s.
+
+    Returns
+    -------
+    list of str
+        A sentence, or nothing.
+
+    Raises
+    ------
+    DataFault
+        If two in a row were: the course of the bolus is not known then.
+    """
+    loss = -np.log(curve)
+    end = first_passage_end(loss - loss[baseline.frames].mean(), baseline)
+    lost = np.flatnonzero(replaced[baseline.arrival : end]) + baseline.arrival
+    times = " and ".join(f"{frame * dt_s:g} s" for frame in lost)
+    if (np.diff(lost) == 1).any():
+        raise DataFault(f"the frames at {times} cannot be used, and the bolus passes in them: its course is not known")
+    if len(lost) == 0:
+        return []
+    return [f"the frame at {times}, while the bolus passes, could not be used and was interpolated"]
 
 
 def mean_of_known(series: np.ndarray) -> np.ndarray:

@@ -3,7 +3,41 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array, Mask
+
+#: Tissue whose Tmax differs from most tissue's by less than this is not late, s.
+_LATE_S = 2.0
+
+
+def remove_leakage(tissue: Array, tmax: Array, dt_s: float) -> Array:
+    """Correct curves with the mean of tissue that neither leaks nor is supplied late, see `correct_leakage`.
+
+    Parameters
+    ----------
+    tissue : (n, t) array
+        ΔR2*, s⁻¹.
+    tmax : (n,) array
+        Tmax before the correction, s; NaN where unknown.
+    dt_s : float
+        Frame spacing, s.
+
+    Returns
+    -------
+    (n, t) array
+        s⁻¹.
+
+    Raises
+    ------
+    DataFault
+        If there is no such tissue.
+    """
+    delay = np.nan_to_num(tmax - np.nanmedian(tmax))
+    normal = ~is_leaking(tissue) & (np.abs(delay) < _LATE_S)
+    if not normal.any():
+        raise DataFault("no tissue without leakage and delay, by which leakage could be corrected")
+    reference = tissue[normal].mean(axis=0, dtype=float)
+    return correct_leakage(tissue, reference, dt_s, delay)[0]
 
 
 def correct_leakage(

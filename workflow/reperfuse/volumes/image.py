@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reperfuse.volumes.arrays import Array, Mask
+
 
 @dataclass(frozen=True)
 class Image:
@@ -43,6 +45,6 @@ def is_same_grid(first: Image, second: Image, tolerance_mm: float = 1e-3) -> boo
     return bool(np.abs(corners @ (first.affine - second.affine).T).max() <= tolerance_mm)
 
 
-def volume_ml(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> float:
+def volume_ml(mask: Mask, affine: Array) -> float:
     """Return the volume of a mask, in mL."""
     return float(mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000)

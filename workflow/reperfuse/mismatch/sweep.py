@@ -1,0 +1,77 @@
+"""How volumes hang on the threshold: the deficit by Tmax, delay, relative CBF and relative MTT."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from reperfuse.mismatch.stability import thresholds
+from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.image import volume_ml
+
+#: From a map to what finds its cleaned mask above any threshold (`reperfuse.perfusion.hypoperfusion`).
+Finder = Callable[[Array], Callable[[float], Mask]]
+#: A long MTT counts where Tmax is later than normal tissue's by this, s.
+LATE_S = 2.0
+
+
+def normal_tmax_s(tmax: Array, brain: Mask, deficit: Mask) -> float:
+    """Return the median Tmax outside the deficit, s: deconvolution gives normal tissue a Tmax of its own, near 3 s."""
+    return float(np.nanmedian(tmax[brain & ~deficit]))
+
+
+def sweep_perfusion(
+    tmax: Array,
+    brain: Mask,
+    deficit: Mask,
+    affine: Array,
+    finder: Finder,
+    half_widths: Mapping[str, float],
+    *,
+    relative: tuple[Array, Array] | None = None,
+    core: Mask | None = None,
+) -> dict[str, list[list[float]]]:
+    """Measure the volumes of a deficit at every threshold in use and around it.
+
+    Delay is Tmax less `normal_tmax_s`: the earliest trials counted from normal tissue. Low CBF counts inside
+    Tmax > 6 s only, since fluid and noise lie below as well. Relative MTT is relative CBV over relative CBF: MTT
+    over normal tissue's, by the central volume theorem.
+
+    Parameters
+    ----------
+    tmax : (x, y, z) array
+        s.
+    brain, deficit : (x, y, z) bool array
+        The brain, and tissue with Tmax above 6 s.
+    affine : (4, 4) array
+        Voxel index to world (mm).
+    finder : callable
+    half_widths : mapping of str to float
+        How far the thresholds of ``tmax``, ``delay`` (s), ``rcbf`` and ``rmtt`` are moved either way.
+    relative : (x, y, z) arrays, optional
+        Relative CBF and CBV; without them neither CBF nor MTT is swept.
+    core : (x, y, z) bool array, optional
+        For the mismatch outside it.
+
+    Returns
+    -------
+    dict
+        [threshold, mL] for ``tmax``, ``delay``, ``coreg_tmax``, ``rcbf`` and ``rmtt``, as far as they are known.
+    """
+
+    def curve(name: str, find: Callable[[float], Mask]) -> list[list[float]]:
+        limits = thresholds(name, half_widths[name])
+        return [[limit, volume_ml(find(limit), affine)] for limit in limits]
+
+    find, find_later = finder(tmax), finder(tmax - normal_tmax_s(tmax, brain, deficit))
+    curves = {"tmax": curve("tmax", find), "delay": curve("delay", find_later)}
+    if core is not None:
+        outside = ~core
+        curves["coreg_tmax"] = curve("tmax", lambda limit: find(limit) & outside)
+    if relative is not None:
+        flow, volume = relative
+        with np.errstate(divide="ignore", invalid="ignore"):
+            transit = np.where(flow > 0, volume / flow, np.nan)
+            curves["rcbf"] = curve("rcbf", lambda limit: (flow < limit) & deficit)
+        late, find_slow = find_later(LATE_S), finder(transit)
+        curves["rmtt"] = curve("rmtt", lambda limit: find_slow(limit) & late)
+    return curves
