@@ -1,5 +1,8 @@
-"""TSV tables."""
+"""TSV tables: one way to write them, one to read them."""
 
+import csv
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +11,36 @@ from numpy.typing import NDArray
 
 
 def format_cell(value: Any) -> str:
-    """Write a value of a table: ``n/a`` where there is none, a float to six significant digits."""
+    """Write a value of a table: ``n/a`` where there is none, a float to six significant digits, text in one line."""
     if value is None or value == "":
         return "n/a"
     if isinstance(value, bool | np.bool_):
         return str(int(value))
     if isinstance(value, float | np.floating):
         return "n/a" if np.isnan(value) else f"{value:.6g}"
-    return str(value)
+    return re.sub(r"[\t\r\n]+", " ", str(value))
+
+
+def table_text(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table as text: its head, and a line a row of cells."""
+    return "".join("\t".join(cells) + "\n" for cells in (columns, *rows))
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """Read a TSV table as one mapping a row, from a column to its text."""
+    text = Path(path).read_text(encoding="utf-8-sig")
+    return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def read_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:
-    """Read a numeric TSV table as one array a column, ``n/a`` as NaN."""
+    """Read a numeric TSV table as one array a column, ``n/a`` as NaN.
+
+    Raises
+    ------
+    ValueError
+        If a cell is no number, or a row has not as many cells as the head.
+    """
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    names = lines[0].split("\t")
+    names = lines[0].split("\t") if lines else []
     rows = [[np.nan if cell == "n/a" else float(cell) for cell in line.split("\t")] for line in lines[1:]]
     return dict(zip(names, np.array(rows, float).reshape(-1, len(names)).T, strict=True))

@@ -9,7 +9,7 @@ from scipy import ndimage, sparse
 from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.morphology import FACES, closed, dilated, eroded, fill, largest, opened
-from reperfuse.volumes.smoothing import smooth
+from reperfuse.volumes.smoothing import FWHM_PER_SD, smooth
 
 _BRAIN_SLICE_MM3 = 20e3
 
@@ -82,7 +82,7 @@ def brain_mask(
             raise DataFault("No brain was found: no bright region of its size.")
         # Fluid and fat, several times brighter than tissue, must not set the level.
         level = float(np.median(image[brain]))
-        local = smooth(np.minimum(image, 1.5 * level), brain, 2.355 * bias_mm, voxel)
+        local = smooth(np.minimum(image, 1.5 * level), brain, FWHM_PER_SD * bias_mm, voxel)
         tissue = image > relative_intensity * np.maximum(local, 0.3 * level)
         thick = eroded(tissue, opening_mm, voxel)
         pieces = _label_by_overlap(thick, slice_overlap, voxel) if voxel.max() > opening_mm else ndimage.label(thick)[0]

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.morphology import ball
+from reperfuse.volumes.robust import sd_about_zero
 from reperfuse.volumes.smoothing import smooth
 
 
@@ -41,7 +42,7 @@ def _shading(image: Array, mirrored: Array, tissue: Mask, voxel: Array) -> Array
     kept = np.ones(len(places), bool)
     residual = log_ratio - np.median(log_ratio)
     for _ in range(10):
-        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        spread = sd_about_zero(residual[kept])
         kept = np.abs(residual) <= 1.5 * spread
         field = np.linalg.lstsq(design[kept], log_ratio[kept], rcond=None)[0]
         residual = log_ratio - design @ field

@@ -13,7 +13,7 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.itk import write_itk
 from reperfuse.files.sidecars import sidecar_path, write_json
-from reperfuse.files.tables import format_cell
+from reperfuse.files.tables import format_cell, table_text
 from reperfuse.study import options
 from reperfuse.study.options import Option
 from reperfuse.volumes.image import Image
@@ -196,8 +196,7 @@ class Step(SimpleInterface):
         """Save an output table, a column an entry; a missing value is ``n/a``."""
         path = self._path(name)
         rows = zip(*(map(format_cell, values) for values in columns.values()), strict=True)
-        lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text(table_text(columns, rows), encoding="utf-8")
         write_json(sidecar_path(path), self._sidecar(name, extra))
 
     def save_transform(self, name: str, transform: Transform, **extra: Any) -> None:

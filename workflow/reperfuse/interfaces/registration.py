@@ -11,6 +11,7 @@ from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, tak
 from reperfuse.registration import rigid
 from reperfuse.registration.fit import Registration
 from reperfuse.volumes import transforms
+from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import as_transform, resample_mask
 
@@ -76,7 +77,7 @@ class RegisterImages(Step):
 
 def _longest(found: Registration, fixed: Image, brain: Image) -> float:
     """Return how far tissue of the brain is displaced at most, in mm."""
-    points = np.argwhere(brain.mask) @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
+    points = apply_matrix(fixed.affine, np.argwhere(brain.mask))
     straight = as_transform(found.matrix)(points)
     return float(np.linalg.norm(found.transform(points) - straight, axis=1).max())
 

@@ -20,6 +20,7 @@ from reperfuse.perfusion.arterial_input import ArterialInput, describe
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.curves import Curves, Scan
 from reperfuse.volumes.arrays import Mask
+from reperfuse.volumes.geometry import apply_matrix
 
 #: Arterial voxels without which there is no artery: one among thousands is chance.
 _FEWEST = 2
@@ -169,8 +170,7 @@ def healthy_side(brain: ArrayLike, affine: ArrayLike, side: str) -> Mask | None:
     """
     if side == "unknown":
         return None
-    mask, matrix = np.asarray(brain, dtype=bool), np.asarray(affine)
-    indices = np.indices(mask.shape).reshape(3, -1)
-    x = (matrix[:3, :3] @ indices + matrix[:3, 3:])[0].reshape(mask.shape)
+    mask = np.asarray(brain, dtype=bool)
+    x = apply_matrix(np.asarray(affine), np.indices(mask.shape).reshape(3, -1).T)[:, 0].reshape(mask.shape)
     centre = x[mask].mean()
     return (x > centre) if side == "left" else (x < centre)

@@ -10,6 +10,7 @@ from scipy.ndimage import median_filter
 
 from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.robust import sd_about_zero
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,18 @@ def find_baseline(
     if not (np.isfinite(signal).all() and (signal > 0).all()):
         raise DataFault("the mean signal of the brain is not positive in every frame")
     loss = -np.log(signal)
-    smooth_inside = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
-    peak = int(smooth_inside[1:].argmax()) + 1
-    foot = _foot(smooth_inside[: peak + 1], max(round(foot_s / dt_s), 2), foot_share)
-    level = np.median(smooth_inside[foot // 2 : foot + 1])  # the first frames may be too bright
-    height = smooth_inside[peak] - level
-    noise = 1.4826 * np.median(np.abs(np.diff(loss, 2))) / np.sqrt(6)
+    calm = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
+    peak = int(calm[1:].argmax()) + 1
+    foot = _foot(calm[: peak + 1], max(round(foot_s / dt_s), 2), foot_share)
+    level = np.median(calm[foot // 2 : foot + 1])  # the first frames may be too bright
+    height = calm[peak] - level
+    noise = sd_about_zero(np.diff(loss, 2)) / np.sqrt(6)
     if height < max(min_drop, 10 * noise):
         raise DataFault("no bolus: the mean signal of the brain does not drop")
-    if smooth_inside[peak:].min() - level > decay_share * height:
+    if calm[peak:].min() - level > decay_share * height:
         raise DataFault("the series ends before the bolus has passed: the curve does not come down from its peak")
     threshold = level + max(arrival_share * height, 3 * noise)
-    onset = int(np.flatnonzero(smooth_inside[:peak] <= threshold)[-1]) + 1
+    onset = int(np.flatnonzero(calm[:peak] <= threshold)[-1]) + 1
     arrival = onset - int(np.ceil(arrival_margin_s / dt_s - 1e-6))
     reference = np.median(loss[max(arrival - max(arrival // 2, min_baseline_frames), 0) : max(arrival, 1)])
     excess = reference - loss[: max(arrival, 0)]

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.volumes.arrays import Array
+from reperfuse.volumes.robust import sd_about_zero
 
 
 def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> Array:
@@ -62,7 +63,7 @@ def relative_noise(signal: ArrayLike, mask: ArrayLike, baseline: Baseline) -> Ar
     """
     steady = np.asarray(signal, dtype=np.float32)[..., baseline.frames]
     change = np.abs(np.diff(steady[np.asarray(mask, dtype=bool)], axis=-1))
-    sigma = 1.4826 * float(np.median(change[np.isfinite(change)])) / np.sqrt(2)
+    sigma = sd_about_zero(change[np.isfinite(change)]) / np.sqrt(2)
     rest = steady.mean(axis=-1, dtype=float)
     return sigma / np.where(rest > 0, rest, np.nan)
 

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.robust import robust_sd
 
 #: Tissue whose Tmax differs from most tissue's by less than this is not late, s.
 _LATE_S = 2.0
@@ -105,5 +106,4 @@ def is_leaking(concentration: ArrayLike, last_frames: int = 10, limit: float = 2
     (n,) array of bool
     """
     end = np.asarray(concentration)[:, -last_frames:].mean(axis=1)
-    distance = np.abs(end - np.median(end))
-    return np.asarray(distance > limit * 1.4826 * np.median(distance))
+    return np.asarray(np.abs(end - np.median(end)) > limit * robust_sd(end))

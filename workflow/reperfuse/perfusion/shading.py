@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.geometry import apply_matrix, voxel_sizes
+from reperfuse.volumes.robust import robust_sd
 
 _ITERATIONS = 60
 
@@ -57,7 +58,7 @@ def _fit_shading(logs: Array, terms: Array) -> Array:
     """Most probable coefficients (k,) of the terms (n, k) in the logarithms (n,) of an image of three tissues."""
     coefficients = np.zeros(terms.shape[1])
     middle = np.median(logs)
-    spread = 1.4826 * np.median(np.abs(logs - middle)) + 1e-6
+    spread = robust_sd(logs) + 1e-6
     levels, variances, shares = (
         middle + spread * np.array([-1.0, 0.0, 1.0]),
         np.full(3, spread**2 / 3),

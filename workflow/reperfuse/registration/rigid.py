@@ -16,8 +16,9 @@ from reperfuse.registration.fit import (
     mutual_information,
 )
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.geometry import shift, shifts, turns
+from reperfuse.volumes.geometry import apply_matrix, shift, shifts, turns
 from reperfuse.volumes.image import Image
+from reperfuse.volumes.morphology import dilated
 from reperfuse.volumes.transforms import Displacement, Transform, resample, resample_mask
 
 #: How deep in the brain edges are compared, and at how many points.
@@ -130,17 +131,17 @@ class _Pair:
         self.moving_brain = Image(moving_brain, moving.affine)
         self.lesion = None
         if lesion is not None and lesion.any():
-            self.lesion = Image(_dilated(lesion, moving, lesion_rim_mm), moving.affine)
+            self.lesion = Image(dilated(lesion, lesion_rim_mm, np.array(moving.voxel_size_mm)), moving.affine)
         self.seed = seed
-        self.scope = _dilated(fixed_brain, fixed, rim_mm)
+        self.scope = dilated(fixed_brain, rim_mm, np.array(fixed.voxel_size_mm))
         depth = ndimage.distance_transform_edt(fixed_brain, sampling=fixed.voxel_size_mm)
         inside = np.argwhere(depth > min(_EDGE_DEPTH_MM, 0.5 * depth.max()))
         inside = inside[:: max(1, len(inside) // _EDGE_POINTS)]
-        self.edge_points = inside @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
+        self.edge_points = apply_matrix(fixed.affine, inside)
         self.fixed_edges = gradient_magnitude(self.fixed.data, fixed)[tuple(inside.T)]
         self.moving_edges = gradient_magnitude(self.moving.data, moving)
         self.fixed_centre, self.moving_centre = (
-            shift(image.affine[:3, :3] @ np.argwhere(brain).mean(axis=0) + image.affine[:3, 3])
+            shift(apply_matrix(image.affine, np.argwhere(brain).mean(axis=0)))
             for image, brain in ((fixed, fixed_brain), (moving, moving_brain))
         )
 
@@ -213,9 +214,3 @@ class _Pair:
             seed=self.seed,
         )
         return start @ self.fixed_centre @ found @ back
-
-
-def _dilated(mask: Mask, image: Image, radius_mm: float) -> Mask:
-    if not mask.any():
-        return mask
-    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=image.voxel_size_mm) <= radius_mm)

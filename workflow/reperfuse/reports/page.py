@@ -8,6 +8,7 @@ from typing import Any
 
 from reperfuse.files import sidecars
 from reperfuse.files.sidecars import read_sidecar
+from reperfuse.files.tables import read_rows
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 
 ROLES = ("baseline", "post", "followup")
@@ -204,8 +205,7 @@ def render_study(
 ) -> str:
     """Write the study's page from its three tables (TSV), with a link to each patient's page."""
     tables = {
-        name: _read_table(path)
-        for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
+        name: read_rows(path) for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
     }
     shown = {
         name: [[show(column, row.get(column), dictionaries[name].get(column, {})) for column in row] for row in rows]
@@ -321,12 +321,6 @@ def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
         f"noise alone gives {_in_words(values['imr_null_ml'])}",
         ", ".join(filter(None, (significant, judged))),
     )
-
-
-def _read_table(path: Path) -> list[dict[str, str]]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    names = lines[0].split("\t") if lines else []
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
 
 
 def _counts(

@@ -10,7 +10,7 @@ from reperfuse.faults import DataFault
 from reperfuse.head.alignment import Normalization, normalize
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import apply_matrix, linearize, sample_grid, voxel_sizes
-from reperfuse.volumes.robust import bisquare
+from reperfuse.volumes.robust import bisquare, sd_about_zero
 
 _NORMALIZATION = Normalization(smoothing_mm=3.0)
 
@@ -152,7 +152,7 @@ def measure_swelling(
         weight[seen] = bisquare(residual)
         # the mean of both scans' slopes reaches the optimum in fewer steps than either
         jacobian = (found_slopes + law.deriv()(values[seen])[:, None] * slopes[seen]) / 2
-        noise = 1.4826 * np.median(np.abs(residual))
+        noise = sd_about_zero(residual)
         scale = weight[seen] / (_POINTS_ALIKE * noise**2)
         step = _step(splines[seen], jacobian, residual, scale, precision, coefficients)
         coefficients += step

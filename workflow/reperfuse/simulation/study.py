@@ -14,6 +14,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from reperfuse.files.tables import format_cell, table_text
 from reperfuse.simulation import scanner, truth
 from reperfuse.simulation.anatomy import Array
 from reperfuse.simulation.geometry import Grid
@@ -256,11 +257,9 @@ def _write_tsv(path: Path, rows: Sequence[dict]) -> None:
     """Write a table; the first row names the columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = list(rows[0]) if rows else []
-    lines = ["\t".join(columns)] + ["\t".join(_cell(row[c]) for c in columns) for row in rows]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(table_text(columns, ([_cell(row[c]) for c in columns] for row in rows)))
 
 
 def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "n/a"
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    # with more digits than a result has
+    return f"{value:.8g}" if isinstance(value, float) and not np.isnan(value) else format_cell(value)

@@ -1,6 +1,5 @@
 """The clinical columns of a study's tables."""
 
-import csv
 import math
 import re
 from collections.abc import Collection, Mapping
@@ -8,6 +7,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from reperfuse.faults import DataFault
+from reperfuse.files.tables import read_rows
 
 #: Why reflow cannot be judged in a patient whose column says 1.
 _EXCLUSIONS = {
@@ -123,8 +123,7 @@ class ClinicalData:
         """Return the rows of a table by the value of a column."""
         if name not in self._tables:
             path = self._bids_dir / name
-            text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
             rows = self._tables[name] = {}
-            for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+            for row in read_rows(path) if path.is_file() else []:
                 rows.setdefault(row.get(key), []).append(row)
         return self._tables[name]

@@ -1,10 +1,11 @@
 """What was found of a study: a row a scan, with the reason where it cannot be used."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+
+from reperfuse.files.tables import read_rows, table_text
 
 
 class StudyError(ValueError):
@@ -87,8 +88,7 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the manifest, leaving the file alone where it already says the same."""
-        rows = [[field.name for field in fields(Scan)], *(list(astuple(scan)) for scan in self.scans)]
-        text = "".join("\t".join(row) + "\n" for row in rows)
+        text = table_text([field.name for field in fields(Scan)], map(astuple, self.scans))
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,4 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read a manifest that `write` wrote."""
-        with path.open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            return cls([Scan(**row) for row in rows])
+        return cls([Scan(**row) for row in read_rows(path)])
