@@ -12,6 +12,8 @@ from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.interfaces import MeasureSession, SegmentHypoperfusion, SweepPerfusion, TabulateStudy
 from reperfuse.mismatch import stability
 from reperfuse.reports.reasons import why_session
+from reperfuse.study.dictionaries import table_dictionaries
+from reperfuse.study.options import TABLES
 from reperfuse.volumes.image import volume_ml
 
 ROOT = Path(__file__).parents[3]
@@ -321,8 +323,9 @@ def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None
         *("deficit_side", "deficit_laterality", "relative_flow"),
     }
     assert [what for what, _ in found["Failures"]] == ["deficit_mirror", "rcbf", "relative_flow", "reversal"]
-    assert why_session("relative_flow", found).endswith(f"not known: {NO_MIRROR}")
-    assert {why_session(column, found) for column in ("deficit_side", "rcbf30_ml")} == {NO_MIRROR}
+    columns = table_dictionaries(TABLES, CATALOGUE)["sessions"]
+    assert why_session("relative_flow", columns, found).endswith(f"not known: {NO_MIRROR}")
+    assert {why_session(column, columns, found) for column in ("deficit_side", "rcbf30_ml")} == {NO_MIRROR}
 
 
 def test_a_doubtful_mirror_is_a_warning(session: Session) -> None:

@@ -173,18 +173,22 @@ def render_patient(
     visits = sorted((read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
     values = {
-        column: show(column, subject.get("Row", {}).get(column), entry, why_patient(column, subject, by_role))
+        column: show(
+            column, subject.get("Row", {}).get(column), entry, why_patient(column, dictionaries, subject, by_role)
+        )
         for column, entry in dictionaries["patients"].items()
         if column not in _NOT_IN_TABLE
     }
     first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
     baseline = {
-        column: show(column, first.get("Row", {}).get(column), entry, why_session(column, first))
+        column: show(
+            column, first.get("Row", {}).get(column), entry, why_session(column, dictionaries["sessions"], first)
+        )
         for column, entry in dictionaries["sessions"].items()
     }
     # criteria judge the baseline session only
-    unjudged = {name: entry for name, entry in dictionaries["sessions"].items() if name not in criteria}
-    chapters = [_chapter(visit, figures, dictionaries["sessions"] if visit is first else unjudged) for visit in visits]
+    unjudged = {name: entry for name, entry in columns.items() if name not in criteria}
+    chapters = [_chapter(visit, figures, columns if visit is first else unjudged) for visit in visits]
     return _render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
@@ -262,7 +266,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         ],
         "numbers": Numbers.of(
             (
-                show(column, row.get(column), entry, why_session(column, visit))
+                show(column, row.get(column), entry, why_session(column, dictionary, visit))
                 for column, entry in dictionary.items()
                 if column not in _NOT_IN_TABLE
             ),

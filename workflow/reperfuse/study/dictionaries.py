@@ -20,15 +20,21 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
     Returns
     -------
     dict
-        Table to column to entry, in the order of the columns.
+        Table to column to entry, in the order of the columns; see `public_entry`.
     """
     tables = read_yaml(path)
     columns = {}
     for name, entry in tables.pop("sessions").items():
         columns[name] = entry
         if name == "hir":
-            columns |= {criterion: _criterion_column(definition) for criterion, definition in catalogue.items()}
+            needs = {"needs": columns["mismatch_ratio"]["needs"]}
+            columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
     return {"sessions": columns, **tables}
+
+
+def public_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what BIDS knows of a column's entry, without what the pages say where there is no value."""
+    return {key: value for key, value in entry.items() if key[0].isupper()}
 
 
 def _criterion_column(criterion: Mapping[str, Any]) -> dict[str, Any]:
