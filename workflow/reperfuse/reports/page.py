@@ -172,19 +172,16 @@ def render_patient(
     subject = read_sidecar(patient)
     visits = sorted((read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
+    row, columns = subject.get("Row", {}), dictionaries["sessions"]
     values = {
-        column: show(
-            column, subject.get("Row", {}).get(column), entry, why_patient(column, dictionaries, subject, by_role)
-        )
+        column: show(column, row.get(column), entry, why_patient(column, dictionaries, subject, by_role))
         for column, entry in dictionaries["patients"].items()
         if column not in _NOT_IN_TABLE
     }
     first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
     baseline = {
-        column: show(
-            column, first.get("Row", {}).get(column), entry, why_session(column, dictionaries["sessions"], first)
-        )
-        for column, entry in dictionaries["sessions"].items()
+        column: show(column, first.get("Row", {}).get(column), entry, why_session(column, columns, first))
+        for column, entry in columns.items()
     }
     # criteria judge the baseline session only
     unjudged = {name: entry for name, entry in columns.items() if name not in criteria}
