@@ -10,8 +10,8 @@ import argparse
 import time
 
 import numpy as np
-from reperfuse.head.alignment import find_head
 from reperfuse.head.brain import brain_mask
+from reperfuse.head.outline import find_head
 from reperfuse.perfusion.motion import estimate_motion, resample
 from reperfuse.perfusion.outliers import air_signal, find_outliers
 from reperfuse.simulation.anatomy import brain_points

@@ -7,7 +7,8 @@ import yaml
 from PIL import Image
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.interfaces import ReportPatient
-from reperfuse.reports.page import render_patient, render_study, show
+from reperfuse.reports.page import render_patient, render_study
+from reperfuse.reports.values import show
 
 TABLES = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8"))
 TABLES["sessions"]["defuse2"] = {"Description": "Profile by DEFUSE 2", "Levels": {"target": "class target"}}

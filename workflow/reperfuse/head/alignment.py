@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from reperfuse.faults import DataFault
+from reperfuse.head.outline import _FEWEST_SLICES, find_head, has_contrast, sees_through_plane
 from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.geometry import apply_matrix, average_blocks, linearize, rigid_matrix, voxel_sizes
 from reperfuse.volumes.robust import bisquare
@@ -22,12 +23,6 @@ _STEP_TOLERANCE_MM = 0.002
 
 
 _SETTLED_MM = 0.05
-
-
-_FEWEST_SLICES = 3  # that show motion through their plane
-
-
-_THICKEST_MM = 20.0  # slice that does
 
 
 LEVER_MM = 50.0  # turns a rotation into a displacement: the radius of a head (Power 2012)
@@ -240,23 +235,6 @@ def align(target: RigidTarget, image: Array, affine: Array, start: Array | None 
     return found
 
 
-def find_head(image: Array, affine: Array, threshold: float = 0.15) -> NDArray[np.bool_]:
-    """Tell the head and its edge from air: the smoothed image above a share of its 98th percentile."""
-    smooth = ndimage.gaussian_filter(
-        np.nan_to_num(image).astype(np.float32, copy=False), 4.0 / voxel_sizes(affine), mode="nearest"
-    )
-    return smooth > threshold * np.percentile(smooth, 98)
-
-
-def has_contrast(image: Array) -> bool:
-    """Tell an image that holds more than one finite value from an empty or constant one."""
-    low, high = float(image.min()), float(image.max())
-    if np.isfinite(low) and np.isfinite(high):
-        return low < high
-    finite = image[np.isfinite(image)]
-    return finite.size > 0.01 * image.size and bool(finite.min() < finite.max())
-
-
 def _lattice(shape: Sequence[int], affine: Array, spacing_mm: float) -> Array:
     """Points (n, 3), in voxels, of a lattice centred on a grid: the same whatever the order of its axes."""
     axes = []
@@ -271,15 +249,6 @@ def _is_within(voxels: NDArray[Any], shape: Sequence[int], affine: Array, margin
     last = np.array(shape) - 1
     margin = np.minimum(margin_mm / voxel_sizes(affine), last / 8) - 1e-3
     return ((voxels >= margin) & (voxels <= last - margin)).all(axis=1)
-
-
-def sees_through_plane(shape: Sequence[int], affine: Array) -> bool:
-    """Tell whether a grid shows motion through the plane of its slices.
-
-    It takes three slices to tell a shift from a change of the picture, and slices that are not as far apart as a
-    brain is deep.
-    """
-    return min(shape) >= _FEWEST_SLICES and float(voxel_sizes(affine).max()) <= _THICKEST_MM
 
 
 def _freedom(shape: Sequence[int], affine: Array) -> Array:

@@ -12,7 +12,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.faults import DataFault
-from reperfuse.head.alignment import Normalization, align, find_head, has_contrast, normalize, prepare_target
+from reperfuse.head.alignment import Normalization, align, normalize, prepare_target
+from reperfuse.head.outline import find_head, has_contrast
 from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.geometry import apply_matrix, sample_grid, voxel_sizes
 

@@ -9,8 +9,8 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.files.tables import read_columns
-from reperfuse.head.alignment import find_head, has_contrast, sees_through_plane
 from reperfuse.head.brain import brain_mask
+from reperfuse.head.outline import find_head, has_contrast, sees_through_plane
 from reperfuse.interfaces.base import Step, StepInputSpec, image, table, takes
 from reperfuse.perfusion import motion
 from reperfuse.perfusion.bolus import (

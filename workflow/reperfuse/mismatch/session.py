@@ -13,6 +13,8 @@ from reperfuse.mismatch.mismatch import hypoperfusion_intensity_ratio, volumetri
 from reperfuse.mismatch.stability import TABULATED, stability
 
 Row = dict[str, Any]
+
+
 Curves = Mapping[str, Curve]
 
 

@@ -10,6 +10,8 @@ from reperfuse.volumes.image import volume_ml
 
 #: From a map to what finds its cleaned mask above any threshold (`reperfuse.perfusion.hypoperfusion`).
 Finder = Callable[[Array], Callable[[float], Mask]]
+
+
 #: A long MTT counts where Tmax is later than normal tissue's by this, s.
 LATE_S = 2.0
 

@@ -11,16 +11,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.faults import DataFault
-from reperfuse.head.alignment import (
-    LEVER_MM,
-    Alignment,
-    Normalization,
-    RigidTarget,
-    align,
-    find_head,
-    has_contrast,
-    prepare_target,
-)
+from reperfuse.head.alignment import LEVER_MM, Alignment, Normalization, RigidTarget, align, prepare_target
+from reperfuse.head.outline import find_head, has_contrast
 from reperfuse.perfusion.apparent_motion import remove_apparent_motion
 from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.geometry import rigid_matrix, sample_grid

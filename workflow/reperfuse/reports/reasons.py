@@ -6,6 +6,7 @@ from typing import Any
 #: How measures and tables write that there is no value.
 NO_VALUE = (None, "", "n/a")
 
+
 Columns = Mapping[str, Mapping[str, Any]]
 
 

@@ -7,65 +7,21 @@ which :meth:`Head.to_template` gives for a point of the head.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
-from scipy.spatial import cKDTree
+
+from reperfuse.simulation.vessels import SINUS_RADIUS_MM, VESSELS, Array, tubes
 
 Side = Literal["left", "right"]
-
-
-Array = NDArray[Any]
 
 
 SCALP_MM = (6.0, 11.0)  # distance outside the brain hull: dark skull up to the first, scalp up to the second
 
 
 SUBARACHNOID_MM = 1.5  # fluid between brain hull and skull
-
-
-SINUS_RADIUS_MM = 2.5  # veins at least as wide count as sinuses
-
-
-# Centrelines in template millimetres for the left side (x < 0); the right side is their mirror image.
-_MCA = (
-    (((-5, 8, -18), (-12, 6, -19), (-20, 4, -19), (-29, 4, -17), (-35, 4, -13)), 1.6),
-    (((-35, 4, -13), (-38, 6, -4), (-40, 8, 6), (-44, 10, 14), (-50, 6, 22)), 1.2),
-    (((-35, 4, -13), (-39, -4, -6), (-41, -14, 4), (-44, -24, 14), (-50, -34, 24), (-52, -42, 32)), 1.2),
-)
-
-
-_OTHER_ARTERIES = (
-    (
-        (
-            (-5, 8, -18),
-            (-4, 18, -16),
-            (-2.5, 28, -10),
-            (-2.5, 38, 2),
-            (-2.5, 36, 16),
-            (-2.5, 20, 28),
-            (-2.5, 0, 36),
-        ),
-        1.2,
-    ),
-    (((0, -22, -50), (0, -18, -38), (0, -16, -26)), 1.8),
-    (((0, -16, -26), (-8, -18, -18), (-18, -26, -14), (-22, -40, -8), (-18, -60, -2), (-12, -78, 2)), 1.3),
-    (((-8, 0, -60), (-14, 4, -40), (-16, 2, -28), (-5, 8, -18)), 2.2),
-)
-
-
-_VEINS = (
-    (
-        ((0, 66, 10), (0, 60, 32), (0, 44, 54), (0, 20, 70), (0, -10, 79), (0, -40, 76), (0, -66, 62),
-         (0, -86, 42), (0, -98, 18), (0, -102, -2)),
-        3.4,
-    ),
-    (((0, -40, 8), (0, -58, 0), (0, -80, -4), (0, -102, -2)), 2.6),
-    (((0, -102, -2), (-24, -94, -14), (-44, -76, -24), (-52, -52, -30), (-50, -42, -42)), 3.2),
-    (((-1.5, 4, 16), (-1.5, -16, 14), (0, -34, 12), (0, -40, 8)), 1.5),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -252,7 +208,7 @@ def tissues(template_points: Array) -> Tissues:
     index = np.ascontiguousarray(((template_points - origin.astype(np.float32)) / np.float32(step)).T)
     grey, white = (ndimage.map_coordinates(m, index, order=1, cval=0.0) for m in maps[:2])
     outside = ndimage.map_coordinates(maps[2], index, order=1, cval=99.0)  # mm outside the brain hull
-    (veins, width), (left, _), (right, _), (arteries, _) = (_tubes(name, template_points, outside) for name in _VESSELS)
+    (veins, width), (left, _), (right, _), (arteries, _) = (tubes(name, template_points, outside) for name in VESSELS)
     blood = veins + left + right + arteries
     crowded = np.maximum(blood, 1.0)
     veins, left, right, arteries = veins / crowded, left / crowded, right / crowded, arteries / crowded
@@ -266,42 +222,6 @@ def tissues(template_points: Array) -> Tissues:
     sinuses = np.where(width >= SINUS_RADIUS_MM, veins, np.float32(0))
     brain = (grey**2 * inside, white**2 * inside, fluid**2 * inside)
     return Tissues(*brain, shell * room, left, right, arteries, veins - sinuses, sinuses)
-
-
-def vessel_fields(template_points: Array, reach: float = 3.0) -> Tissues:
-    """Field that the contrast agent in vessels makes around them, relative to that at their walls.
-
-    Outside a cylinder the field falls with the square of the distance from its axis.
-
-    Parameters
-    ----------
-    template_points : (n, 3) array
-        Template coordinates, mm.
-    reach : float
-        In radii of the vessel, how far the field is felt.
-
-    Returns
-    -------
-    Tissues
-        Of vessels alone, each (n,): 1 at the wall and inside, 0 far away.
-    """
-    fields = {}
-    for name in _VESSELS:
-        tree, radii = _centreline(name)
-        farthest = reach * float(radii.max())
-        near = np.flatnonzero(
-            ((template_points > tree.mins - farthest) & (template_points < tree.maxes + farthest)).all(1)
-        )
-        distance, which = tree.query(template_points[near], distance_upper_bound=farthest)
-        hit = np.flatnonzero(np.isfinite(distance))
-        ratio = radii[which[hit]] / np.maximum(distance[hit], 1e-3)
-        for kind in ("veins", "sinuses") if name == "veins" else (name,):
-            wide = radii[which[hit]] >= SINUS_RADIUS_MM
-            felt = (ratio > 1 / reach) & (wide if kind == "sinuses" else ~wide if kind == "veins" else True)
-            fields[kind] = np.zeros(len(template_points), dtype=np.float32)
-            fields[kind][near[hit[felt]]] = np.minimum(ratio[felt], 1) ** 2
-    none = np.zeros(len(template_points), dtype=np.float32)
-    return Tissues(none, none, none, none, **fields)
 
 
 def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
@@ -341,45 +261,6 @@ def _template() -> tuple[tuple[Array, Array, Array], Array]:
     distance -= ndimage.distance_transform_edt(hull, sampling=spacing)
     distance = ndimage.gaussian_filter(distance, 1.0)
     return (grey, white, (0.5 * (distance + distance[::-1])).astype(np.float32)), grey_image.affine
-
-
-def _mirrored(tubes: tuple) -> tuple:
-    return tuple((tuple((-x, y, z) for x, y, z in line), radius) for line, radius in tubes)
-
-
-_VESSELS = {
-    "veins": _VEINS + _mirrored(_VEINS),
-    "left_mca": _MCA,
-    "right_mca": _mirrored(_MCA),
-    "arteries": _OTHER_ARTERIES + _mirrored(_OTHER_ARTERIES),
-}
-
-
-@lru_cache(maxsize=8)
-def _centreline(name: str) -> tuple[cKDTree, Array]:
-    """Densely sampled centrelines of a set of tubes, with their radii."""
-    samples, radii = [], []
-    for line, radius in _VESSELS[name]:
-        for start, end in zip(np.array(line[:-1], float), np.array(line[1:], float), strict=True):
-            count = int(np.ceil(np.linalg.norm(end - start) / 0.4))
-            samples.append(start + (end - start) * np.linspace(0, 1, count + 1)[:, None])
-            radii.append(np.full(count + 1, radius))
-    return cKDTree(np.concatenate(samples)), np.concatenate(radii).astype(np.float32)
-
-
-def _tubes(name: str, points: Array, outside: Array, edge_mm: float = 0.8) -> tuple[Array, Array]:
-    """Fraction of blood of a set of tubes, with an edge ``edge_mm`` wide, and the radius of the tube (mm)."""
-    tree, radii = _centreline(name)
-    reach = float(radii.max()) + edge_mm
-    low, high = tree.mins - reach, tree.maxes + reach
-    near = np.flatnonzero((outside < 99) & ((points > low) & (points < high)).all(axis=1))
-    distance, which = tree.query(points[near], distance_upper_bound=reach)
-    hit = np.isfinite(distance)
-    fraction = np.zeros(len(points), dtype=np.float32)
-    radius = np.zeros(len(points), dtype=np.float32)
-    radius[near[hit]] = radii[which[hit]]
-    fraction[near[hit]] = np.clip(0.5 + (radii[which[hit]] - distance[hit]) / edge_mm, 0, 1)
-    return fraction, radius
 
 
 def _warp(points: Array) -> Array:

@@ -11,6 +11,7 @@ from reperfuse.simulation.anatomy import Array, Tissues
 from reperfuse.simulation.coil import CoilShape
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, disperse, tissue_curves
 from reperfuse.simulation.physiology import Flow, Injury, injuries_at, perfusion_at
+from reperfuse.simulation.vessel_field import vessel_fields
 
 APPROACH_FRAMES = 6  # after so many excitations magnetisation is at steady state
 
@@ -90,7 +91,7 @@ class DscScene:
             self.parts.append(("blood", *self._held(share), curve))
         self.fields = []
         if protocol.vessel_field > 0:
-            around = anatomy.vessel_fields(points)
+            around = vessel_fields(points)
             self.fields = [(*self._held(share), curve) for share, curve in flow.vessel_curves(times, around)]
         self.tables = [self._tissue_table(points, kind, flow, times) for kind in ("grey", "white")]
 

@@ -18,6 +18,7 @@ from reperfuse.files.tables import format_cell, table_text
 from reperfuse.simulation import scanner, truth
 from reperfuse.simulation.anatomy import Array
 from reperfuse.simulation.geometry import Grid
+from reperfuse.simulation.patient_truth import patient_row
 from reperfuse.simulation.patients import DEMO_PATIENTS, HOURS_AFTER_ONSET, SESSIONS, Patient
 from reperfuse.simulation.protocols import CLINICAL, DEMO, TINY, Protocol, plan_session, stream
 from reperfuse.simulation.scene import DscProtocol
@@ -80,7 +81,7 @@ def simulate_study(
     truth_dir = root / "derivatives" / "truth"
     _write_tsv(truth_dir / "sessions.tsv", rows)
     by_patient = [[r for r in rows if r["participant_id"] == f"sub-{p.label}"] for p in patients]
-    summaries = [truth.patient_row(p, rows) for p, rows in zip(patients, by_patient, strict=True)]
+    summaries = [patient_row(p, rows) for p, rows in zip(patients, by_patient, strict=True)]
     _write_tsv(truth_dir / "patients.tsv", summaries)
     return root
 

@@ -15,6 +15,8 @@ _EXCLUSIONS = {
     "hemorrhagic_transformation": "haemorrhagic transformation",
     "reocclusion": "reocclusion",
 }
+
+
 #: mTICI of an artery that never opened: the deficit says nothing of the microvessels.
 _NOT_RECANALISED = ("0", "1", "2a")
 

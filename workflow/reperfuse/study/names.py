@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _PERFUSION, _DIFFUSION = ("dsc",), ("dwi|adc",)
+
+
 _BOTH = (*_PERFUSION, *_DIFFUSION)
+
+
 #: Kinds of scans that the image of a datatype is made from.
 KINDS: Mapping[str, tuple[str, ...]] = {"dwi": ("dwi", "adc"), "perf": ("dsc",), "anat": ("flair",)}
+
 
 #: Comparisons that a patient's scans may allow, or not (`reperfuse.study.plan.Plan.compares`).
 COMPARISONS = ("lesion", "growth", "swelling", "deficits", "reflow")

@@ -20,8 +20,14 @@ CONFIG_SCHEMA = _ROOT / "workflow" / "schemas" / "config.schema.yaml"
 
 
 REFLOW_PRESETS = _ROOT / "config" / "reflow.yaml"
+
+
 CRITERIA = _ROOT / "config" / "criteria.yaml"
+
+
 CRITERIA_SCHEMA = _ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
+
+
 TABLES = _ROOT / "workflow" / "schemas" / "tables.yaml"
 
 

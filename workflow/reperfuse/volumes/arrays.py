@@ -5,7 +5,11 @@ from numpy.typing import NDArray
 
 #: Real numbers.
 Array = NDArray[np.floating]
+
+
 #: Which voxels, curves or frames are meant.
 Mask = NDArray[np.bool_]
+
+
 #: Places in other arrays.
 Indices = NDArray[np.intp]

@@ -29,5 +29,5 @@ def robust_sd(values: Array) -> float:
 
 def bisquare(residual: Array) -> Array:
     """Tukey's weights at 4.685 robust standard deviations."""
-    scale = 4.685 * sd_about_zero(residual) + 1e-12
+    scale = 4.685 * MAD_TO_SD * median(np.abs(residual)) + 1e-12
     return np.clip(1 - (residual / scale) ** 2, 0, None) ** 2

@@ -11,6 +11,8 @@ from reperfuse.volumes.morphology import FACES
 
 #: Full width at half maximum of a Gaussian of standard deviation 1.
 FWHM_PER_SD = float(np.sqrt(8 * np.log(2)))
+
+
 #: Weight of the mask below which a place is out of its reach.
 _LEAST_WEIGHT = 1e-4
 
