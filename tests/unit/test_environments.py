@@ -39,6 +39,13 @@ def test_every_dependency_is_pinned() -> None:
     assert names - set(pins()) == {"reperfuse"}
 
 
+def test_the_hooks_have_the_same_versions() -> None:
+    hooks = yaml.safe_load((ENVS.parent / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    named = dict(item.split("==") for hook in hooks for item in hook["additional_dependencies"])
+    assert {"ruff", "snakefmt"} <= set(named) & set(pins())
+    assert all(pins().get(name, version) == version for name, version in named.items())
+
+
 def test_every_dependency_is_used() -> None:
     project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
     called = {"antspyx": "ants", "pybids": "bids", "pyyaml": "yaml"}

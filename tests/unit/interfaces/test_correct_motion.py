@@ -19,6 +19,8 @@ from reperfuse.simulation.protocols import TINY, make_grid
 from reperfuse.simulation.scanner import acquire_dsc
 from scipy.ndimage import affine_transform
 
+pytestmark = pytest.mark.slow
+
 GRID = make_grid(TINY.dsc_matrix)
 FRAMES, TR_S = TINY.dsc.frames, TINY.dsc.tr_s
 

@@ -8,6 +8,8 @@ from reperfuse.volumes.image import Image
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+pytestmark = pytest.mark.slow
+
 
 def pose(angles_deg: tuple[float, float, float], shift_mm: tuple[float, float, float]) -> NDArray[np.float64]:
     matrix = np.eye(4)

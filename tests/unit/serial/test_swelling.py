@@ -7,6 +7,8 @@ from reperfuse.simulation.geometry import rigid
 from reperfuse.volumes.geometry import apply_matrix
 from scipy import ndimage
 
+pytestmark = pytest.mark.slow
+
 SHAPE, VOXEL = (60, 72, 32), np.array([2.5, 2.5, 4.0])
 AFFINE = np.diag([*VOXEL, 1.0])
 AFFINE[:3, 3] = -VOXEL * (np.array(SHAPE) - 1) / 2

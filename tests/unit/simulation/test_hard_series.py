@@ -9,6 +9,8 @@ from reperfuse.simulation.damage import Damage, damaged_frame
 from reperfuse.simulation.geometry import average_voxels, moving_oversampling, sample_points
 from reperfuse.simulation.hard_series import HardSeries, draw_hard_series
 
+pytestmark = pytest.mark.slow
+
 
 def brain_of(hard: HardSeries) -> np.ndarray:
     parts = moving_oversampling(hard.grid)

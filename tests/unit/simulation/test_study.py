@@ -13,6 +13,8 @@ from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.patients import DEMO_PATIENTS
 from reperfuse.simulation.study import TINY, simulate_study
 
+pytestmark = pytest.mark.slow
+
 PATIENT = DEMO_PATIENTS[1]
 
 
