@@ -14,7 +14,7 @@ import numpy as np
 from reperfuse.head.brain import brain_mask
 from reperfuse.registration.fit import dice
 from reperfuse.registration.rigid import register
-from reperfuse.serial.growth import salvage_fraction, voxelwise_growth
+from reperfuse.serial.growth import lesion_change, salvage_fraction, voxelwise_growth
 from reperfuse.serial.swelling import measure_swelling
 from reperfuse.simulation import truth
 from reperfuse.simulation.anatomy import Region
@@ -69,7 +69,7 @@ class Case:
     def compare(self, lesion: np.ndarray) -> str:
         """Hold a lesion brought to the baseline against the true one."""
         voxel_ml = np.prod(self.scans[0].voxel_size_mm) / 1000
-        found, true = (voxelwise_growth(self.core, mask, voxel_ml) for mask in (lesion, self.late))
+        found, true = (voxelwise_growth(lesion_change(self.core, mask), voxel_ml) for mask in (lesion, self.late))
         saved = [salvage_fraction(self.penumbra, mask) for mask in (lesion, self.late)]
         overlap = dice(lesion & ~self.core, self.late & ~self.core)
         return (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reperfuse.diffusion.adc import fit_adc
-from reperfuse.diffusion.core import core_mask
+from reperfuse.diffusion.core import core_finder
 from reperfuse.head.brain import brain_mask
 from reperfuse.head.mirror import find_mirror, reflect
 from reperfuse.simulation.anatomy import Side, tissues
@@ -42,14 +42,14 @@ def find_core(
     maps = fit_adc(series, bvals)
     brain = brain_mask(maps.b0, grid.voxel_mm)
     plane = find_mirror(maps.b0, grid.affine, brain)
-    core = core_mask(
+    find = core_finder(
         maps.adc,
         maps.trace,
         brain,
         grid.voxel_mm,
         mirrored_trace=reflect(maps.trace, grid.affine, plane),
     )
-    return core, true_core(patient, grid, pose)
+    return find(620e-6), true_core(patient, grid, pose)
 
 
 def true_core(patient: Patient, grid: Grid, pose: NDArray[np.float64]) -> NDArray[np.bool_] | None:
@@ -119,7 +119,7 @@ def test_the_grid_changes_no_volume(order: tuple[int, int, int]) -> None:
         voxel = np.linalg.norm(affine[:3, :3], axis=0)
         brain = brain_mask(image, voxel)
         mirrored = reflect(trace, affine, find_mirror(image, affine, brain))
-        core = core_mask(adc, trace, brain, voxel, mirrored_trace=mirrored)
+        core = core_finder(adc, trace, brain, voxel, mirrored_trace=mirrored)(620e-6)
         return [mask.sum() * voxel.prod() / 1000 for mask in (brain, core)]
 
     plain = volumes(maps.b0, maps.adc, maps.trace, GRID.affine)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from reperfuse.diffusion.adc import fit_adc
-from reperfuse.diffusion.core import core_mask
+from reperfuse.diffusion.core import core_finder
 from reperfuse.diffusion.units import convert_adc
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
@@ -88,8 +88,9 @@ def load(folder, subject):
     return scan
 
 
-def core_of(scan, **options):
-    return core_mask(scan.adc, scan.trace, scan.brain, scan.voxel, mirrored_trace=scan.mirrored, **options)
+def core_of(scan, adc_threshold=620e-6, **options):
+    find = core_finder(scan.adc, scan.trace, scan.brain, scan.voxel, mirrored_trace=scan.mirrored, **options)
+    return find(adc_threshold)
 
 
 def followup_of(scan):

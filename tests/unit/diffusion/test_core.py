@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from heads import SHAPE, VOXEL, dice, ellipsoid, head, volume_ml
 from reperfuse.diffusion.adc import fit_adc
-from reperfuse.diffusion.core import core_mask
+from reperfuse.diffusion.core import core_finder
 from reperfuse.head.brain import brain_mask
 from scipy import ndimage
 
 
-def find_core(series, brain, voxel=VOXEL, **options):
+def find_core(series, brain, voxel=VOXEL, adc_threshold=620e-6, **options):
     maps = fit_adc(series, [0, 1000])
-    return core_mask(maps.adc, maps.trace, brain, voxel, mirrored_trace=maps.trace[::-1], **options)
+    find = core_finder(maps.adc, maps.trace, brain, voxel, mirrored_trace=maps.trace[::-1], **options)
+    return find(adc_threshold)
 
 
 @pytest.mark.parametrize("snr", [30, 60, 100])
@@ -99,7 +100,7 @@ def test_a_dark_void_is_no_core():
 
 def test_core_without_any_adc_is_empty():
     empty = np.full(SHAPE, np.nan)
-    assert not core_mask(empty, np.ones(SHAPE), np.ones(SHAPE, bool), VOXEL).any()
+    assert not core_finder(empty, np.ones(SHAPE), np.ones(SHAPE, bool), VOXEL)(620e-6).any()
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
@@ -114,7 +115,7 @@ def test_axis_order_and_direction_change_nothing(order, flip):
         return np.transpose(image, order)[tuple(slice(None, None, step) for step in flip)]
 
     voxel, mirrored = VOXEL[list(order)], turn(maps.trace[::-1])
-    found = core_mask(turn(maps.adc), turn(maps.trace), turn(brain), voxel, mirrored_trace=mirrored)
+    found = core_finder(turn(maps.adc), turn(maps.trace), turn(brain), voxel, mirrored_trace=mirrored)(620e-6)
     assert abs(int(found.sum()) - int(expected.sum())) <= 0.01 * expected.sum()
     assert dice(found, turn(expected)) > 0.995
     assert dice(brain_mask(turn(series[..., 0]), voxel), turn(expected_brain)) > 0.999

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from heads import SHAPE, VOXEL, dice, head, volume_ml
-from reperfuse.perfusion.hypoperfusion import hypoperfusion_mask
+from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
 
 
 def test_hypoperfusion_is_cleaned_and_nested():
@@ -10,7 +10,7 @@ def test_hypoperfusion_is_cleaned_and_nested():
     tmax = np.where(lesion, 9.0, 1.5) + rng.normal(0, 1.0, SHAPE)
     tmax[rng.random(SHAPE) < 0.01] = 20.0
     tmax[rng.random(SHAPE) < 0.01] = np.nan
-    masks = [hypoperfusion_mask(tmax, brain, VOXEL, limit) for limit in (4, 6, 8)]
+    masks = [hypoperfusion_finder(tmax, brain, VOXEL)(limit) for limit in (4, 6, 8)]
     assert dice(masks[1], lesion) > 0.9
     assert volume_ml(masks[1]) == pytest.approx(volume_ml(lesion), rel=0.15)
     assert (masks[1] & ~masks[0]).sum() == 0
@@ -21,10 +21,10 @@ def test_every_cleaning_step_can_be_left_out():
     _, brain, lesion = head()
     tmax = np.where(lesion, 9.0, 1.0)
     tmax[70, 60, 15] = 9.0
-    plain = hypoperfusion_mask(tmax, brain, VOXEL, 6.0, smoothing_mm=0, opening_mm=0, min_volume_ml=0)
+    plain = hypoperfusion_finder(tmax, brain, VOXEL, smoothing_mm=0, opening_mm=0, min_volume_ml=0)(6.0)
     np.testing.assert_array_equal(plain, (tmax > 6) & brain)
     half = np.zeros(SHAPE, bool)
     half[52:] = True
-    assert not hypoperfusion_mask(tmax, brain, VOXEL, 6.0, half=half).any()
-    assert not hypoperfusion_mask(tmax, brain, VOXEL, 6.0, csf=lesion).any()
-    assert not hypoperfusion_mask(tmax, brain, VOXEL, 6.0, vessels=lesion).any()
+    assert not hypoperfusion_finder(tmax, brain, VOXEL, half=half)(6.0).any()
+    assert not hypoperfusion_finder(tmax, brain, VOXEL, csf=lesion)(6.0).any()
+    assert not hypoperfusion_finder(tmax, brain, VOXEL, vessels=lesion)(6.0).any()

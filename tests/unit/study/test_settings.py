@@ -118,3 +118,8 @@ def test_every_schema_key_has_a_value_and_a_place() -> None:
     for section, part in schema["properties"].items():
         if "properties" in part and section != "inputs":
             assert set(part["properties"]) == set(CONFIG[section])
+
+
+def test_every_section_is_explained() -> None:
+    text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    assert [section for section in CONFIG if f"`{section}`" not in text] == []

@@ -1,9 +1,11 @@
-"""The diffusion lesion of an acute stroke."""
+"""The diffusion lesion of an acute stroke: ADC below 620e-6 mm²/s, and bright on the trace image.
+
+The threshold is an option, `core.adc_threshold`: config/config.yaml states its source.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,29 +15,6 @@ from reperfuse.head.symmetry import brightness
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small
 from reperfuse.volumes.smoothing import sides, smooth
-
-
-def core_mask(
-    adc: Array,
-    trace: Array,
-    brain: Mask,
-    voxel_size_mm: ArrayLike,
-    *,
-    adc_threshold: float = 620e-6,
-    **options: Any,
-) -> Mask:
-    """Find the diffusion lesion of an acute stroke: `core_finder` at one threshold.
-
-    Parameters
-    ----------
-    adc_threshold : float
-        mm²/s (620e-6: Purushotham et al. 2015, Int J Stroke 10:348–353).
-
-    Returns
-    -------
-    (x, y, z) bool array
-    """
-    return core_finder(adc, trace, brain, voxel_size_mm, **options)(adc_threshold)
 
 
 def core_finder(

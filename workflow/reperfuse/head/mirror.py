@@ -1,4 +1,4 @@
-"""The head's own reflection: the plane that carries each half onto the other."""
+"""The head's own reflection: p → p − 2(n·p − d)n, by the plane n·p = d that carries each half onto the other."""
 
 from __future__ import annotations
 

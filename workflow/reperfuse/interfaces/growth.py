@@ -103,8 +103,9 @@ class QuantifyGrowth(Step):
             to_lesion = Transform((Displacement(moved.data, moved.affine),)).then(to_lesion)
         voxel_ml = math.prod(core.voxel_size_mm) / 1000
         later = resample_mask(lesion, core, to_lesion)
-        found = voxelwise_growth(core.mask, later, voxel_ml)
-        self.save_image("change", lesion_change(core.mask, later), core)
+        change = lesion_change(core.mask, later)
+        found = voxelwise_growth(change, voxel_ml)
+        self.save_image("change", change, core)
         salvage = math.nan
         if penumbra := self._good("penumbra"):
             tissue = nifti.load(penumbra)

@@ -24,7 +24,10 @@ class Mismatch:
 
 
 def volumetric_mismatch(deficit_ml: float, core_ml: float) -> Mismatch:
-    """Return difference and ratio of the volumes of deficit and core, both in mL (NaN if unknown)."""
+    """Return deficit − core (mL) and deficit ÷ core of two volumes in mL, NaN where either is unknown.
+
+    The volumes are those of Tmax > 6 s and of the diffusion core unless a criterion names others.
+    """
     if math.isnan(deficit_ml) or math.isnan(core_ml):
         return Mismatch(math.nan, math.nan)
     without_core = math.inf if deficit_ml > 0 else math.nan

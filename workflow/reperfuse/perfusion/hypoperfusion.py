@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,21 +10,6 @@ from numpy.typing import ArrayLike
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.morphology import opened, remove_small
 from reperfuse.volumes.smoothing import smooth
-
-
-def hypoperfusion_mask(tmax: Array, brain: Mask, voxel_size_mm: ArrayLike, threshold_s: float, **options: Any) -> Mask:
-    """Find the hypoperfused tissue: `hypoperfusion_finder` at one threshold.
-
-    Parameters
-    ----------
-    threshold_s : float
-        s; the mask holds Tmax > threshold.
-
-    Returns
-    -------
-    (x, y, z) bool array
-    """
-    return hypoperfusion_finder(tmax, brain, voxel_size_mm, **options)(threshold_s)
 
 
 def hypoperfusion_finder(

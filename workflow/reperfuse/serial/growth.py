@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reperfuse.volumes.arrays import Array
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -34,9 +36,9 @@ def lesion_change(core: NDArray[np.bool_], lesion: NDArray[np.bool_]) -> NDArray
     return labels
 
 
-def voxelwise_growth(core: NDArray[np.bool_], lesion: NDArray[np.bool_], voxel_ml: float) -> Growth:
-    """Compare baseline core and follow-up lesion, both (x, y, z) on one grid."""
-    return Growth(float((lesion & ~core).sum() * voxel_ml), float((core & ~lesion).sum() * voxel_ml))
+def voxelwise_growth(change: Array, voxel_ml: float) -> Growth:
+    """Measure growth and reversal of a lesion whose voxels are labelled as by `lesion_change`, (x, y, z)."""
+    return Growth(float((change == GROWN).sum() * voxel_ml), float((change == REVERSED).sum() * voxel_ml))
 
 
 @dataclass(frozen=True)

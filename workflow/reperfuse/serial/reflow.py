@@ -1,4 +1,4 @@
-"""Blood volume of the lesion against its mirror: flow that never came back."""
+"""Blood volume of the lesion against its mirror: asymmetry = (rCBV − mirror)/mirror, of flow that never came back."""
 
 import math
 from collections.abc import Sequence
