@@ -1,0 +1,29 @@
+"""What the documentation names is there."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from reperfuse.study.names import RESULTS
+
+DOCS = Path(__file__).parents[2] / "docs"
+TABLE = (DOCS / "methods.md").read_text(encoding="utf-8").partition("Where each equation stands")[2].partition("## ")[0]
+ROWS = [row for row in TABLE.splitlines() if row.startswith("| ") and ".py" in row]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split(" | ")[0])
+def test_an_equation_is_one_hop_away(row: str) -> None:
+    _, where, functions = row.strip("| ").split(" | ")
+    modules = [import_module("reperfuse." + path.replace("/", ".")) for path in re.findall(r"`([\w/]+)\.py`", where)]
+    assert modules
+    for function in re.findall(r"`(\w+)`", functions):
+        assert any(hasattr(module, function) for module in modules), function
+
+
+@pytest.mark.parametrize("name", [name for name, result in RESULTS.items() if result.delivered])
+def test_a_delivered_result_is_described(name: str) -> None:
+    outputs = (DOCS / "outputs.md").read_text(encoding="utf-8")
+    ending = RESULTS[name].ending.removeprefix("space-dscref_")
+    stem = re.sub(r"tmax\d+", "tmax", ending.partition(".")[0])
+    assert stem in re.sub(r"tmax\d+", "tmax", outputs)
