@@ -1,9 +1,13 @@
-"""What a fault of the data is called."""
+"""What is wrong with data, in words for their owner."""
 
 
 class DataFault(ValueError):
-    """A fault of the data, not of the program.
+    """The data do not allow a computation; the message is a sentence for the user.
 
-    Its message is the reason a reader of the tables sees: one plain sentence that says what is
-    wrong and, where the user can mend it, how.
+    It becomes a reason in tables and pages, so it is one line without control characters. It should name the file and
+    the remedy, and quote nothing of a header or a sidecar but numbers and names of fields: text there may identify a
+    patient.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join("".join(letter if letter.isprintable() else " " for letter in message).split()))

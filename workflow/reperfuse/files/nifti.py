@@ -4,13 +4,14 @@ The only importer of nibabel. Arrays leave this module in the file's own voxel o
 the affine that takes a voxel index to the world (RAS+, mm).
 """
 
+import gzip
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import nibabel as nb
 import numpy as np
-from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
 from reperfuse.faults import DataFault
@@ -18,70 +19,143 @@ from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.volumes.image import Image
 
 _NIFTI1_BYTES, _NIFTI2_BYTES = nb.Nifti1Header.sizeof_hdr, nb.Nifti2Header.sizeof_hdr
-
-
-#: Seconds in one unit of the header's fourth dimension.
-_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+#: Seconds in one unit of the header's fourth dimension, by the bits of ``xyzt_units`` that say so.
+_SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
+#: Sizes that a voxel of a head's scan may have, and the largest extent of one, mm.
+_VOXEL_MM, _EXTENT_MM = (0.2, 20.0), 1000.0
+#: How far the header's two statements of the position may differ, mm.
+_SAME_PLACE_MM = 5.0
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header says, without the data: shape, and the frame spacing in s (None if unstated)."""
+    """What the header says, without the data.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Trailing dimensions of one are left out.
+    frame_spacing_s : float or None
+        Time between frames, s; None if it is not stated.
+    is_oriented : bool
+        It says where left and right are.
+    """
 
     shape: tuple[int, ...]
     frame_spacing_s: float | None
+    is_oriented: bool = True
 
 
 def read_header(path: str | Path) -> Header:
-    """Read shape and frame spacing.
+    """Read shape, frame spacing and orientation.
 
     Raises
     ------
     DataFault
-        If the file is not a readable NIfTI image.
+        If the file is not a readable NIfTI image of a head's size, or contradicts itself about its position.
     """
     try:  # without an image around it, which takes a large study some seconds more to index
-        with ImageOpener(str(path)) as stream:
+        with _opened(path) as stream:
             block = stream.read(_NIFTI2_BYTES)
-        is_second = _NIFTI2_BYTES in (int.from_bytes(block[:4], order) for order in ("little", "big"))
+        is_second = _is_second(block)
         header = nb.Nifti2Header(block) if is_second else nb.Nifti1Header(block[:_NIFTI1_BYTES])
+    except DataFault:
+        raise
     except Exception as error:
         raise _unreadable(path, error) from error
-    zooms = header.get_zooms()
+    return _checked(path, header)
+
+
+def _checked(path: str | Path, header: Any) -> Header:
+    name = Path(path).name
+    shape = tuple(int(n) for n in header.get_data_shape())
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) < 3 or min(shape) < 1:
+        raise DataFault(f"{name}: an image has three dimensions, or four with time; this one has shape {shape}")
+    affine = header.get_best_affine()
+    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise DataFault(f"{name}: the header's affine is singular, so positions are unknown")
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    least, most = _VOXEL_MM
+    if sizes.min() < least or sizes.max() > most:
+        said = " × ".join(f"{size:.3g}" for size in sizes)
+        raise DataFault(f"{name}: voxels of {said} mm are not those of a head's scan; mend the header's geometry")
+    if (sizes * shape[:3]).max() > _EXTENT_MM:
+        raise DataFault(f"{name}: the image is {(sizes * shape[:3]).max() / 1000:.1f} m long; mend its geometry")
+    codes = int(header["qform_code"]), int(header["sform_code"])
+    if min(codes) > 0:
+        corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(shape[:3]) - 1)
+        one, other = (corners @ form[:3, :3].T + form[:3, 3] for form in (header.get_qform(), header.get_sform()))
+        apart = float(np.linalg.norm(one - other, axis=1).max())
+        if apart > _SAME_PLACE_MM:
+            raise DataFault(
+                f"{name}: the header's qform and sform place the image differently (by up to {apart:.0f} mm), so "
+                "where it lies, or which side is left, is not known; set the wrong one to the right one"
+            )
     spacing = None
-    if len(zooms) > 3 and zooms[3] > 0:
-        scale = _SECONDS.get(header.get_xyzt_units()[1])
-        spacing = float(zooms[3]) * scale if scale else None
-    return Header(tuple(int(n) for n in header.get_data_shape()), spacing)
+    if len(header.get_zooms()) > 3 and header.get_zooms()[3] > 0:
+        scale = _SECONDS.get(int(header["xyzt_units"]) & 0x38)
+        spacing = float(header.get_zooms()[3]) * scale if scale else None
+    return Header(shape, spacing, max(codes) > 0)
 
 
 def load(path: str | Path) -> Image:
-    """Load an image as float32.
+    """Load an image as float32, without trailing dimensions of one.
+
+    A compressed file is read to its end, so that its checksum is verified.
 
     Raises
     ------
     DataFault
-        If the file is missing, truncated or not NIfTI, or its affine is singular.
+        If the file is missing, damaged or not NIfTI, or its geometry is not that of a head's scan.
     """
-    image = _open(path)
     try:
+        with _opened(path) as stream:
+            content = stream.read()
+        image = (nb.Nifti2Image if _is_second(content) else nb.Nifti1Image).from_bytes(content)
         data = np.asarray(image.dataobj, dtype=np.float32)
+    except DataFault:
+        raise
     except Exception as error:  # a broken stream shows as EOFError, OSError, zlib.error or ValueError
-        raise DataFault(f"{Path(path).name}: the image data cannot be read ({error})") from error
-    if not np.all(np.isfinite(image.affine)) or abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
-        raise DataFault(f"{Path(path).name}: the header's affine is singular, so positions are unknown")
-    return Image(data, np.asarray(image.affine, dtype=float))
-
-
-def _open(path: str | Path) -> Any:
-    try:
-        return nb.load(path)
-    except Exception as error:  # nibabel, gzip and the file system each raise their own
         raise _unreadable(path, error) from error
+    header = _checked(path, image.header) if data.size > 1 else Header(data.shape, None)
+    return Image(data.reshape(header.shape), np.asarray(image.affine, dtype=float))
+
+
+def _opened(path: str | Path) -> IO[bytes]:
+    """Open a file, compressed or not; a link to nowhere and what stands for a file say so."""
+    path = Path(path)
+    if path.is_symlink() and not path.exists():
+        raise DataFault(f"{path.name}: not fetched: a link to a file that is not there (datalad get, git annex get)")
+    with path.open("rb") as stream:
+        start = stream.read(64)
+    if b"annex/objects/" in start:
+        raise DataFault(f"{path.name}: not fetched: the file stands for one of git-annex (datalad get, git annex get)")
+    is_compressed = start[:2] == b"\x1f\x8b"
+    if is_compressed and not path.name.endswith(".gz"):
+        raise DataFault(f"{path.name}: not a readable NIfTI image by this name: it is compressed, name it .nii.gz")
+    if start and not is_compressed and path.name.endswith(".gz"):
+        raise DataFault(f"{path.name}: not a readable NIfTI image by this name: it is not compressed, name it .nii")
+    return cast(IO[bytes], gzip.open(path)) if is_compressed else path.open("rb")
+
+
+def _is_second(block: bytes) -> bool:
+    return _NIFTI2_BYTES in (int.from_bytes(block[:4], order) for order in ("little", "big"))
 
 
 def _unreadable(path: str | Path, error: Exception) -> DataFault:
-    return DataFault(f"{Path(path).name}: not a readable NIfTI image ({error})")
+    # the libraries' own words hold paths, line breaks and whatever the file holds
+    what = {
+        FileNotFoundError: "there is no such file",
+        PermissionError: "it may not be read",
+        IsADirectoryError: "it is a folder",
+        EOFError: "it is cut off",
+        gzip.BadGzipFile: "its compressed data are damaged",
+        zlib.error: "its compressed data are damaged",
+    }
+    why = next((words for kind, words in what.items() if isinstance(error, kind)), "its header or data are damaged")
+    return DataFault(f"{Path(path).name}: not a readable NIfTI image ({why})")
 
 
 def save(
