@@ -16,7 +16,7 @@ STOREYS = (
 )
 SCIENCE = ("volumes", "head", "perfusion", "diffusion", "registration", "serial", "mismatch")
 FORBIDDEN_IN_SCIENCE = {"nibabel", "bids", "nipype", "matplotlib", "pandas", "pathlib", "json", "logging"}
-ONLY_IMPORTER = {"bids": "study/index.py", "ants": "registration/ants.py", "nibabel": "files/nifti.py"}
+ONLY_IMPORTER = {"bids": "study/layout.py", "ants": "registration/ants.py", "nibabel": "files/nifti.py"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

@@ -31,6 +31,7 @@ wildcard_constraints:
 
 try:
     files = [Path(file) for file in workflow.configfiles]
+    settings.keep_labels_as_written(config, files)
     config.update(settings.check_config(config, options.CONFIG_SCHEMA, written_in=files))
     is_demo = settings.fill_in_paths(config)
     OUTPUT_DIR = Path(config["output_dir"])
@@ -41,25 +42,27 @@ try:
         taken=read_yaml(options.TABLES)["sessions"],
         written_in=files,
     )
+    CLINICAL = ClinicalData(Path(config["bids_dir"]), config["columns"])
     if workflow.is_main_process:
         if is_demo and not Path(config["bids_dir"]).exists():
             from reperfuse.simulation.study import simulate_demo
 
             simulate_demo(Path(config["bids_dir"]), workflow.cores or 1)
         MANIFEST = index_configured(config)
+        CLINICAL.check_columns(options.defaults("columns"))
     else:  # a job reads what the main process found
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
     PLAN = Plan(
         MANIFEST,
-        Names(str(OUTPUT_DIR), config["sessions"]),
-        ClinicalData(Path(config["bids_dir"]), config["columns"]),
+        Names(str(OUTPUT_DIR)),
+        CLINICAL,
         config,
         options.read_reflow(options.REFLOW_PRESETS, config["imr"]),
     )
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
 DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE)
-result, once = PLAN.names.pattern, PLAN.names.of_role
+result = PLAN.names.pattern
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}
 

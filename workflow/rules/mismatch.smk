@@ -48,6 +48,7 @@ rule measure_session:
         session="{session}",
         role=ask(Plan.role),
         side=ask(Plan.side),
+        is_oriented=ask(Plan.is_oriented),
         clinical=ask(Plan.asked_by_criteria),
         absences=ask(absences.absent_scans),
         criteria=CATALOGUE,

@@ -88,15 +88,15 @@ rule project_lesion:
 
 rule measure_swelling:
     input:
-        fixed=ask(Plan.of_role, "baseline", "dwiref"),
-        fixed_brain=ask(Plan.of_role, "baseline", "brain", datatype="dwi"),
+        fixed=result("dwiref"),
+        fixed_brain=result("brain", datatype="dwi"),
         moving=ask(Plan.followup_reference),
         lesion=ask(Plan.with_lesion, "lesion"),
-        transform=ask(Plan.of_role, "baseline", "to_followup", datatype="dwi"),
+        transform=result("to_followup", datatype="dwi"),
     output:
-        displacement=once("swelling"),
+        displacement=result("swelling"),
     log:
-        subject_log("measure_swelling"),
+        session_log("measure_swelling"),
     conda:
         CONDA
     params:
@@ -107,19 +107,19 @@ rule measure_swelling:
 
 rule quantify_growth:
     input:
-        core=ask(Plan.of_role, "baseline", "core"),
+        core=result("core"),
         lesion=ask(Plan.with_lesion, "lesion"),
-        transform=ask(Plan.of_role, "baseline", "to_followup", datatype="dwi"),
-        displacement=ask(Plan.of_role, "baseline", "swelling"),
-        penumbra=ask(Plan.of_role, "baseline", "penumbra"),
-        tmax6=ask(Plan.of_role, "baseline", "tmax6"),
-        tmax4=ask(Plan.of_role, "baseline", "tmax4"),
-        penumbra_transform=ask(Plan.of_role, "baseline", "dwi_to_dscref"),
+        transform=result("to_followup", datatype="dwi"),
+        displacement=ask(Plan.own, "swelling"),
+        penumbra=ask(Plan.own, "penumbra"),
+        tmax6=ask(Plan.own, "tmax6"),
+        tmax4=ask(Plan.own, "tmax4"),
+        penumbra_transform=ask(Plan.own, "dwi_to_dscref"),
     output:
         growth=result("growth"),
-        change=once("change"),
+        change=result("change"),
     log:
-        subject_log("quantify_growth"),
+        session_log("quantify_growth"),
     conda:
         CONDA
     params:
@@ -220,7 +220,7 @@ rule measure_patient:
         baseline=ask(Plan.of_role, "baseline", "measures"),
         post=ask(Plan.of_role, "post", "measures"),
         lesion=ask(Plan.with_lesion, "lesion"),
-        growth=ask(Plan.of_patient, "growth"),
+        growth=ask(Plan.of_role, "baseline", "growth"),
         deficits=ask(Plan.of_role, "post", "deficits"),
         reflow=ask(Plan.of_role, "post", "reflow"),
     output:
@@ -234,6 +234,7 @@ rule measure_patient:
         participant="{subject}",
         absences=ask(absences.absent_comparisons),
         exclusions=ask(Plan.reflow_exclusions),
+        unknown_exclusions=ask(Plan.unknown_exclusions),
         hours=ask(Plan.hours_from_treatment),
         hours_allowed=REFLOW["hours_after_treatment"],
         significant_ml=REFLOW["significant_ml"],

@@ -6,63 +6,12 @@ import numpy as np
 import pytest
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import sidecar_path
-from reperfuse.study.index import index_study
-from reperfuse.study.manifest import Manifest
-
-INPUTS = {
-    "dsc": {"datatype": "perf", "suffix": "dsc"},
-    "dwi": {"datatype": "dwi", "suffix": "dwi"},
-    "adc": {"datatype": "dwi", "suffix": "ADC"},
-    "trace": {"datatype": "dwi", "suffix": "trace"},
-    "flair": {"datatype": "anat", "suffix": "FLAIR"},
-}
-
-
-ROLES = {"baseline": "baseline", "post": "post", "followup": "followup"}
-
-
-GOOD = {"RepetitionTime": 1.5, "EchoTime": 0.03}
-
-
-class Study:
-    """A study of one-voxel scans."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
-
-    def add(
-        self,
-        name: str,
-        sidecar: dict[str, Any] | None = None,
-        frames: int | None = None,
-        spacing_s: float = 1.5,
-    ) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shape = (1, 1, 1) if frames is None else (1, 1, 1, frames)
-        nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar or {}, frame_spacing_s=spacing_s)
-        if sidecar is None:
-            sidecar_path(path).unlink()
-        return path
-
-    def dsc(self, subject: str, session: str, sidecar: dict[str, Any] | None, extra: str = "", **kw: Any) -> Path:
-        name = f"sub-{subject}/ses-{session}/perf/sub-{subject}_ses-{session}{extra}_dsc.nii.gz"
-        return self.add(name, sidecar, frames=3, **kw)
-
-    def index(self, **kw: Any) -> Manifest:
-        return index_study(self.root, inputs=INPUTS, roles=ROLES, **kw)
+from studies import GOOD, Study, reason
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     return Study(tmp_path / "a study with späces")
-
-
-def reason(manifest: Manifest) -> str:
-    (scan,) = manifest.scans
-    return scan.reason
 
 
 @pytest.mark.parametrize(
@@ -74,9 +23,9 @@ def test_slice_timing_is_in_the_order_of_the_voxels(
 ) -> None:
     sidecar = GOOD | {"SliceTiming": [0.0, 0.5, 1.0]} | ({"SliceEncodingDirection": direction} if direction else {})
     path = study.dsc("01", "baseline", sidecar)
-    shape = [1, 1, 1, 3]
+    shape = [40, 40, 40, 20]
     shape[axis] = 3
-    nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar, frame_spacing_s=1.5)
+    nifti.save(path, np.ones(shape), np.diag([3.0, 3.0, 5.0, 1.0]), sidecar=sidecar, frame_spacing_s=1.5)
     settings = json.loads(study.index().scans[0].settings)
     assert (settings["slice_axis"], settings["slice_times_s"]) == (axis, times)
 
@@ -107,3 +56,80 @@ def test_slice_timing_that_cannot_be_is_refused(study: Study, timing: dict[str, 
 def test_the_axis_of_phase_encoding_is_found(study: Study, sidecar: dict[str, str], axis: str | None) -> None:
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", sidecar)
     assert json.loads(study.index().scans[0].settings).get("phase_encoding_axis") == axis
+
+
+def dsc_with(study: Study, sidecar: dict[str, Any], frames: int = 40, spacing_s: float = 0.0) -> str:
+    study.dsc("01", "baseline", sidecar, frames=frames, spacing_s=spacing_s)
+    return reason(study.index())
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "spacing_s", "said"),
+    [
+        (GOOD | {"RepetitionTime": 1.0, "AcquisitionDuration": 80.0}, 1.0, "AcquisitionDuration says 80 s"),
+        (GOOD | {"RepetitionTime": 0.065}, 0.065, "0.065 s between frames is not plausible"),
+        (GOOD | {"RepetitionTime": 12.0}, 12.0, "12 s between frames is not plausible"),
+        ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0, 5.0] * 13 + [9.0]}, 0.0, "VolumeTiming is not even"),
+        ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0]}, 0.0, "VolumeTiming should hold 40 times"),
+        (GOOD | {"RepetitionTime": "Smith, John"}, 0.0, "RepetitionTime is no plausible number"),
+    ],
+)
+def test_a_spacing_that_cannot_be_is_named(study: Study, sidecar: dict[str, Any], spacing_s: float, said: str) -> None:
+    found = dsc_with(study, sidecar, spacing_s=spacing_s)
+    assert said in found
+    assert "Smith" not in found
+
+
+def test_even_volume_times_are_a_frame_spacing(study: Study) -> None:
+    assert dsc_with(study, {"EchoTime": 0.03, "VolumeTiming": [2.0 * frame for frame in range(40)]}) == ""
+    assert json.loads(study.index().scans[0].settings)["repetition_time_s"] == 2.0
+
+
+def test_too_few_frames_are_no_first_passage(study: Study) -> None:
+    assert "5 frames are no first passage" in dsc_with(study, GOOD, frames=5)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"InstitutionName": "Tübingen"}'.encode("latin-1"), "its text is not UTF-8"),
+        pytest.param(b"[" * 100_000, "not readable as JSON", id="nested"),
+        (b"[1]", "not a JSON object"),
+    ],
+)
+def test_a_broken_sidecar_is_a_reason(study: Study, content: bytes, said: str) -> None:
+    path = study.dsc("01", "baseline", GOOD)
+    sidecar_path(path).write_bytes(content)
+    assert said in reason(study.index())
+
+
+def dwi(study: Study, bvals: str, volumes: int = 2) -> Path:
+    path = study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_dwi.nii.gz", {}, frames=volumes)
+    path.with_name("sub-01_ses-baseline_dwi.bval").write_text(bvals)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bvals", "said"),
+    [("0", "1 b-values for the 2 volumes"), ("1000 1000", "it has b = 1000 s/mm²"), ("0 b", "not a row of numbers")],
+)
+def test_b_values_that_give_no_adc_rule_the_series_out(study: Study, bvals: str, said: str) -> None:
+    dwi(study, bvals)
+    assert said in reason(study.index())
+
+
+def test_b_values_may_lie_above(study: Study) -> None:
+    path = dwi(study, "0 1000")
+    path.with_name("sub-01_ses-baseline_dwi.bval").rename(study.root / "dwi.bval")
+    assert json.loads(study.index().scans[0].settings)["bvals"] == str((study.root / "dwi.bval").absolute())
+
+
+def test_a_map_of_several_volumes_is_refused_with_its_shape(study: Study) -> None:
+    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {}, frames=3)
+    assert reason(study.index()).endswith("it should have three dimensions, and has shape (40, 40, 1, 3)")
+
+
+def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
+    path = study.dsc("01", "baseline", GOOD)
+    nifti.save(path, np.ones((40, 40, 4, 20)), np.eye(4), sidecar=GOOD, frame_spacing_s=1.5)
+    assert "is 40 mm wide, which is no head" in reason(study.index())

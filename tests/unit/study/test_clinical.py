@@ -1,66 +1,15 @@
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from reperfuse.faults import DataFault
-from reperfuse.files import nifti
-from reperfuse.files.sidecars import sidecar_path
 from reperfuse.study.clinical import ClinicalData
-from reperfuse.study.index import index_study
-from reperfuse.study.manifest import Manifest
-
-INPUTS = {
-    "dsc": {"datatype": "perf", "suffix": "dsc"},
-    "dwi": {"datatype": "dwi", "suffix": "dwi"},
-    "adc": {"datatype": "dwi", "suffix": "ADC"},
-    "trace": {"datatype": "dwi", "suffix": "trace"},
-    "flair": {"datatype": "anat", "suffix": "FLAIR"},
-}
-
-
-ROLES = {"baseline": "baseline", "post": "post", "followup": "followup"}
-
-
-class Study:
-    """A study of one-voxel scans."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
-
-    def add(
-        self,
-        name: str,
-        sidecar: dict[str, Any] | None = None,
-        frames: int | None = None,
-        spacing_s: float = 1.5,
-    ) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shape = (1, 1, 1) if frames is None else (1, 1, 1, frames)
-        nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar or {}, frame_spacing_s=spacing_s)
-        if sidecar is None:
-            sidecar_path(path).unlink()
-        return path
-
-    def dsc(self, subject: str, session: str, sidecar: dict[str, Any] | None, extra: str = "", **kw: Any) -> Path:
-        name = f"sub-{subject}/ses-{session}/perf/sub-{subject}_ses-{session}{extra}_dsc.nii.gz"
-        return self.add(name, sidecar, frames=3, **kw)
-
-    def index(self, **kw: Any) -> Manifest:
-        return index_study(self.root, inputs=INPUTS, roles=ROLES, **kw)
+from reperfuse.study.manifest import StudyError
+from studies import Study
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     return Study(tmp_path / "a study with späces")
-
-
-def reason(manifest: Manifest) -> str:
-    (scan,) = manifest.scans
-    return scan.reason
 
 
 def test_clinical_values_prefer_the_session(study: Study) -> None:
@@ -78,7 +27,20 @@ def test_clinical_values_prefer_the_session(study: Study) -> None:
 
 @pytest.mark.parametrize(
     ("written", "grade"),
-    [("0", "0"), ("0.0", "0"), ("1", "1"), ("1.0", "1"), ("2a", "2a"), ("2A", "2a"), ("3.0", "3"), ("n/a", "")],
+    [
+        ("0", "0"),
+        ("0.0", "0"),
+        ("1", "1"),
+        ("1.0", "1"),
+        ("2a", "2a"),
+        ("2A", "2a"),
+        ("3.0", "3"),
+        ("TICI 2a", "2a"),
+        ("mTICI 2c", "2c"),
+        ("eTICI 2b67", "2b67"),
+        ("IIb", "2b"),
+        (' "2b" ', "2b"),
+    ],
 )
 def test_a_grade_is_one_however_a_table_writes_it(study: Study, written: str, grade: str) -> None:
     # a column of 0, 1 and gaps comes out of pandas as 0.0 and 1.0
@@ -110,6 +72,9 @@ def test_hours_from(study: Study, onset: str, scanned: str, hours: float) -> Non
         ("2025-03-04T08:10:00", "n/a", "no acq_time"),
         ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "lies after the session"),
         ("in the morning", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("2025-03-04", "2025-03-04T11:40:00", "a date and time"),
+        ("45720.34", "2025-03-04T11:40:00", "no plausible number of hours"),
+        ("-3", "2025-03-04T11:40:00", "no plausible number of hours"),
         ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
         ("25:10", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
     ],
@@ -131,6 +96,92 @@ def test_a_number_that_is_none_has_a_reason(study: Study) -> None:
     (study.root / "participants.tsv").write_text(ages)
     clinical = ClinicalData(study.root)
     assert clinical.number("02", None, "age") == 71
-    for subject, reason in (("01", "'89\\+', which is no number"), ("03", "have no age")):
+    for subject, reason in (("01", "age is not understood: it is a number from 0 to 120"), ("03", "have no age")):
         with pytest.raises(DataFault, match=reason):
             clinical.number(subject, None, "age")
+
+
+def people(study: Study, head: str, *rows: str, encoding: str = "utf-8") -> ClinicalData:
+    """Write a table of participants as somebody else would."""
+    text = "\n".join(["participant_id\t" + head, *rows]) + "\n"
+    (study.root / "participants.tsv").write_bytes(text.encode(encoding))
+    return ClinicalData(study.root)
+
+
+@pytest.mark.parametrize("written", ["Y", "yes", "1.0", " TRUE ", "PH1", "HI-2", '"1"'])
+def test_a_yes_in_any_usual_spelling(study: Study, written: str) -> None:
+    assert people(study, "reocclusion", f"sub-01\t{written}").is_set("01", None, "reocclusion")
+
+
+@pytest.mark.parametrize("written", ["N", "no", "0.0", "FALSE"])
+def test_a_no_in_any_usual_spelling(study: Study, written: str) -> None:
+    assert not people(study, "reocclusion", f"sub-01\t{written}").is_set("01", None, "reocclusion")
+
+
+@pytest.mark.parametrize(
+    ("column", "written"),
+    [
+        ("reocclusion", "2"),
+        ("reocclusion", "maybe"),
+        ("mtici", "2"),
+        ("mtici", "2a/2b"),
+        ("side", "both"),
+        ("side", "left and right"),
+        ("side", "links"),
+        ("age", "1946"),
+        ("nihss_baseline", "43"),
+    ],
+)
+def test_what_is_not_certain_is_listed_unknown_and_never_no(study: Study, column: str, written: str) -> None:
+    clinical = people(study, column, f"sub-01\t{written}")
+    ((named, reason),) = clinical.not_understood("01", None)
+    assert named == column
+    assert written not in reason.split(": ")[0]
+    assert clinical.side("01", None) == "unknown"
+    if column in ("reocclusion", "mtici"):
+        assert clinical.reflow_exclusions("01", None, [column]) == []
+        assert clinical.unknown_exclusions("01", None, [column]) == [column]
+
+
+def test_a_missing_exclusion_is_not_known(study: Study) -> None:
+    clinical = people(study, "ica_occlusion", "sub-01\t0")
+    assert clinical.unknown_exclusions("01", None, ["ica_occlusion", "mtici"]) == ["mtici"]
+    assert clinical.not_understood("01", None) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "side"), [("left MCA", "left"), ("L", "left"), ("Rt.", "right"), ("right hemisphere", "right")]
+)
+def test_a_side_in_any_usual_spelling(study: Study, written: str, side: str) -> None:
+    assert people(study, "side", f"sub-01\t{written}").side("01", None) == side
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_tables_of_any_usual_encoding_are_read(study: Study, encoding: str) -> None:
+    clinical = people(study, "age\tname", "sub-01\t72,5\tMüller\r", encoding=encoding)
+    assert clinical.number("01", None, "age") == 72.5
+    assert [table for table, _ in clinical.notes()] == (["participants.tsv"] if encoding == "latin-1" else [])
+
+
+@pytest.mark.parametrize("written", ["sub-01", "01", "1", "1.0"])
+def test_ids_with_and_without_their_prefix(study: Study, written: str) -> None:
+    assert people(study, "age", f"{written}\t71").number("01", None, "age") == 71
+
+
+def test_ids_that_may_be_either_of_two_are_nobodys(study: Study) -> None:
+    with pytest.raises(DataFault, match="has no row for sub-001"):
+        people(study, "age", "1\t71", "01\t50").number("001", None, "age")
+
+
+def test_rows_that_contradict_each_other_are_unknown(study: Study) -> None:
+    clinical = people(study, "age\tside\tage", "sub-01\t71\tleft\t71", "sub-01\t71\tright\t71")
+    assert clinical.number("01", None, "age") == 71
+    assert clinical.side("01", None) == "unknown"
+    assert "more than one side for sub-01" in dict(clinical.not_understood("01", None))["side"]
+
+
+def test_a_column_of_the_config_that_is_not_there_is_an_error(study: Study) -> None:
+    people(study, "Alter", "sub-01\t71")
+    ClinicalData(study.root, {"age": "Alter"}).check_columns({"age": "age"})
+    with pytest.raises(StudyError, match=r"columns\.age: the study's tables have no column Jahre; they have Alter"):
+        ClinicalData(study.root, {"age": "Jahre"}).check_columns({"age": "age"})

@@ -2,67 +2,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from reperfuse.files import nifti
 from reperfuse.files.sidecars import sidecar_path
 from reperfuse.study.index import index_study
 from reperfuse.study.manifest import Manifest, StudyError
-
-INPUTS = {
-    "dsc": {"datatype": "perf", "suffix": "dsc"},
-    "dwi": {"datatype": "dwi", "suffix": "dwi"},
-    "adc": {"datatype": "dwi", "suffix": "ADC"},
-    "trace": {"datatype": "dwi", "suffix": "trace"},
-    "flair": {"datatype": "anat", "suffix": "FLAIR"},
-}
-
-
-ROLES = {"baseline": "baseline", "post": "post", "followup": "followup"}
-
-
-GOOD = {"RepetitionTime": 1.5, "EchoTime": 0.03}
-
-
-class Study:
-    """A study of one-voxel scans."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
-
-    def add(
-        self,
-        name: str,
-        sidecar: dict[str, Any] | None = None,
-        frames: int | None = None,
-        spacing_s: float = 1.5,
-    ) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shape = (1, 1, 1) if frames is None else (1, 1, 1, frames)
-        nifti.save(path, np.ones(shape), np.eye(4), sidecar=sidecar or {}, frame_spacing_s=spacing_s)
-        if sidecar is None:
-            sidecar_path(path).unlink()
-        return path
-
-    def dsc(self, subject: str, session: str, sidecar: dict[str, Any] | None, extra: str = "", **kw: Any) -> Path:
-        name = f"sub-{subject}/ses-{session}/perf/sub-{subject}_ses-{session}{extra}_dsc.nii.gz"
-        return self.add(name, sidecar, frames=3, **kw)
-
-    def index(self, **kw: Any) -> Manifest:
-        return index_study(self.root, inputs=INPUTS, roles=ROLES, **kw)
+from studies import GOOD, INPUTS, ROLES, Study, reason
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     return Study(tmp_path / "a study with späces")
-
-
-def reason(manifest: Manifest) -> str:
-    (scan,) = manifest.scans
-    return scan.reason
 
 
 def test_a_good_scan_carries_what_the_steps_need(study: Study) -> None:
@@ -91,7 +40,7 @@ def test_sidecars_are_inherited(study: Study) -> None:
         ({"RepetitionTime": 1.5}, "EchoTime is missing; add it (in s), or give acquisition.echo_time_s"),
         ({"RepetitionTime": 1500, "EchoTime": 0.03}, "RepetitionTime is 1500"),
         ({"RepetitionTime": 1.5, "EchoTime": 30}, "EchoTime is 30"),
-        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is '1.5'"),
+        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is no plausible number of seconds"),
         ({"RepetitionTime": 2.0, "EchoTime": 0.03}, "its header says 1.5 s between frames"),
     ],
 )
@@ -132,13 +81,23 @@ def test_dwi_needs_its_bvalues(study: Study) -> None:
     assert "sub-01_ses-baseline_dwi.bval: missing" in reason(study.index())
 
 
-def test_a_scan_without_session_is_listed(study: Study) -> None:
-    study.add("sub-01/perf/sub-01_dsc.nii.gz", GOOD, frames=3)
-    assert "no session label" in reason(study.index())
+def test_a_scan_beside_sessions_is_of_none_of_them(study: Study) -> None:
+    study.add("sub-01/perf/sub-01_dsc.nii.gz", GOOD, frames=20)
+    study.dsc("01", "post", GOOD)
+    (reason,) = [scan.reason for scan in study.index().scans if not scan.session]
+    assert "no session label" in reason
+
+
+@pytest.mark.parametrize("role", ["baseline", "post"])
+def test_a_study_without_sessions_is_one_session_a_patient(study: Study, role: str) -> None:
+    study.add("sub-01/perf/sub-01_dsc.nii.gz", GOOD, frames=20)
+    manifest = study.index(without_session=role)
+    assert manifest.session_of("01", role) == role
+    assert manifest.has("01", role, "dsc")
 
 
 def test_a_participant_without_any_scan_is_listed(study: Study) -> None:
-    study.add("sub-01/ses-baseline/perf/sub-01_ses-baseline_dsc.nii.gz", GOOD, frames=3)
+    study.add("sub-01/ses-baseline/perf/sub-01_ses-baseline_dsc.nii.gz", GOOD, frames=20)
     study.add("sub-02/ses-baseline/anat/sub-02_ses-baseline_T1w.nii.gz")
     (study.root / "sub-03").mkdir()
     for manifest in (study.index(), study.index(sessions=["baseline"])):
@@ -160,7 +119,7 @@ def test_lesion_masks_are_found(study: Study) -> None:
     study.dsc("01", "followup", GOOD)
     masks = Study(study.root / "derivatives" / "lesions")
     masks.add("sub-01/ses-followup/anat/sub-01_ses-followup_label-L_mask.nii.gz")
-    scan = study.index(lesion_masks=masks.root).find("01", "followup", "lesion")
+    scan = study.index(given={"lesion": masks.root}).find("01", "followup", "lesion")
     assert scan is not None
     assert json.loads(scan.settings) == {"datatype": "anat"}
 
@@ -170,7 +129,7 @@ def test_brain_masks_are_found_by_what_they_were_drawn_on(study: Study) -> None:
     masks = Study(study.root / "derivatives" / "brains")
     for datatype in ("dwi", "perf"):
         masks.add(f"sub-01/ses-baseline/{datatype}/sub-01_ses-baseline_desc-brain_mask.nii.gz")
-    manifest = study.index(brain_masks=masks.root)
+    manifest = study.index(given={"brain": masks.root})
     for datatype in ("dwi", "perf"):
         scan = manifest.find("01", "baseline", f"brain_{datatype}")
         assert scan is not None
@@ -186,17 +145,18 @@ def test_arterial_inputs_are_found(study: Study, name: str) -> None:
     path.parent.mkdir(parents=True)
     for file in (path, sidecar_path(path), path.with_name("sub-01_ses-baseline_desc-aif_timeseries.tsv")):
         file.write_text("{}")
-    manifest = study.index(arterial_inputs=folder)
+    manifest = study.index(given={"aif": folder})
     scan = manifest.find("01", "baseline", "aif")
     assert scan is not None
     assert scan.path == str(path)
-    assert len(manifest.scans) == 2
+    (unused,) = [scan.reason for scan in manifest.scans if scan.kind == "aif" and scan.reason]
+    assert unused.startswith("sub-01_ses-baseline_desc-aif_timeseries.tsv is not used: a file there lies in perf")
     with pytest.raises(StudyError, match="arterial_inputs: there is no folder"):
-        study.index(arterial_inputs=folder / "elsewhere")
+        study.index(given={"aif": folder / "elsewhere"})
 
 
 def test_other_names_are_reached_through_filters(study: Study) -> None:
-    study.add("sub-01/ses-baseline/func/sub-01_ses-baseline_task-rest_ce-gd_bold.nii.gz", GOOD, frames=3)
+    study.add("sub-01/ses-baseline/func/sub-01_ses-baseline_task-rest_ce-gd_bold.nii.gz", GOOD, frames=20)
     inputs = INPUTS | {"dsc": {"datatype": "func", "suffix": "bold", "ceagent": "gd"}}
     manifest = index_study(study.root, inputs=inputs, roles=ROLES)
     assert manifest.has("01", "baseline", "dsc")
@@ -272,3 +232,102 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     assert "holds no sub-<label> folder" in refused()
     (study.root / "sub-01").mkdir()
     assert "no scan found" in refused()
+
+
+def rows(manifest: Manifest) -> dict[tuple[str, str, str], str]:
+    return {(scan.participant, scan.session, scan.kind): scan.reason for scan in manifest.scans}
+
+
+def test_a_label_is_the_whole_name_of_its_folder(study: Study) -> None:
+    for label in ("STROKE-001", "STROKE-002", "01"):
+        study.dsc(label, "baseline", GOOD)
+    found = rows(study.index())
+    assert found["01", "baseline", "dsc"] == ""
+    for label in ("STROKE-001", "STROKE-002"):
+        assert "a label is letters and digits only" in found[label, "", "patient"]
+        assert f"to sub-{label.replace('-', '')}" in found[label, "", "patient"]
+    assert len(found) == 3
+
+
+def test_a_session_folder_that_is_no_label_is_left_out_by_name(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    study.dsc("01", "day_5", GOOD)
+    assert "the folder ses-day_5 is left out" in rows(study.index())["01", "", "session"]
+
+
+def test_a_file_named_after_another_patient_or_session_is_left_out(study: Study) -> None:
+    for name in ("sub-02_ses-baseline_dsc", "sub-01_ses-post_dsc"):
+        study.add(f"sub-01/ses-baseline/perf/{name}.nii.gz", GOOD, frames=20)
+    reasons = [scan.reason for scan in study.index().scans]
+    assert any("sub-02_ses-baseline_dsc.nii.gz lies in the folder of sub-01" in reason for reason in reasons)
+    assert any("sub-01_ses-post_dsc.nii.gz lies in the folder of ses-baseline" in reason for reason in reasons)
+
+
+def test_nothing_derived_is_raw(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    for place in ("derivatives/x", "sub-01/derivatives", "sub-01/ses-baseline/own", "my results", "sub-01/out"):
+        name = f"{place}/sub-01/ses-baseline/perf/sub-01_ses-baseline_run-9_dsc.nii.gz"
+        study.add(name, GOOD, frames=20)
+    for dataset in ("sub-01/ses-baseline/own", "my results"):
+        (study.root / dataset / "dataset_description.json").write_text("{}")
+    study.dsc("01", "baseline", GOOD, "_desc-moco")
+    manifest = study.index(output_dir=study.root / "sub-01" / "out")
+    assert len(manifest.scans) == 1
+
+
+def test_links_back_are_followed_once(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    (study.root / "rawdata").symlink_to(".")
+    (study.root / "sub-01" / "study").symlink_to("..")
+    (study.root / "sub-01" / "ses-baseline" / "again").symlink_to("../ses-baseline")
+    assert len(study.index().scans) == 1
+
+
+def test_the_scan_that_holds_most_is_used_and_named(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD, "_run-1", frames=30)
+    study.dsc("01", "baseline", GOOD, "_run-2", frames=60)
+    manifest = study.index()
+    scan = manifest.find("01", "baseline", "dsc")
+    assert scan is not None
+    assert "run-2" in scan.path
+    ((_, reason),) = manifest.reasons("01", "baseline")
+    assert reason.endswith("run-2_dsc.nii.gz of the same session is used instead (60 volumes against 30)")
+
+
+def test_a_near_miss_is_named(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_adc.nii.gz")
+    assert rows(study.index())["01", "baseline", "adc"].endswith("is not used: the name should end in _ADC")
+
+
+def test_a_role_may_have_several_labels(study: Study) -> None:
+    study.dsc("01", "day0", GOOD)
+    study.dsc("02", "arrival", GOOD)
+    manifest = index_study(study.root, inputs=INPUTS, roles=ROLES | {"baseline": ["day0", "arrival"]})
+    assert [manifest.session_of(subject, "baseline") for subject in ("01", "02")] == ["day0", "arrival"]
+
+
+def test_what_is_given_and_not_used_is_named(study: Study) -> None:
+    study.dsc("01", "followup", GOOD)
+    masks = Study(study.root / "derivatives" / "lesions")
+    masks.add("sub-01/ses-followup/dwi/sub-01_ses-followup_label-L_mask.nii.gz")
+    masks.add("sub-01/ses-followup/anat/sub-01_ses-followup_label-L_mask.nii.gz")
+    masks.add("sub-01/ses-followup/dwi/sub-01_ses-followup_msk.nii.gz")
+    masks.add("sub-02/ses-followup/dwi/sub-03_ses-followup_label-L_mask.nii.gz")
+    manifest = study.index(given={"lesion": masks.root})
+    scan = manifest.find("01", "followup", "lesion")
+    assert scan is not None
+    assert "/dwi/" in scan.path
+    reasons = sorted(scan.reason for scan in manifest.scans if scan.kind == "lesion" and scan.reason)
+    assert len(reasons) == 3
+    assert "label-L_mask.nii.gz of the same session is used instead" in reasons[0]
+    assert "msk.nii.gz is not used" in reasons[1]
+    assert "lies in the folder sub-02: one of the two names is wrong" in reasons[2]
+
+
+def test_a_folder_without_any_usable_mask_is_an_error(study: Study) -> None:
+    study.dsc("01", "followup", GOOD)
+    masks = Study(study.root / "derivatives" / "lesions")
+    masks.add("sub-01/ses-followup/dwi/sub-01_ses-followup_desc-lesion_mask.nii.gz")
+    with pytest.raises(StudyError, match=r"lesion_masks: no file in .* can be used"):
+        study.index(given={"lesion": masks.root})

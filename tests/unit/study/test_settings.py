@@ -111,7 +111,13 @@ def test_every_schema_key_has_a_value_and_a_place() -> None:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     assert set(schema["properties"]) == set(CONFIG)
     study = ROOT / "workflow" / "reperfuse" / "study"
-    files = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk"), study / "plan.py", study / "index.py"]
+    files = [
+        ROOT / "Snakefile",
+        *(ROOT / "workflow" / "rules").glob("*.smk"),
+        study / "plan.py",
+        study / "index.py",
+        study / "given.py",
+    ]
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     for key in CONFIG:
         assert f'"{key}"' in text, f"nothing uses {key}"

@@ -39,11 +39,14 @@ class Header:
         Time between frames, s; None if it is not stated.
     is_oriented : bool
         It says where left and right are.
+    extent_mm : tuple of float
+        How long the image is along each axis, mm.
     """
 
     shape: tuple[int, ...]
     frame_spacing_s: float | None
     is_oriented: bool = True
+    extent_mm: tuple[float, ...] = ()
 
 
 def read_header(path: str | Path) -> Header:
@@ -97,7 +100,7 @@ def _checked(path: str | Path, header: Any) -> Header:
     if len(header.get_zooms()) > 3 and header.get_zooms()[3] > 0:
         scale = _SECONDS.get(int(header["xyzt_units"]) & 0x38)
         spacing = float(header.get_zooms()[3]) * scale if scale else None
-    return Header(shape, spacing, max(codes) > 0)
+    return Header(shape, spacing, max(codes) > 0, tuple(map(float, sizes * shape[:3])))
 
 
 def load(path: str | Path) -> Image:

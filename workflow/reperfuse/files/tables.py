@@ -1,6 +1,5 @@
 """TSV tables: one way to write them, one to read them."""
 
-import csv
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,10 +25,28 @@ def table_text(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join("\t".join(cells) + "\n" for cells in (columns, *rows))
 
 
+def read_cells(path: str | Path) -> tuple[list[list[str]], str]:
+    """Read a TSV table of anyone's making as rows of cells, the head first, and a note on how it was read.
+
+    UTF-8 and UTF-16 by their marks, else UTF-8, else Latin-1, which reads anything: the note says so.
+    """
+    content, note = Path(path).read_bytes(), ""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")
+            note = f"{Path(path).name} is not UTF-8 and was read as Latin-1; save it as UTF-8"
+    lines = [line for line in re.split(r"\r\n|\n|\r", text.replace("\x00", "")) if line.strip()]
+    return [line.split("\t") for line in lines], note
+
+
 def read_rows(path: str | Path) -> list[dict[str, str]]:
-    """Read a TSV table as one mapping a row, from a column to its text."""
-    text = Path(path).read_text(encoding="utf-8-sig")
-    return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    """Read a TSV table that we wrote as one mapping a row, from a column to its text."""
+    head, *rows = (line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines() or [""])
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def read_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:

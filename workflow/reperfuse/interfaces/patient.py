@@ -27,6 +27,7 @@ class MeasurePatientInputSpec(StepInputSpec):
     participant = traits.Str(mandatory=True, desc="label")
     absences = traits.List(desc="[what, reason] of each comparison that cannot be made")
     exclusions = traits.List(desc="reasons why IMR cannot be judged in this patient")
+    unknown_exclusions = traits.List(desc="columns that would rule the patient out, and are not known")
     hours = traits.List(desc="[time from treatment to the scan after it (h), why it is not known]")
     hours_allowed = traits.List(desc="[first, last] time from treatment at which reflow can be judged (h)")
 
@@ -116,5 +117,8 @@ class MeasurePatient(Step):
         row["imr_evaluable"] = verdict.evaluable
         row["imr_exclusion"] = verdict.exclusion
         row["hours_from_treatment"] = math.nan if hours is None else hours
-        row["imr_note"] = f"time from treatment unknown ({unknown}), so it is not held against it" if unknown else ""
+        notes = [f"time from treatment unknown ({unknown}), so it is not held against it"] if unknown else []
+        if self.inputs.unknown_exclusions:
+            notes.append(f"not known, so not held against it: {', '.join(self.inputs.unknown_exclusions)}")
+        row["imr_note"] = "; ".join(notes)
         return row

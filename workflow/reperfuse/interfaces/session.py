@@ -40,6 +40,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     session = traits.Str(mandatory=True, desc="label")
     role = traits.Str(desc="baseline, post, followup or empty")
     side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke, as the study says")
+    is_oriented = traits.Bool(True, usedefault=True, desc="the headers say which side is left")
     clinical = traits.Dict(desc="[value, why it is not known] of age, nihss_baseline and hours_from_onset")
     absences = traits.List(desc="[what, reason] of each scan that is missing or cannot be used")
     criteria = traits.Dict(mandatory=True, desc="catalogue of criteria")
@@ -137,7 +138,7 @@ class MeasureSession(Step):
         for name, mask, plane in (("core", "core", "core_mirror"), ("deficit", "tmax6", "deficit_mirror")):
             lesion, mirror_path = self._good(mask), self._good(plane)
             one_sidedness = math.nan
-            if lesion and mirror_path:
+            if lesion and mirror_path and self.inputs.is_oriented:
                 found = nifti.load(lesion)
                 right = half(found.data.shape, found.affine, load_mirror(mirror_path))
                 one_sidedness = laterality(found.mask, right)
@@ -174,7 +175,8 @@ class MeasureSession(Step):
         warnings = session.motion_warnings(row, limits, moved.get("Warnings", []), frames, used)
         warnings += session.registration_warnings(row, limits)
         warnings += session.time_warnings(row, limits) if self.inputs.role == "baseline" else []
-        warnings += session.side_warnings(row, self.inputs.side) + self._mirror_warnings()
+        warnings += session.side_warnings(row, self.inputs.side, is_oriented=self.inputs.is_oriented)
+        warnings += self._mirror_warnings()
         if arterial := self._sidecar_of("curves"):
             ratio = read_number(arterial["Quality"]["area_ratio"])
             doubtful = (arterial["Score"], arterial["Weakness"], ratio)

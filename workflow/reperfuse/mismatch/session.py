@@ -215,8 +215,10 @@ def time_warnings(row: Row, limits: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def side_warnings(row: Row, stated: str) -> list[str]:
+def side_warnings(row: Row, stated: str, *, is_oriented: bool = True) -> list[str]:
     """Say where core, deficit and what the study says (left, right or unknown) lie on different sides."""
+    if not is_oriented:
+        return ["side: a header does not say which side is left, so nothing that depends on the side is given"]
     said = []
     if stated != "unknown" and row["core_side"] not in (None, "bilateral", stated):
         said.append(f"side: the core lies on the {row['core_side']}, the study says {stated}")

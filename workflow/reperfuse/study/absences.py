@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from reperfuse.faults import DataFault
 from reperfuse.study.plan import Plan
 
 
@@ -16,7 +17,7 @@ def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
 
 def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
     """Return [what, reason] for the comparisons of sessions that a patient's scans do not allow."""
-    labels = plan.config["sessions"]
+    labels = _labels(plan)
     sessions = {role: plan.manifest.session_of(subject, role) for role in labels}
 
     def lacks(role: str, what: str, kinds: str) -> str:
@@ -37,16 +38,45 @@ def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
         "reperfusion": [perfusion, perfusion_after],
         "reflow": [perfusion_after, *judged_in[plan.reflow_settings["lesion_source"]]],
         "order of sessions": _disorder(plan, subject),
+        "roles of sessions": _doubled(plan, subject),
     }
-    return [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
+    found = [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
+    return found + _not_understood(plan, subject)
+
+
+def _not_understood(plan: Plan, subject: str) -> list[list[str]]:
+    """Return [column, reason] of the values of the study's tables that are there and not understood."""
+    sessions: list[str | None] = [ses for ses in plan.sessions(subject) if plan.role(subject, ses)]
+    sessions = sessions or [None]
+    found = [pair for session in sessions for pair in plan.clinical.not_understood(subject, session)]
+    return [list(pair) for pair in dict.fromkeys(found)]
+
+
+def _labels(plan: Plan) -> dict[str, str]:
+    """Return what a message calls the session of each role."""
+    given = plan.config["sessions"].items()
+    return {role: " or ".join(labels) if isinstance(labels, list) else labels for role, labels in given}
+
+
+def _doubled(plan: Plan, subject: str) -> list[str]:
+    """Return a sentence for each role that more than one of a patient's sessions has."""
+    found = []
+    for role in plan.config["sessions"]:
+        sessions = [session for session in plan.sessions(subject) if plan.role(subject, session) == role]
+        if len(sessions) > 1:
+            found.append(f"sessions {', '.join(sessions)} are all {role}: {sessions[0]} is compared with the others")
+    return found
 
 
 def _disorder(plan: Plan, subject: str) -> list[str]:
     """Return a sentence for each session that is dated before the one it should follow."""
     sessions = [(role, plan.manifest.session_of(subject, role)) for role in plan.config["sessions"]]
-    dated = [(role, ses, plan.clinical.value(subject, ses, "acq_time")) for role, ses in sessions if ses]
+    try:
+        dated = [(role, ses, plan.clinical.value(subject, ses, "acq_time")) for role, ses in sessions if ses]
+    except DataFault as fault:
+        return [str(fault)]
     dated = [entry for entry in dated if entry[2]]
-    labels = plan.config["sessions"]
+    labels = _labels(plan)
     return [
         f"session {labels[later]} ({later}) is dated before session {labels[earlier]} ({earlier}); check `sessions`"
         for (earlier, _, first), (later, _, second) in pairwise(dated)
@@ -55,8 +85,23 @@ def _disorder(plan: Plan, subject: str) -> list[str]:
 
 
 def left_out(plan: Plan) -> list[list[str]]:
-    """Return [participant_id, what, reason] of patients the tables leave out, and of scans without a session."""
+    """Return [participant_id, what, reason] of what the tables leave out.
+
+    Patients that are not finished, scans without a session, and roles that no session of the study has.
+    """
     unfinished = [subject for subject in plan.subjects if not plan.is_tabulated(subject)]
-    return [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished] + [
-        [f"sub-{scan.participant}", scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session
+    rows = [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished]
+    rows += [[f"sub-{scan.participant}", scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session]
+    rows += [["n/a", table, note] for table, note in plan.clinical.notes()]
+    return rows + [["n/a", "sessions", reason] for reason in missing_roles(plan)]
+
+
+def missing_roles(plan: Plan) -> list[str]:
+    """Return a sentence for each role that no session of the study has."""
+    known = {plan.role(subject, session) for subject in plan.subjects for session in plan.sessions(subject)}
+    labels = sorted({session for subject in plan.subjects for session in plan.sessions(subject)})
+    return [
+        f"no session is called {called} (the role {role}); the study has {', '.join(labels[:20])}; see `sessions`"
+        for role, called in _labels(plan).items()
+        if role not in known
     ]

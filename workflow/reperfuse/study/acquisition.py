@@ -1,49 +1,158 @@
 """What the sidecar and the header of a scan say of its acquisition."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import sidecar_path
+from reperfuse.study.layout import File, Inherited
 
+#: A head is wider than this, mm.
+_LEAST_EXTENT_MM = 90.0
+#: Frames without which no first passage is known, and the times between them that one can be followed with, s.
+_FEWEST_FRAMES, _PLAUSIBLE_SPACING_S = 20, (0.3, 5.0)
+#: Highest b-value that is taken for none, and the lowest that weights by diffusion, s/mm².
+_HIGHEST_B0, _LOWEST_B = 100.0, 300.0
 #: Largest plausible values, in s; what lies above was written in milliseconds.
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
 
 
-def scan_settings(
-    kind: str, path: Path, sidecar: Mapping[str, Any], acquisition: Mapping[str, float | None]
-) -> dict[str, Any]:
-    """Return what a step must know of a scan, or raise the DataFault that rules the scan out."""
-    header = nifti.read_header(path)
+@dataclass(frozen=True)
+class Acquired:
+    """What a step must know of a scan, and how many volumes it holds."""
+
+    settings: dict[str, Any]
+    volumes: int
+
+
+def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str, float | None]) -> Acquired:
+    """Read what a step must know of a scan from its header and its sidecars.
+
+    Raises
+    ------
+    DataFault
+        If that cannot be known, or the scan cannot be used.
+    """
+    path, header = file.path, nifti.read_header(file.path)
+    volumes = header.shape[3] if len(header.shape) > 3 else 1
+    extent = max(header.extent_mm)
+    if extent < _LEAST_EXTENT_MM:
+        raise DataFault(f"{path.name}: the image is {extent:.0f} mm wide, which is no head; mend the header's geometry")
+    sidecar: dict[str, Any] = {}
+    for table in tables.of(file, ".json"):
+        sidecar |= _read_json(table)
+    settings: dict[str, Any] = {} if header.is_oriented else {"is_oriented": False}
     if kind == "dsc":
-        if len(header.shape) != 4:
-            raise DataFault(f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}")
-        repetition = _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
-        spacing = header.frame_spacing_s
-        stated_once = acquisition.get("repetition_time_s") is not None
-        # 0 and 1 s are what converters write when they do not know
-        if spacing not in (None, 0.0, 1.0) and not stated_once and abs(spacing / repetition - 1) > 0.02:
-            raise DataFault(
-                f"{path.name}: its header says {spacing:g} s between frames, its sidecar's RepetitionTime "
-                f"{repetition:g} s; mend one, or give acquisition.repetition_time_s in the config"
-            )
-        return {
-            "repetition_time_s": repetition,
-            "echo_time_s": _seconds("EchoTime", "echo_time_s", path, sidecar, acquisition),
-        } | _slice_timing(path, sidecar, header.shape, repetition)
-    if kind == "dwi":
-        bvals = Path(str(path).removesuffix(".gz").removesuffix(".nii") + ".bval")
-        if not bvals.is_file():
-            raise DataFault(f"{bvals.name}: missing, so the b-values of {path.name} are unknown")
-        bvecs = bvals.with_suffix(".bvec")
-        directions = {"bvecs": str(bvecs)} if bvecs.is_file() else {}
-        return {"bvals": str(bvals)} | directions | _phase_encoding(sidecar)
-    if kind == "adc":
-        units = {"units": sidecar["Units"]} if isinstance(sidecar.get("Units"), str) else {}
-        return units | _phase_encoding(sidecar)
-    return {}
+        settings |= _series(path, sidecar, header, acquisition)
+    elif kind == "dwi":
+        settings |= _gradients(file, tables, volumes) | _phase_encoding(sidecar)
+    elif len(header.shape) != 3:
+        raise DataFault(f"{path.name}: it should have three dimensions, and has shape {header.shape}")
+    elif kind == "adc":
+        settings |= {"units": sidecar["Units"]} if isinstance(sidecar.get("Units"), str) else {}
+        settings |= _phase_encoding(sidecar)
+    return Acquired(settings, volumes)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if path.is_symlink() and not path.exists():
+        raise DataFault(f"{path.name}: not fetched: a link to a file that is not there (datalad get, git annex get)")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise DataFault(f"{path.name}: its text is not UTF-8, as JSON must be; save it as UTF-8") from None
+    except (OSError, ValueError, RecursionError):
+        raise DataFault(f"{path.name}: not readable as JSON") from None
+    if not isinstance(content, dict):
+        raise DataFault(f"{path.name}: the sidecar is not a JSON object")
+    return content
+
+
+def _series(
+    path: Path, sidecar: Mapping[str, Any], header: nifti.Header, acquisition: Mapping[str, float | None]
+) -> dict[str, Any]:
+    """Return the timing of a DSC series."""
+    if len(header.shape) != 4:
+        raise DataFault(f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}")
+    frames, stated_once = header.shape[3], acquisition.get("repetition_time_s") is not None
+    if frames < _FEWEST_FRAMES:
+        raise DataFault(f"{path.name}: {frames} frames are no first passage; at least {_FEWEST_FRAMES} are needed")
+    repetition = _frame_spacing(path, sidecar, frames, acquisition)
+    spacing = header.frame_spacing_s
+    # 0 and 1 s are what converters write when they do not know
+    if spacing not in (None, 0.0, 1.0) and not stated_once and abs(spacing / repetition - 1) > 0.02:
+        raise DataFault(
+            f"{path.name}: its header says {spacing:g} s between frames, its sidecar {repetition:g} s; "
+            "mend one, or give acquisition.repetition_time_s in the config"
+        )
+    whole = sidecar.get("AcquisitionDuration")
+    if (
+        isinstance(whole, int | float)
+        and whole > 0
+        and not stated_once
+        and not 0.8 < whole / (frames * repetition) < 1.25
+    ):
+        raise DataFault(
+            f"{path.name}: {frames} frames of {repetition:g} s take {frames * repetition:g} s, its sidecar's "
+            f"AcquisitionDuration says {whole:g} s; is RepetitionTime that of one shot? mend one, or give "
+            "acquisition.repetition_time_s in the config"
+        )
+    least, most = _PLAUSIBLE_SPACING_S
+    if not least <= repetition <= most:
+        raise DataFault(
+            f"{path.name}: {repetition:g} s between frames is not plausible for a first passage "
+            f"({least:g} to {most:g} s); is it the time of one shot, or in ms?"
+        )
+    return {
+        "repetition_time_s": repetition,
+        "echo_time_s": _seconds("EchoTime", "echo_time_s", path, sidecar, acquisition),
+    } | _slice_timing(path, sidecar, header.shape, repetition)
+
+
+def _frame_spacing(
+    path: Path, sidecar: Mapping[str, Any], frames: int, acquisition: Mapping[str, float | None]
+) -> float:
+    """Return the time between frames: the repetition time, or that of an even VolumeTiming, s."""
+    times = sidecar.get("VolumeTiming")
+    if "RepetitionTime" in sidecar or times is None or acquisition.get("repetition_time_s") is not None:
+        return _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
+    where = sidecar_path(path).name
+    if not isinstance(times, list) or len(times) != frames or not all(isinstance(time, int | float) for time in times):
+        raise DataFault(f"{where}: VolumeTiming should hold {frames} times, one a frame; mend it")
+    steps = [later - earlier for earlier, later in pairwise(times)]
+    if min(steps) <= 0 or max(steps) > 1.02 * min(steps):
+        raise DataFault(f"{where}: VolumeTiming is not even, and only evenly spaced frames can be deconvolved")
+    return float(sum(steps) / len(steps))
+
+
+def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
+    """Return the files of a diffusion series' b-values and directions, which BIDS lets lie above it."""
+    bvals, bvecs = tables.of(file, ".bval"), tables.of(file, ".bvec")
+    name = file.path.name
+    if not bvals:
+        missing = name.removesuffix(".gz").removesuffix(".nii") + ".bval"
+        raise DataFault(f"{missing}: missing, so the b-values of {name} are unknown")
+    try:
+        values = [float(word) for word in bvals[-1].read_text(encoding="utf-8", errors="replace").split()]
+    except (OSError, ValueError):
+        raise DataFault(f"{bvals[-1].name}: not a row of numbers, so the b-values of {name} are unknown") from None
+    if len(values) != volumes:
+        raise DataFault(f"{bvals[-1].name}: {len(values)} b-values for the {volumes} volumes of {name}")
+    if min(values) > _HIGHEST_B0 or max(values) < _LOWEST_B:
+        raise DataFault(
+            f"{name}: an ADC needs volumes without and with diffusion weighting, it has b = {_range(values)}"
+        )
+    return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs else {})
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g} s/mm²" if low == high else f"{low:g} to {high:g} s/mm²"
 
 
 def _phase_encoding(sidecar: Mapping[str, Any]) -> dict[str, str]:
@@ -65,7 +174,10 @@ def _seconds(
     if value is None:
         raise DataFault(f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST[key]:
-        raise DataFault(f"{where}: {key} is {value!r}, which is no plausible number of seconds")
+        # not the value itself: text of a sidecar may name a patient
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        said = f"{key} is {value:g}, which is" if is_number else f"{key} is"
+        raise DataFault(f"{where}: {said} no plausible number of seconds")
     return float(value)
 
 

@@ -1,24 +1,40 @@
 """The clinical columns of a study's tables."""
 
-import math
-import re
-from collections.abc import Collection, Mapping
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from reperfuse.faults import DataFault
-from reperfuse.files.tables import read_rows
+from reperfuse.files.tables import read_cells
+from reperfuse.study.manifest import StudyError
+from reperfuse.study.vocabulary import (
+    NotUnderstood,
+    read_flag,
+    read_grade,
+    read_number,
+    read_side,
+    read_start,
+    tidy,
+)
 
-#: Why reflow cannot be judged in a patient whose column says 1.
+T = TypeVar("T")
+
+#: Why reflow cannot be judged in a patient whose column says yes.
 _EXCLUSIONS = {
     "ica_occlusion": "carotid occlusion",
     "hemorrhagic_transformation": "haemorrhagic transformation",
     "reocclusion": "reocclusion",
 }
-
-
 #: mTICI of an artery that never opened: the deficit says nothing of the microvessels.
 _NOT_RECANALISED = ("0", "1", "2a")
+#: What a number can be: years, points of the NIH Stroke Scale, and hours before a session.
+_RANGES = {"age": (0, 120), "nihss_baseline": (0, 42)}
+_LONGEST_H = 24 * 366
+
+
+class Unknown(DataFault):
+    """Nothing is said of a value."""
 
 
 class ClinicalData:
@@ -33,25 +49,84 @@ class ClinicalData:
 
     def __init__(self, bids_dir: Path, columns: Mapping[str, str] | None = None) -> None:
         self._bids_dir, self._columns = bids_dir, columns or {}
-        self._tables: dict[str, dict[str | None, list[dict[str, str]]]] = {}
+        self._tables: dict[str, _Table] = {}
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Return (table, sentence) of what is wrong with the table of participants as a whole."""
+        table = self._table("participants.tsv")
+        return [("participants.tsv", table.note)] if table.note else []
+
+    def check_columns(self, shipped: Mapping[str, str]) -> None:
+        """Make sure that each column the study has named itself is there.
+
+        Raises
+        ------
+        StudyError
+            If one is in neither table.
+        """
+        tables = [self._table("participants.tsv")]
+        tables += [
+            self._table(str(path.relative_to(self._bids_dir)))
+            for path in self._bids_dir.glob("sub-*/sub-*_sessions.tsv")
+        ]
+        known = {column for table in tables for column in table.columns}
+        for name, called in self._columns.items():
+            if called != shipped[name] and called not in known:
+                there = ", ".join(sorted(known)[:20]) or "none"
+                raise StudyError(f"columns.{name}: the study's tables have no column {called}; they have {there}")
 
     def value(self, participant: str, session: str | None, column: str) -> str:
-        """Return a value, the session's own before the participant's; empty if it is not known."""
-        column = self._columns.get(column, column)
-        own = self._read(f"sub-{participant}/sub-{participant}_sessions.tsv", "session_id")
-        everyone = self._read("participants.tsv", "participant_id")
-        rows = [*(own.get(f"ses-{session}", []) if session else []), *everyone.get(f"sub-{participant}", [])]
-        values = (row.get(column) or "n/a" for row in rows)
-        return next((value for value in values if value.lower() != "n/a"), "")
+        """Return a value, the session's own before the participant's; empty if it is not known.
+
+        Raises
+        ------
+        DataFault
+            If rows or columns contradict each other.
+        """
+        called = self._columns.get(column, column)
+        own = self._table(f"sub-{participant}/sub-{participant}_sessions.tsv")
+        found = own.values(f"ses-{session}", called) if session else set()
+        found = found or self._table("participants.tsv").values(f"sub-{participant}", called)
+        if len(found) > 1:
+            raise DataFault(f"the study's tables give more than one {called} for sub-{participant}")
+        return found.pop() if found else ""
+
+    def _read(self, participant: str, session: str | None, column: str, read: Callable[[str], T]) -> T:
+        called = self._columns.get(column, column)
+        text = self.value(participant, session, column)
+        if not text:
+            table = self._table("participants.tsv")
+            missing = table.columns and not table.has(f"sub-{participant}")
+            raise Unknown(
+                f"participants.tsv has no row for sub-{participant}"
+                if missing
+                else f"the study's tables have no {called}"
+            )
+        try:
+            return read(text)
+        except NotUnderstood as fault:
+            # not the value itself: text there may name a patient
+            raise DataFault(f"{called} is not understood: {fault}") from None
 
     def is_set(self, participant: str, session: str | None, column: str) -> bool:
-        """Tell whether a 0/1 column says 1."""
-        return self.value(participant, session, column).lower() in ("1", "1.0", "true", "yes")
+        """Tell whether a column says yes.
+
+        Raises
+        ------
+        DataFault
+            If it says neither yes nor no; `Unknown` if it says nothing.
+        """
+        return self._read(participant, session, column, read_flag)
 
     def grade(self, participant: str, session: str | None, column: str) -> str:
-        """Return a grade such as mTICI in one spelling: 2a for 2A, 1 for the 1.0 of a column with gaps."""
-        text = self.value(participant, session, column).lower()
-        return re.sub(r"^(\d+)\.0*$", r"\1", text)
+        """Return a grade such as mTICI in one spelling: 2a for TICI 2A, 1 for the 1.0 of a column with gaps.
+
+        Raises
+        ------
+        DataFault
+            If it is not understood; `Unknown` if nothing is said.
+        """
+        return self._read(participant, session, column, read_grade)
 
     def number(self, participant: str, session: str | None, column: str) -> float:
         """Return a value as a number.
@@ -59,31 +134,59 @@ class ClinicalData:
         Raises
         ------
         DataFault
-            If it is not known, or no number.
+            If it is no number that it can be; `Unknown` if nothing is said.
         """
-        text = self.value(participant, session, column)
-        called = self._columns.get(column, column)
-        if not text:
-            raise DataFault(f"the study's tables have no {called}")
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise DataFault(f"{called} is {text!r}, which is no number")
-        return number
+        least, most = _RANGES.get(column, (-1e12, 1e12))
+        return self._read(participant, session, column, lambda text: read_number(text, least, most))
 
     def side(self, participant: str, session: str | None) -> str:
         """Return left, right or unknown: the symptomatic hemisphere."""
-        side = self.value(participant, session, "side").lower()
-        return {"left": "left", "l": "left", "right": "right", "r": "right"}.get(side, "unknown")
+        try:
+            return self._read(participant, session, "side", read_side)
+        except DataFault:
+            return "unknown"
 
     def reflow_exclusions(self, participant: str, session: str | None, wanted: Collection[str]) -> list[str]:
         """Return the reasons, of those that are wanted, why a patient's reflow cannot be judged."""
-        asked = [name for name in _EXCLUSIONS if name in wanted]
-        found = [_EXCLUSIONS[name] for name in asked if self.is_set(participant, session, name)]
-        grade = self.grade(participant, session, "mtici") if "mtici" in wanted else ""
+        found = []
+        for name in (name for name in _EXCLUSIONS if name in wanted):
+            try:
+                found += [_EXCLUSIONS[name]] if self.is_set(participant, session, name) else []
+            except DataFault:
+                continue  # `unknown_exclusions` names it
+        try:
+            grade = self.grade(participant, session, "mtici") if "mtici" in wanted else ""
+        except DataFault:
+            grade = ""
         return found + ([f"not recanalised (mTICI {grade})"] if grade in _NOT_RECANALISED else [])
+
+    def unknown_exclusions(self, participant: str, session: str | None, wanted: Collection[str]) -> list[str]:
+        """Return the columns that would rule a patient out, and say nothing or nothing understood."""
+        unknown = []
+        for name in wanted:
+            try:
+                self.grade(participant, session, name) if name == "mtici" else self.is_set(participant, session, name)
+            except DataFault:
+                unknown.append(self._columns.get(name, name))
+        return unknown
+
+    def not_understood(self, participant: str, session: str | None) -> list[tuple[str, str]]:
+        """Return (column, reason) for each value that is there and not understood."""
+        asked: dict[str, Callable[[str | None, str], object]] = {
+            **dict.fromkeys(_EXCLUSIONS, lambda visit, name: self.is_set(participant, visit, name)),
+            **dict.fromkeys(_RANGES, lambda visit, name: self.number(participant, visit, name)),
+            "mtici": lambda visit, name: self.grade(participant, visit, name),
+            "side": lambda visit, name: self._read(participant, visit, name, read_side),
+        }
+        found = []
+        for name, ask in asked.items():
+            try:
+                ask(session, name)
+            except Unknown:
+                continue
+            except DataFault as fault:
+                found.append((self._columns.get(name, name), str(fault)))
+        return found
 
     def hours_from(self, participant: str, session: str | None, column: str) -> float:
         """Return the hours from an event, such as the onset of symptoms, to a session.
@@ -97,35 +200,80 @@ class ClinicalData:
             If a time is not known, not readable, or the event lies after the session.
         """
         called = self._columns.get(column, column)
-        text = self.value(participant, session, column)
+        text = self._read(participant, session, column, str)
         try:
-            return self.number(participant, session, column)
-        except DataFault:
-            if not text:
-                raise
+            return read_number(text, 0, _LONGEST_H)
+        except NotUnderstood:
+            if text.lstrip("+-").replace(".", "", 1).replace(",", "", 1).isdigit():
+                raise DataFault(f"{called} is no plausible number of hours") from None
         scanned = self.value(participant, session, "acq_time")
         if not scanned:
             raise DataFault(f"sessions.tsv has no acq_time to take {called} from")
         try:
             end = datetime.fromisoformat(scanned)
-            if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", text):
-                clock = time.fromisoformat(text if text[2] == ":" else f"0{text}")
-                start = datetime.combine(end.date(), clock, end.tzinfo)
-                start -= timedelta(days=1) if start > end else timedelta(0)
-            else:
-                start = datetime.fromisoformat(text)
-            hours = (end - start).total_seconds() / 3600
-        except (TypeError, ValueError) as error:
-            raise DataFault(f"{called} ({text}) cannot be taken from acq_time ({scanned})") from error
+            start = read_start(text, end)
+        except (NotUnderstood, ValueError) as fault:
+            why = str(fault) if isinstance(fault, NotUnderstood) else "acq_time is no date and time"
+            raise DataFault(f"{called} cannot be taken from acq_time: {why}") from None
+        hours = (end - start).total_seconds() / 3600
         if hours < 0:
-            raise DataFault(f"{called} ({text}) lies after the session ({scanned})")
+            raise DataFault(f"{called} lies after the session")
+        if hours > _LONGEST_H:
+            raise DataFault(f"{called} lies more than a year before the session")
         return hours
 
-    def _read(self, name: str, key: str) -> dict[str | None, list[dict[str, str]]]:
-        """Return the rows of a table by the value of a column."""
+    def _table(self, name: str) -> "_Table":
         if name not in self._tables:
-            path = self._bids_dir / name
-            rows = self._tables[name] = {}
-            for row in read_rows(path) if path.is_file() else []:
-                rows.setdefault(row.get(key), []).append(row)
+            self._tables[name] = _Table(self._bids_dir / name)
         return self._tables[name]
+
+
+class _Table:
+    """A table of people or sessions, by the label in its first column.
+
+    Parameters
+    ----------
+    path : Path
+        There need be no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.note, self.columns = "", []
+        self._rows: list[tuple[str, list[str]]] = []
+        if path.is_symlink() and not path.exists():
+            self.note = "not fetched: a link to a file that is not there (datalad get, git annex get)"
+        if not path.is_file():
+            return
+        cells, self.note = read_cells(path)
+        if not cells:
+            return
+        self.columns = [tidy(name) for name in cells[0]]
+        key = next((n for n, name in enumerate(self.columns) if name in ("participant_id", "session_id")), None)
+        if key is None:
+            self.note = f"{path.name} has no column participant_id or session_id, so no row belongs to anyone"
+            return
+        self._rows = [(tidy(row[key]), row) for row in cells[1:] if len(row) > key]
+
+    def _of(self, label: str) -> list[list[str]]:
+        """Return the rows of a label: as it is written, without its prefix, or as the same number."""
+        prefix, _, bare = label.rpartition("-")
+        same = [row for name, row in self._rows if name in (label, bare)]
+        if same or not bare.isdigit():
+            return same
+        numbered = {name for name, _ in self._rows if _number(name, prefix) == int(bare)}
+        return [row for name, row in self._rows if name in numbered] if len(numbered) == 1 else []
+
+    def has(self, label: str) -> bool:
+        """Tell whether a label has a row."""
+        return bool(self._of(label))
+
+    def values(self, label: str, column: str) -> set[str]:
+        """Return what the rows of a label hold in a column: one value, unless they contradict each other."""
+        places = [number for number, name in enumerate(self.columns) if name == column]
+        cells = (row[place] for row in self._of(label) for place in places if place < len(row))
+        return {text for cell in cells if (text := tidy(cell))}
+
+
+def _number(name: str, prefix: str) -> int | None:
+    bare = name.removeprefix(f"{prefix}-").removesuffix(".0")
+    return int(bare) if bare.isdigit() else None

@@ -102,7 +102,7 @@ RESULTS: Mapping[str, Result] = {
     "reflow": _perf("desc-imr_measures.json", "reflow", role="post", delivered=False),
     # rows of the tables, and pages
     "measures": Result("session", "measures.json"),
-    "growth": Result("patient", "growth.json", ("growth",)),
+    "growth": Result("session", "growth.json", ("growth",), "baseline"),
     "patient": Result("patient", "measures.json"),
 }
 
@@ -114,12 +114,9 @@ class Names:
     Attributes
     ----------
     output_dir : str
-    roles : mapping of str to str
-        The session label of each role.
     """
 
     output_dir: str
-    roles: Mapping[str, str]
 
     def pattern(self, name: str, **known: str) -> str:
         """Return the path of a result with its wildcards, such as ``{subject}``, left open but for those known."""
@@ -133,10 +130,6 @@ class Names:
         for wildcard, value in known.items():
             path = path.replace(f"{{{wildcard}}}", value)
         return path
-
-    def of_role(self, name: str) -> str:
-        """Return the pattern of a result that only one session of a patient has, with that session filled in."""
-        return self.pattern(name, session=self.roles[RESULTS[name].role or ""])
 
     def path(self, name: str, subject: str, session: str | None = None, **wildcards: str | None) -> str:
         """Return the path of a result."""

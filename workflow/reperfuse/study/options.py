@@ -73,6 +73,11 @@ def options(section: str) -> dict[str, Option]:
     return found
 
 
+def defaults(section: str) -> dict[str, Any]:
+    """Return the values of a section of the configuration that ships."""
+    return dict(read_yaml(CONFIG)[section])
+
+
 def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     """Read what counts as impaired reflow: the preset that `own` names, and what `own` puts in its place.
 

@@ -127,11 +127,6 @@ class Plan:
         """Return a result of the patient's session with a role."""
         return self.own(name, subject, self.manifest.session_of(subject, role), datatype)
 
-    def of_patient(self, name: str, subject: str) -> File:
-        """Return a result of the patient."""
-        made = all(self.compares(subject, need) for need in RESULTS[name].needs)
-        return self.names.path(name, subject) if made else []
-
     def with_lesion(self, name: str, subject: str) -> File:
         """Return a result of the follow-up session, on the grid of its lesion."""
         datatype = self.lesion_datatype(subject)
@@ -209,9 +204,14 @@ class Plan:
 
     # --- what the tables say of a patient --------------------------------------------------------
 
+    def is_oriented(self, subject: str, session: str) -> bool:
+        """Tell whether the headers of all scans of the session say which side is left."""
+        kinds = [kind for kinds in KINDS.values() for kind in kinds]
+        return all(self.setting(kind, "is_oriented", subject, session, default=True) for kind in kinds)
+
     def side(self, subject: str, session: str) -> str:
-        """Return left, right or unknown: the symptomatic hemisphere."""
-        return self.clinical.side(subject, session)
+        """Return left, right or unknown: the symptomatic hemisphere, where the images say which side is left."""
+        return self.clinical.side(subject, session) if self.is_oriented(subject, session) else "unknown"
 
     def mirror_of_known_side(self, subject: str, session: str) -> File:
         """Return the mirror plane in perfusion space, if only the symptomatic side is to count and is known."""
@@ -230,6 +230,11 @@ class Plan:
         """Return [hours from treatment to the scan after it, why they are not known]."""
         post = self.manifest.session_of(subject, "post")
         return _or_reason(lambda: self.clinical.hours_from(subject, post, "treatment_time"))
+
+    def unknown_exclusions(self, subject: str) -> list[str]:
+        """Return the columns that would rule a patient's reflow out, and are not known."""
+        post = self.manifest.session_of(subject, "post")
+        return self.clinical.unknown_exclusions(subject, post, self.reflow_settings["exclusions"])
 
     def reflow_exclusions(self, subject: str) -> list[str]:
         """Return why a patient's reflow cannot be judged, by the clinical columns."""

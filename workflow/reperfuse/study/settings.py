@@ -1,12 +1,12 @@
 """Check a configuration and a catalogue of criteria, in sentences a user can act on."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reperfuse.mismatch.criteria import VOLUMES, parse_rule
-from reperfuse.study.yaml_lines import Keys, doubles, find_line, line_of_value, read_yaml
+from reperfuse.study.yaml_lines import Keys, doubles, find_line, line_of_value, read_yaml, text_at
 
 
 class ConfigError(ValueError):
@@ -44,6 +44,37 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     if lines:
         raise ConfigError("the config cannot be used:\n  " + "\n  ".join(lines))
     return typed
+
+
+#: Where a configuration holds labels.
+_LABELS = (("participants",), ("include_sessions",), ("sessions",))
+
+
+def keep_labels_as_written(config: dict[str, Any], written_in: Sequence[Path]) -> None:
+    """Put labels back as they stand in the config files: YAML takes 010 for the number 8, and 01 for 1.
+
+    Parameters
+    ----------
+    config : dict
+        Changed in place. What the command line gave stays as it is.
+    written_in : sequence of Path
+        Config files, a later one overriding.
+    """
+    for keys in _LABELS:
+        for file in written_in:
+            said = read_yaml(file)
+            if isinstance(said, dict) and keys[0] in said:
+                config[keys[0]] = _restored(config.get(keys[0]), said[keys[0]], text_at(file, keys))
+
+
+def _restored(value: Any, read: Any, text: Any) -> Any:
+    """Return a value with what YAML read from text replaced by the text itself."""
+    if isinstance(value, dict) and isinstance(read, dict):
+        return {key: _restored(item, read[key], text[key]) if key in read else item for key, item in value.items()}
+    if isinstance(value, list) and isinstance(read, list) and value == read:
+        return list(text)
+    is_label = isinstance(value, int | float) and not isinstance(value, bool)
+    return text if is_label and value == read else value
 
 
 def fill_in_paths(config: dict[str, Any]) -> bool:

@@ -22,6 +22,21 @@ def _loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def text_at(file: Path, keys: Keys) -> Any:
+    """Return what stands at a place of a YAML file, every value as the text it is written as."""
+    import yaml
+
+    def as_text(node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return {name.value: as_text(value) for name, value in node.value}
+        return [as_text(item) for item in node.value] if isinstance(node, yaml.SequenceNode) else node.value
+
+    found = as_text(yaml.compose(file.read_text(encoding="utf-8"), _loader()))
+    for key in keys:
+        found = found[key]
+    return found
+
+
 def find_line(files: Iterable[Path], keys: Keys) -> str:
     """Return "file, line n: " of the deepest key in the first YAML file that holds the entry, or nothing."""
     import yaml

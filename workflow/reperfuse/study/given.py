@@ -1,0 +1,117 @@
+"""What a study gives for its scans: lesions, brains and arteries drawn by hand or by another program."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reperfuse.study.layout import File
+from reperfuse.study.manifest import Scan, StudyError
+from reperfuse.study.visits import Visits
+
+
+@dataclass(frozen=True)
+class Given:
+    """A kind of file that may be given.
+
+    Attributes
+    ----------
+    key : str
+        Of the configuration, which names its folder.
+    endings : tuple of str
+        How its name ends.
+    places : tuple of str
+        Datatypes it may lie in, in the order in which one is used before another.
+    """
+
+    key: str
+    endings: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+GIVEN = {
+    "lesion": Given("lesion_masks", ("label-L_mask.nii.gz", "label-L_mask.nii"), ("dwi", "anat", "perf")),
+    "aif": Given(
+        "arterial_inputs",
+        ("label-AIF_mask.nii.gz", "label-AIF_mask.nii", "desc-manual_timeseries.tsv"),
+        ("perf",),
+    ),
+    "brain": Given("brain_masks", ("desc-brain_mask.nii.gz", "desc-brain_mask.nii"), ("dwi", "anat", "perf")),
+}
+_NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
+
+
+def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
+    """Find what is given for the scans of a study; what lies in the folder and is not used is named.
+
+    Parameters
+    ----------
+    kind : str
+        Of `GIVEN`.
+    folder : Path
+    visits : Visits
+
+    Returns
+    -------
+    list of Scan
+        A brain mask's kind is ``brain_<datatype>``.
+
+    Raises
+    ------
+    StudyError
+        If there is no such folder, or no file in it is named as it should be.
+    """
+    what = GIVEN[kind]
+    if not folder.is_dir():
+        raise StudyError(f"{what.key}: there is no folder {folder}")
+    scans = [_read(kind, path, folder, visits) for path in _files(kind, folder)]
+    if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
+        named = Path(scans[0].path).name
+        raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
+    return list(_first_of_each(what, scans))
+
+
+def _files(kind: str, folder: Path) -> list[Path]:
+    endings = (".nii", ".nii.gz", ".tsv") if kind == "aif" else (".nii", ".nii.gz")
+    return sorted(path for path in folder.rglob("*") if path.name.endswith(endings))
+
+
+def _expected(what: Given) -> str:
+    return f"a file there lies in {' or '.join(what.places)} and is named sub-<label>_ses-<label>_{what.endings[0]}"
+
+
+def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
+    what, datatype, named = GIVEN[kind], path.parent.name, _NAME.match(path.name)
+    if not named or named["ending"] not in what.endings or datatype not in what.places:
+        own = next((part.removeprefix("sub-") for part in path.parts if part.startswith("sub-")), "n/a")
+        return visits.scan(File(path, {"subject": own}), kind, reason=f"{path.name} is not used: {_expected(what)}")
+    entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
+    fault = ""
+    for part in path.relative_to(folder).parts[:-1]:
+        for prefix, entity in (("sub-", "subject"), ("ses-", "session")):
+            label = part.removeprefix(prefix)
+            if part.startswith(prefix) and label != entities.setdefault(entity, label):
+                fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
+    called = f"brain_{datatype}" if kind == "brain" else kind
+    return visits.scan(File(path.resolve(), entities), called, {"datatype": datatype}, fault)
+
+
+def _first_of_each(what: Given, scans: list[Scan]) -> Iterator[Scan]:
+    """Yield all, the second and later of one kind of a session with the reason that another is used."""
+
+    def rank(scan: Scan) -> tuple[int, int, str]:
+        datatype = json.loads(scan.settings).get("datatype", "")
+        name = Path(scan.path).name
+        order = next((number for number, ending in enumerate(what.endings) if name.endswith(ending)), 9)
+        return what.places.index(datatype) if datatype in what.places else 9, order, name
+
+    used: dict[tuple[str, str, str], str] = {}
+    for scan in sorted(scans, key=rank):
+        place, name = (scan.participant, scan.session, scan.kind), Path(scan.path).name
+        if not scan.reason and place in used:
+            yield replace(scan, reason=f"{name}: {used[place]} of the same session is used instead")
+            continue
+        if not scan.reason:
+            used[place] = name
+        yield scan

@@ -1,0 +1,87 @@
+"""How people write what a study's tables hold: yes and no, grades, sides, numbers, times.
+
+Only what is certain is understood. Anything else raises `NotUnderstood`, and is treated as unknown.
+"""
+
+import math
+import re
+from datetime import datetime, time, timedelta
+
+_MISSING = {*("", "n/a", "na", "nan", "nd", "none", "null", "nil", "missing", "unknown", "unk", "not known"), *"-.?"}
+_YES = {"1", "y", "yes", "true", "t", "x", "present", "positive", "pos", "+"}
+_NO = {"0", "n", "no", "false", "f", "absent", "negative", "neg"}
+#: Grades of haemorrhagic transformation (ECASS): each says that there is one.
+_BLEEDING = re.compile(r"(hi|ph)[- ]?[12]")
+_GRADE = re.compile(r"[me]?(?:tici)?[ :=-]*(0|1|2a|2b|2b50|2b67|2c|3)")
+_ROMAN = {"i": "1", "iia": "2a", "iib": "2b", "iic": "2c", "iii": "3"}
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
+
+
+class NotUnderstood(ValueError):
+    """A value is not one that is known here; the message says what is."""
+
+
+def tidy(text: str) -> str:
+    """Return a cell without blanks and quotes around it; empty where it says that nothing is known."""
+    text = text.replace("\u00a0", " ").strip().strip("\"'“”‘’„").strip()
+    return "" if text.lower() in _MISSING or text.lower() in ("#n/a", "#value!", "#ref!") else text
+
+
+def read_flag(text: str) -> bool:
+    """Read yes or no; ``PH1`` and its kin are a yes of haemorrhagic transformation."""
+    word = re.sub(r"^([01])\.0*$", r"\1", text.lower())
+    if word in _YES or _BLEEDING.fullmatch(word):
+        return True
+    if word in _NO:
+        return False
+    raise NotUnderstood("yes or no is written 1 or 0")
+
+
+def read_grade(text: str) -> str:
+    """Read a grade of reperfusion (mTICI, eTICI): 0, 1, 2a, 2b, 2b50, 2b67, 2c or 3."""
+    word = re.sub(r"^([013])\.0*$", r"\1", text.lower().strip())
+    roman = _ROMAN.get(re.sub(r"^[me]?tici[ :=-]*", "", word))
+    found = _GRADE.fullmatch(re.sub(r"(?<=2) (?=[abc])", "", word))
+    if roman or found:
+        return roman or str(found and found[1])
+    raise NotUnderstood("a grade is 0, 1, 2a, 2b, 2b50, 2b67, 2c or 3")
+
+
+def read_side(text: str) -> str:
+    """Read left or right, as in ``left``, ``L`` and ``left MCA``."""
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    sides = {side for side, named in (("left", {"left", "l", "lt"}), ("right", {"right", "r", "rt"})) if words & named}
+    if len(sides) == 1:
+        return sides.pop()
+    raise NotUnderstood("a side is left or right")
+
+
+def read_number(text: str, least: float, most: float) -> float:
+    """Read a number between two, with a decimal point or comma."""
+    try:
+        number = float(re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", text))
+    except ValueError:
+        number = math.nan
+    if least <= number <= most:
+        return number
+    raise NotUnderstood(f"it is a number from {least:g} to {most:g}")
+
+
+def read_start(text: str, end: datetime) -> datetime:
+    """Read when something began that ended at a time: a date and time, or a time of day, the last one before.
+
+    A date alone is no time: midnight would be hours wrong.
+    """
+    clock = _CLOCK.fullmatch(text)
+    try:
+        if clock:
+            at = time(int(clock[1]), int(clock[2]), int(clock[3] or 0))
+            start = datetime.combine(end.date(), at, end.tzinfo)
+            return start - timedelta(days=1) if start > end else start
+        if re.search(r"\d[T ]\d{1,2}:\d{2}", text):
+            start = datetime.fromisoformat(text)
+            if (start.tzinfo is None) is (end.tzinfo is None):
+                return start
+    except ValueError:
+        pass
+    raise NotUnderstood("it is a date and time, as in 2025-01-31T08:15, or a time of day, as in 08:15")
