@@ -1,11 +1,14 @@
 """The step that chooses the arterial input."""
 
+from pathlib import Path
+
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.tables import read_columns
+from reperfuse.head.given import read_mask
 from reperfuse.interfaces.base import isdefined, table, takes
 from reperfuse.interfaces.perfusion import CurvesInputSpec, CurvesStep
 from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels
@@ -92,7 +95,8 @@ class SelectArterialInput(CurvesStep):
             voxels = nifti.load(self.inputs.manual)
             if not is_same_grid(voxels, brain):
                 raise DataFault("the mask of arterial voxels is not on the grid of the DSC series")
-            return aif_from_voxels(curves, voxels.mask, brain.mask, dt_s, steady, **scan, scale_to_vof=scale)
+            marked = read_mask(voxels, Path(self.inputs.manual).name)
+            return aif_from_voxels(curves, marked, brain.mask, dt_s, steady, **scan, scale_to_vof=scale)
         return select_aif(
             curves,
             brain.mask,

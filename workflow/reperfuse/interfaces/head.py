@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.head.brain import brain_mask
+from reperfuse.head.given import check_brain, read_mask
 from reperfuse.head.mirror import find_mirror
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
-from reperfuse.volumes.image import Image, is_same_grid
+from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 from reperfuse.volumes.transforms import resample_mask
 
 
@@ -52,11 +53,9 @@ class ExtractBrain(Step):
         self.save_document("mirror", content | ({"Doubt": plane.doubt} if plane.doubt else {}))
 
     def _given(self, reference: Image) -> tuple[NDArray[np.bool_], dict[str, Any]]:
-        given = nifti.load(self.inputs.given)
-        if given.data.ndim != 3:
-            raise DataFault(f"{Path(self.inputs.given).name}: a brain mask has three dimensions, not {given.data.ndim}")
+        given, name = nifti.load(self.inputs.given), Path(self.inputs.given).name
+        marked = read_mask(given, name)
         same = is_same_grid(given, reference)
-        brain = given.mask if same else resample_mask(given, reference)
-        if not brain.any():
-            raise DataFault(f"{Path(self.inputs.given).name}: the brain mask is empty where the image is")
+        brain = marked if same else resample_mask(Image(marked, given.affine), reference)
+        check_brain(volume_ml(marked, given.affine), brain, reference.affine, name)
         return brain, {"Source": "given"} | ({} if same else {"Interpolation": "linear, above one half"})

@@ -1,14 +1,17 @@
 """Steps of the follow-up lesion: found, and brought to another session."""
 
+from pathlib import Path
+
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_chain, read_itk
 from reperfuse.files.mirrors import load_mirror
+from reperfuse.head.given import check_lesion, read_mask
 from reperfuse.head.mirror import reflect
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes
 from reperfuse.serial.lesion import followup_lesion
-from reperfuse.volumes.image import volume_ml
+from reperfuse.volumes.image import Image, volume_ml
 from reperfuse.volumes.transforms import Transform, resample_mask, share_within
 
 
@@ -48,8 +51,12 @@ class SegmentLesion(Step):
                 transform = read_itk(self.inputs.expert_transform)
                 # diffusion was registered to perfusion, so its transform starts at the expert's grid
                 transform = transform.inverse() if self.inputs.expert_datatype == "perf" else transform
-            lesion = resample_mask(nifti.load(self.inputs.expert), reference, transform)
-            self.save_image("lesion", lesion, reference, LesionSource="expert")
+            expert, name = nifti.load(self.inputs.expert), Path(self.inputs.expert).name
+            marked = Image(read_mask(expert, name), expert.affine)
+            lesion = resample_mask(marked, reference, transform)
+            check_lesion(volume_ml(marked.data, expert.affine), lesion, brain.mask, reference.affine, name)
+            said = [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
+            self.save_image("lesion", lesion, reference, LesionSource="expert", Warnings=said)
             return
         self._refuse_faults("mirror")
         adc = nifti.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None

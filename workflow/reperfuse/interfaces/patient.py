@@ -51,6 +51,8 @@ class MeasurePatient(Step):
             path = getattr(self.inputs, name)
             if isdefined(path):
                 failures += [[name, reason] for reason in reasons(path)]
+        if path := self._good("lesion"):
+            failures += [["lesion", warning] for warning in read_sidecar(path).get("Warnings", [])]
         row = self._growth() | self._reperfusion() | self._reflow(failures)
         self.save_document(
             "measures",

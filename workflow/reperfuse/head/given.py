@@ -1,0 +1,101 @@
+"""Masks that were given: what they must be to stand for a lesion, a brain or arteries."""
+
+import numpy as np
+
+from reperfuse.faults import DataFault
+from reperfuse.volumes.arrays import Mask
+from reperfuse.volumes.image import Image, volume_ml
+
+#: How much of a brain a lesion can take.
+_MOST_OF_BRAIN = 0.6
+#: What a brain measures at most, mL, and how much of an image it can take.
+_LARGEST_BRAIN_ML, _MOST_OF_IMAGE = 2500.0, 0.9
+#: Least share of a lesion that lies on the brain it was drawn on: an outline may pass the brain mask by a voxel.
+_LEAST_ON_BRAIN = 0.7
+
+
+def read_mask(given: Image, name: str) -> Mask:
+    """Return what a given mask marks.
+
+    Parameters
+    ----------
+    given : Image
+    name : str
+        Of its file.
+
+    Returns
+    -------
+    (x, y, z) bool array
+
+    Raises
+    ------
+    DataFault
+        If it has not three dimensions, holds missing values, or more than one value beside 0: several labels, or
+        probabilities, of which nothing says which is meant.
+    """
+    if given.data.ndim != 3:
+        raise DataFault(f"{name}: a mask has three dimensions, this one has shape {given.data.shape}")
+    if not np.isfinite(given.data).all():
+        raise DataFault(f"{name}: the mask holds missing values; outside it there should be 0")
+    values = np.unique(given.data[given.data != 0])
+    if len(values) > 1 or (values < 0).any():
+        kind = "probabilities" if (np.abs(values) < 1).any() else "more than one label"
+        raise DataFault(f"{name}: the mask holds {kind}; mark what is meant by 1, and all else by 0")
+    return np.asarray(given.data > 0)
+
+
+def check_lesion(drawn_ml: float, lesion: Mask, brain: Mask, affine: np.ndarray, name: str) -> None:
+    """Make sure that a lesion lies on the brain it was drawn on.
+
+    Parameters
+    ----------
+    drawn_ml : float
+        Its volume on its own grid, mL.
+    lesion, brain : (x, y, z) bool array
+        The lesion brought to the grid of the scan, and the scan's brain.
+    affine : (4, 4) array
+        Of that grid.
+    name : str
+        Of its file.
+
+    Raises
+    ------
+    DataFault
+        If most of it lies elsewhere, or it is larger than a lesion can be.
+    """
+    inside_ml, brain_ml = volume_ml(lesion & brain, affine), volume_ml(brain, affine)
+    if drawn_ml > _MOST_OF_BRAIN * brain_ml:
+        raise DataFault(
+            f"{name}: {drawn_ml:.0f} mL are too much for a lesion in a brain of {brain_ml:.0f} mL; "
+            "is it inverted, or a mask of the brain?"
+        )
+    if drawn_ml > 0 and inside_ml < _LEAST_ON_BRAIN * drawn_ml:
+        raise DataFault(
+            f"{name}: only {inside_ml:.1f} of its {drawn_ml:.1f} mL lie on the brain of the scan; "
+            "has it the geometry of the scan it was drawn on?"
+        )
+
+
+def check_brain(given_ml: float, brain: Mask, affine: np.ndarray, name: str) -> None:
+    """Make sure that a given brain mask has the size of a brain and lies in the image.
+
+    Parameters
+    ----------
+    given_ml : float
+        Its volume on its own grid, mL.
+    brain : (x, y, z) bool array
+        The mask brought to the grid of the scan.
+    affine : (4, 4) array
+        Of that grid.
+    name : str
+        Of its file.
+
+    Raises
+    ------
+    DataFault
+        If it has not, or lies elsewhere.
+    """
+    if not brain.any():
+        raise DataFault(f"{name}: the brain mask is empty where the image is")
+    if given_ml > _LARGEST_BRAIN_ML or brain.mean() > _MOST_OF_IMAGE:
+        raise DataFault(f"{name}: {given_ml:.0f} mL, or nearly all of the image, are no brain; is the mask inverted?")
