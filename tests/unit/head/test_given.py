@@ -57,7 +57,7 @@ def test_a_lesion_elsewhere_or_too_large_is_refused(drawn: np.ndarray, there: np
 
 
 def test_a_brain_is_neither_empty_nor_all_there_is() -> None:
-    check_brain(volume(BRAIN), BRAIN, AFFINE, "x")
+    check_brain(volume(BRAIN), BRAIN, "x")
     for mask, said in ((BRAIN & False, "empty where the image is"), (BRAIN | True, "is the mask inverted")):
         with pytest.raises(DataFault, match=said):
-            check_brain(volume(mask), mask, AFFINE, "x")
+            check_brain(volume(mask), mask, "x")

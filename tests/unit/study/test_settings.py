@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from reperfuse.study.settings import ConfigError, check_config
+from reperfuse.study.settings import ConfigError, check_config, fill_in_paths, keep_labels_as_written
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -129,3 +129,33 @@ def test_every_schema_key_has_a_value_and_a_place() -> None:
 def test_every_section_is_explained() -> None:
     text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
     assert [section for section in CONFIG if f"`{section}`" not in text] == []
+
+
+@pytest.mark.parametrize("output_dir", ["study", "study/.", ".", "study/../study"])
+def test_results_are_never_written_over_the_study(tmp_path: Path, output_dir: str) -> None:
+    config = CONFIG | {"bids_dir": str(tmp_path / "study"), "output_dir": str(tmp_path / output_dir)}
+    with pytest.raises(ConfigError, match="holds the study itself"):
+        fill_in_paths(config)
+
+
+def test_paths_left_open_are_filled_in(tmp_path: Path) -> None:
+    config = CONFIG | {"bids_dir": str(tmp_path)}
+    assert not fill_in_paths(config)
+    assert config["output_dir"] == str(tmp_path / "derivatives" / "reperfuse")
+    demo = dict(CONFIG)
+    assert fill_in_paths(demo)
+    assert (demo["bids_dir"], demo["lesion_masks"]) == ("demo", "demo/derivatives/lesions")
+
+
+def test_labels_stay_as_they_are_written(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("participants: [010, 08, a1]\nsessions: {baseline: 01, post: [02, 2]}\ninclude_sessions: 07\n")
+    config = copy.deepcopy(CONFIG)
+    said = yaml.safe_load(study.read_text())
+    config |= {"participants": said["participants"], "include_sessions": said["include_sessions"]}
+    config["sessions"] |= said["sessions"]
+    keep_labels_as_written(config, [ROOT / "config" / "config.yaml", study])
+    assert config["participants"] == ["010", "08", "a1"]
+    assert config["include_sessions"] == "07"
+    assert config["sessions"] == {"baseline": "01", "post": ["02", "2"], "followup": "followup"}
+    check_config(config, SCHEMA)

@@ -76,7 +76,7 @@ def check_lesion(drawn_ml: float, lesion: Mask, brain: Mask, affine: np.ndarray,
         )
 
 
-def check_brain(given_ml: float, brain: Mask, affine: np.ndarray, name: str) -> None:
+def check_brain(given_ml: float, brain: Mask, name: str) -> None:
     """Make sure that a given brain mask has the size of a brain and lies in the image.
 
     Parameters
@@ -85,8 +85,6 @@ def check_brain(given_ml: float, brain: Mask, affine: np.ndarray, name: str) -> 
         Its volume on its own grid, mL.
     brain : (x, y, z) bool array
         The mask brought to the grid of the scan.
-    affine : (4, 4) array
-        Of that grid.
     name : str
         Of its file.
 

@@ -57,5 +57,5 @@ class ExtractBrain(Step):
         marked = read_mask(given, name)
         same = is_same_grid(given, reference)
         brain = marked if same else resample_mask(Image(marked, given.affine), reference)
-        check_brain(volume_ml(marked, given.affine), brain, reference.affine, name)
+        check_brain(volume_ml(marked, given.affine), brain, name)
         return brain, {"Source": "given"} | ({} if same else {"Interpolation": "linear, above one half"})

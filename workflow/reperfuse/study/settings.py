@@ -78,12 +78,24 @@ def _restored(value: Any, read: Any, text: Any) -> Any:
 
 
 def fill_in_paths(config: dict[str, Any]) -> bool:
-    """Fill in the paths that a checked configuration leaves open; tell whether they are those of the demo study."""
+    """Fill in the paths that a checked configuration leaves open; tell whether they are those of the demo study.
+
+    Raises
+    ------
+    ConfigError
+        If results would be written over the study.
+    """
     is_demo = config["bids_dir"] is None
     if is_demo:
         config["bids_dir"], config["lesion_masks"] = "demo", "demo/derivatives/lesions"
     if config["output_dir"] is None:
         config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
+    study, results = (Path(config[key]).resolve() for key in ("bids_dir", "output_dir"))
+    if study.is_relative_to(results):
+        raise ConfigError(
+            f"output_dir: {config['output_dir']} holds the study itself, which is only read; name another folder, "
+            "such as derivatives/reperfuse in the study"
+        )
     return is_demo
 
 
