@@ -4,28 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from poses import pose, textured
 from reperfuse.files.itk import read_itk, write_itk
 from reperfuse.registration.ants import load_library
 from reperfuse.volumes import transforms
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Displacement, Transform
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
-
-
-def pose(angles_deg: tuple[float, float, float], shift_mm: tuple[float, float, float]) -> NDArray[np.float64]:
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
-    matrix[:3, 3] = shift_mm
-    return matrix
-
-
-def textured(affine: NDArray[np.float64], shape: tuple[int, ...], seed: int = 3) -> Image:
-    """Smooth noise inside an ellipsoid."""
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 2.5)
-    grid = np.indices(shape).T / (np.array(shape) - 1) - 0.5
-    inside = np.linalg.norm(grid, axis=-1).T < 0.42
-    return Image((inside * (1 + 4 * noise / np.abs(noise).max())).astype(np.float32), affine)
 
 
 @pytest.fixture(scope="module")
