@@ -37,6 +37,15 @@ def test_what_marks_nothing_certain_is_refused(data: np.ndarray, said: str) -> N
         read_mask(Image(data, AFFINE), "x.nii")
 
 
+def test_a_mask_that_lost_its_geometry_is_refused() -> None:
+    scan = Image(BRAIN, AFFINE)
+    for affine in (np.eye(4), np.diag([-4.0, 4.0, 5.0, 1.0])):
+        with pytest.raises(DataFault, match="another geometry; give it the scan's affine"):
+            read_mask(Image(LESION * 1.0, affine), "x.nii", scan)
+    read_mask(Image(LESION[:-1] * 1.0, np.eye(4)), "x.nii", scan)  # another matrix: another scan's
+    np.testing.assert_array_equal(read_mask(Image(LESION * 1.0, AFFINE), "x.nii", scan), LESION)
+
+
 def test_a_lesion_on_the_brain_is_taken() -> None:
     check_lesion(volume(LESION), LESION, BRAIN, AFFINE, "x")
     check_lesion(0.0, LESION & False, BRAIN, AFFINE, "x")

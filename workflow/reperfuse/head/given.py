@@ -4,17 +4,19 @@ import numpy as np
 
 from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Mask
-from reperfuse.volumes.image import Image, volume_ml
+from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 
 #: How much of a brain a lesion can take.
 _MOST_OF_BRAIN = 0.6
 #: What a brain measures at most, mL, and how much of an image it can take.
 _LARGEST_BRAIN_ML, _MOST_OF_IMAGE = 2500.0, 0.9
+#: How far a mask may lie off the scan whose matrix it has, mm.
+_SAME_PLACE_MM = 1.0
 #: Least share of a lesion that lies on the brain it was drawn on: an outline may pass the brain mask by a voxel.
 _LEAST_ON_BRAIN = 0.7
 
 
-def read_mask(given: Image, name: str) -> Mask:
+def read_mask(given: Image, name: str, drawn_on: Image | None = None) -> Mask:
     """Return what a given mask marks.
 
     Parameters
@@ -22,6 +24,8 @@ def read_mask(given: Image, name: str) -> Mask:
     given : Image
     name : str
         Of its file.
+    drawn_on : Image, optional
+        The scan it lies beside.
 
     Returns
     -------
@@ -31,10 +35,17 @@ def read_mask(given: Image, name: str) -> Mask:
     ------
     DataFault
         If it has not three dimensions, holds missing values, or more than one value beside 0: several labels, or
-        probabilities, of which nothing says which is meant.
+        probabilities, of which nothing says which is meant. If it has the matrix of the scan it was drawn on, and
+        lies elsewhere: its geometry was lost.
     """
     if given.data.ndim != 3:
         raise DataFault(f"{name}: a mask has three dimensions, this one has shape {given.data.shape}")
+    same_matrix = drawn_on is not None and given.data.shape == drawn_on.data.shape[:3]
+    if same_matrix and drawn_on is not None and not is_same_grid(given, drawn_on, _SAME_PLACE_MM):
+        raise DataFault(
+            f"{name}: the mask has the matrix of the scan it was drawn on, and another geometry; "
+            "give it the scan's affine"
+        )
     if not np.isfinite(given.data).all():
         raise DataFault(f"{name}: the mask holds missing values; outside it there should be 0")
     values = np.unique(given.data[given.data != 0])

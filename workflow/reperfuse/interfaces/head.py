@@ -54,7 +54,7 @@ class ExtractBrain(Step):
 
     def _given(self, reference: Image) -> tuple[NDArray[np.bool_], dict[str, Any]]:
         given, name = nifti.load(self.inputs.given), Path(self.inputs.given).name
-        marked = read_mask(given, name)
+        marked = read_mask(given, name, reference)
         same = is_same_grid(given, reference)
         brain = marked if same else resample_mask(Image(marked, given.affine), reference)
         check_brain(volume_ml(marked, given.affine), brain, name)

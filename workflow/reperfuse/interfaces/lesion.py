@@ -52,7 +52,8 @@ class SegmentLesion(Step):
                 # diffusion was registered to perfusion, so its transform starts at the expert's grid
                 transform = transform.inverse() if self.inputs.expert_datatype == "perf" else transform
             expert, name = nifti.load(self.inputs.expert), Path(self.inputs.expert).name
-            marked = Image(read_mask(expert, name), expert.affine)
+            beside = None if isdefined(self.inputs.expert_transform) else reference
+            marked = Image(read_mask(expert, name, beside), expert.affine)
             lesion = resample_mask(marked, reference, transform)
             check_lesion(volume_ml(marked.data, expert.affine), lesion, brain.mask, reference.affine, name)
             said = [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
