@@ -181,6 +181,14 @@ def test_an_empty_slab_has_a_reason():
         find_mirror(np.ones((20, 20, 1)), np.diag([8.0, 8, 16, 1]))
 
 
+def test_a_plane_at_the_edge_of_the_field_of_view_shows_too_little():
+    image, affine, _ = slab_of(2, (4, 5, -8))
+    edge = np.zeros(image.shape, bool)
+    edge[-5:] = True
+    with pytest.raises(DataFault, match=r"^no mirror plane: too little of the head's reflection lies in the field"):
+        find_mirror(image, affine, edge, max_tilt_deg=0, max_shift_mm=0)
+
+
 def test_a_match_must_be_as_good_as_is_asked():
     image, affine, _ = slab_of(2, (4, 5, -8))
     quality = find_mirror(image, affine).quality
@@ -228,6 +236,7 @@ def test_plane_of_a_single_slice_is_upright_to_it(tilt):
     image, affine, pose = slab_of(1, tilt)
     mirror = find_mirror(image, affine)
     assert mirror.normal[2] == pytest.approx(0, abs=1e-9)
+    np.testing.assert_allclose(mirror.matrix @ mirror.matrix, np.eye(4), atol=1e-10)
     assert mirror.doubt == "a single slice does not show how far the head is tilted to one side"
     away, within = homologue_errors(mirror, affine, pose, image)
     assert within < 1.0
