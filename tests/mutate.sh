@@ -17,6 +17,6 @@ mutmut run "$@"
 mutmut results --all true | sed 's/^ *//' | grep -v ': not checked$' > results
 grep -v ': killed$' results || true
 awk -F ': ' '
-  { module = $1; sub(/\.x[_ǁ].*/, "", module); total[module]++; killed[module] += $2 == "killed" }
+  { module = $1; sub(/\.x[_ǁ].*/, "", module); total[module]++; killed[module] += $2 ~ /^(killed|timeout)$/ }
   END { for (m in total) printf "%s: %d of %d noticed (%.0f %%)\n", m, killed[m], total[m], 100 * killed[m] / total[m] }
 ' results | sort
