@@ -84,6 +84,18 @@ def test_a_core_that_reaches_the_ventricle_is_found_to_its_wall():
     assert (core & wall).sum() > 0.8 * wall.sum()
 
 
+def test_a_core_that_widens_towards_the_ventricle_is_found_to_its_corners():
+    """At 45°, a corner of the lining of 3 mm lies 3 √2 mm from the core behind it: within one and a half linings."""
+    voxel, shape = (1.5, 1.5, 5.0), (42, 42, 12)
+    x, y, _ = np.meshgrid(*(1.5 * (np.arange(n) - (n - 1) / 2) for n in shape), indexing="ij")
+    depth = x + 16
+    fluid = depth < 0
+    lesion = (depth > 0) & (depth < 14) & (np.abs(y) < 20 - np.minimum(depth, 8))
+    adc = np.where(fluid, 3e-3, np.where(lesion, 0.4e-3, 0.8e-3))
+    trace = np.where(fluid, 0.3, np.where(lesion, 1.5, 1.0))
+    np.testing.assert_array_equal(core_finder(adc, trace, np.ones(shape, bool), voxel)(620e-6), lesion)
+
+
 def test_what_is_bright_on_both_sides_is_no_core():
     series, brain, lesion = head()
     both = np.where((lesion[::-1] & brain)[..., None], series[::-1], series)

@@ -201,6 +201,34 @@ def test_presets_keep_to_the_schema_and_give_way_to_the_study(name: str) -> None
     assert changed == reflow | {"significant_ml": 7.5}
 
 
+@pytest.mark.parametrize(
+    ("post_ml", "fraction", "half", "nine_tenths"),
+    [
+        (5, 0.95, True, True),
+        (11, 0.89, True, False),
+        (49, 0.51, True, False),
+        (50, 0.5, False, False),
+        (55, 0.45, False, False),
+        (120, -0.2, False, False),
+    ],
+)
+def test_reperfusion_is_a_fall_of_the_deficit_by_more_than_half_or_nine_tenths(
+    patient: Patient, post_ml: float, fraction: float, half: bool, nine_tenths: bool
+) -> None:
+    files = {"baseline": patient.folder / "before.json", "post": patient.folder / "after.json"}
+    for path, ml in zip(files.values(), (100.0, post_ml), strict=True):
+        write_json(path, {"Row": {"tmax6_ml": ml}})
+    row = patient.row(**{name: str(path) for name, path in files.items()})
+    assert row["reperfusion_fraction"] == pytest.approx(fraction)
+    assert (row["reperfused_50"], row["reperfused_90"]) == (half, nine_tenths)
+    assert (row["tmax6_baseline_ml"], row["persistent_tmax6_ml"]) == (100, post_ml)
+
+
+def test_reperfusion_is_unknown_without_both_deficits(patient: Patient) -> None:
+    row = patient.row()
+    assert (row["reperfused_50"], row["reperfused_90"]) == (None, None)
+
+
 def test_what_became_of_the_deficit(patient: Patient) -> None:
     before, after = patient.save("before", ball((-35, 0, 0), 20)), patient.save("after", ball((-35, 8, 0), 20))
     shift, matrix = patient.folder / "shift.txt", np.eye(4)

@@ -285,6 +285,20 @@ def test_rules_are_read_whole() -> None:
             parse_rule(text)
 
 
+def test_a_criterion_may_ask_for_the_intensity_ratio() -> None:
+    criterion = {"classes": [{"name": "severe", "any": ["hir >= 0.4"]}], "otherwise": "mild"}
+    assert needs(criterion) == ["tmax6_ml", "tmax10_ml"]
+    assert classify(criterion, {"tmax6_ml": 90, "tmax10_ml": 36}) == ("severe", [])
+    assert classify(criterion, {"tmax6_ml": 90, "tmax10_ml": 35.9}) == ("mild", [])
+    assert classify(criterion, {"tmax6_ml": 0, "tmax10_ml": 0}) == ("mild", [])
+    assert classify(criterion, {"tmax6_ml": 90}) == (None, ["tmax10_ml"])
+
+
+def test_a_rule_of_an_unknown_quantity_is_told_what_there_is() -> None:
+    with pytest.raises(ValueError, match=r"^'core < 70' names core, which is not known; .* core_ml, tmax2_ml, "):
+        parse_rule("core < 70")
+
+
 def test_the_catalogue_says_every_quantity() -> None:
     text = CATALOGUE_FILE.read_text(encoding="utf-8").split("generic:")[0]
     assert [name for name in QUANTITIES if name not in text] == []

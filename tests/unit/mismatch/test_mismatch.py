@@ -23,6 +23,8 @@ SHAPE = (20, 12, 8)
         (90.0, 20.0, 70.0, 4.5),
         (10.0, 20.0, -10.0, 0.5),
         (15.0, 0.0, 15.0, math.inf),
+        (0.4, 0.0, 0.4, math.inf),
+        (0.4, 0.5, -0.1, 0.8),
         (0.0, 20.0, -20.0, 0.0),
         (0.0, 0.0, 0.0, math.nan),
         (math.nan, 20.0, math.nan, math.nan),
@@ -36,6 +38,7 @@ def test_volumetric_mismatch(deficit_ml: float, core_ml: float, difference_ml: f
 
 def test_intensity_ratio() -> None:
     assert hypoperfusion_intensity_ratio(36.0, 90.0) == pytest.approx(0.4)
+    assert hypoperfusion_intensity_ratio(0.2, 0.8) == pytest.approx(0.25)
     assert math.isnan(hypoperfusion_intensity_ratio(0.0, 0.0))
     assert math.isnan(hypoperfusion_intensity_ratio(math.nan, math.nan))
 

@@ -8,7 +8,7 @@ import pytest
 from reperfuse.faults import DataFault
 from reperfuse.perfusion import arteries
 from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels, remove_tissue
-from reperfuse.perfusion.arteries import select_aif
+from reperfuse.perfusion.arteries import healthy_side, select_aif
 from reperfuse.perfusion.bolus import Baseline, find_baseline
 from reperfuse.perfusion.concentration import delta_r2star, relative_noise
 from reperfuse.perfusion.curves import measure_curve
@@ -154,6 +154,35 @@ def test_a_side_without_arteries_gives_way_to_both_with_a_warning() -> None:
     np.testing.assert_array_equal(found.aif_voxels, volume.select().aif_voxels)
     assert any("both sides" in warning for warning in found.warnings)
     assert not any("both sides" in warning for warning in volume.select().warnings)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_healthy_side_is_away_from_the_lesion_whichever_way_voxels_run(flipped: bool) -> None:
+    """World x grows to the patient's right; the head lies 30 mm to the left in the field of view."""
+    affine = np.diag([-4.0 if flipped else 4.0, 4.0, 4.0, 1.0])
+    brain = np.zeros((20, 4, 4), bool)
+    brain[4:14] = True
+    affine[0, 3] = -30 - affine[0, 0] * 8.5
+    right = np.arange(20) < 9 if flipped else np.arange(20) > 8
+    for side, healthy in (("left", right), ("right", ~right)):
+        found = healthy_side(brain, affine, side)
+        assert found is not None
+        np.testing.assert_array_equal(found, np.broadcast_to(healthy[:, None, None], brain.shape))
+    assert healthy_side(brain, affine, "unknown") is None
+
+
+def test_of_arteries_alike_the_earlier_are_taken_though_the_later_are_a_little_higher() -> None:
+    """The later ones are filled by way of others: Tmax behind them would be too short."""
+    volume = make_slab(height=60.0)
+    curves = volume.concentration.copy()
+    early = passage(60.0, 6, 1.8)
+    time = np.arange(early.size)
+    curves[5:7, 8:10, 0] = early
+    curves[5:7, 12:14, 0] = 1.2 * np.interp(time - 0.6, time, early)
+    changed = replace(volume, concentration=curves)
+    both = changed.select(volume_ml=1.0, max_voxels=8).aif_voxels
+    assert sorted({y for _, y, _ in both.tolist()}) == [8, 9, 12, 13]
+    assert (changed.select(max_voxels=4).aif_voxels[:, 1] < 12).all()
 
 
 @pytest.mark.parametrize("frames", [24, 30])
@@ -435,6 +464,19 @@ def test_a_slab_without_a_sinus_has_no_vein(slices: int, fissure: bool, snr: flo
     assert "no large vein in the slab: the area of the arterial input could not be checked" in found.warnings
     assert np.isnan(found.quality["area_ratio"])
     np.testing.assert_array_equal(found.aif, volume.select(scale_to_vof=False).aif)
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+def test_a_single_voxel_is_no_vein_however_large_its_area(slices: int) -> None:
+    """Voxels are 2.75 mm wide, a large vein is 4 mm."""
+    volume = make_slab(slices=slices, sinus=False, fissure=False)
+    curves = volume.concentration.copy()
+    curves[16, 10, 0] = passage(60.0, 10, 4.4)
+    assert len(replace(volume, concentration=curves).select().vof_voxels) == 0
+    curves[16:18, 10:12] = passage(60.0, 10, 4.4)
+    found = replace(volume, concentration=curves).select().vof_voxels
+    assert len(found) > 0
+    assert (found[:, 0] >= 16).all()
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,28 @@ def test_signal_that_is_not_positive_is_nan() -> None:
         delta_r2star(signal, 0, Baseline(0, 8))
 
 
+def test_a_voxel_without_signal_before_the_bolus_is_nan() -> None:
+    signal = np.full((2, 20), 100.0)
+    signal[0, :8] = 0
+    found = delta_r2star(signal, 0.03, Baseline(0, 8))
+    assert np.isnan(found[0]).all()
+    np.testing.assert_array_equal(found[1], 0)
+
+
+def test_the_unit_of_the_signal_does_not_matter() -> None:
+    signal = 100 * np.exp(-0.03 * np.random.default_rng(0).uniform(0, 50, (5, 20)))
+    found = delta_r2star(signal / 1000, 0.03, Baseline(0, 8))
+    np.testing.assert_allclose(found, delta_r2star(signal, 0.03, Baseline(0, 8)), atol=1e-4)
+
+
+def test_a_frame_before_a_slices_first_sample_takes_its_value() -> None:
+    """A ramp of one a frame, sampled 1.5 s after the beginning of each frame of 2 s: 0.75 too high."""
+    ramp = np.broadcast_to(np.arange(1.0, 11.0) + 0.75, (2, 2, 1, 10))
+    aligned = align_slices(ramp, [1.5], 2.0)
+    assert aligned.dtype == np.float32
+    np.testing.assert_allclose(aligned[0, 0, 0], [1.75, *range(2, 11)], rtol=1e-6)
+
+
 def test_slices_are_brought_to_one_time() -> None:
     dt_s, time = 2.0, np.arange(50) * 2.0
     offsets = np.array([0.0, 0.5, 1.0, 1.5])
@@ -47,8 +69,9 @@ def test_slices_are_brought_to_one_time() -> None:
     np.testing.assert_allclose(align_slices(series, np.zeros(4), dt_s), series, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="slice times"):
         align_slices(series, offsets[:3], dt_s)
-    with pytest.raises(ValueError, match="slice times"):
-        align_slices(series, offsets * 2, dt_s)
+    for outside in ([0, 0.5, 1, dt_s], [-0.1, 0, 0.5, 1]):
+        with pytest.raises(ValueError, match="slice times"):
+            align_slices(series, outside, dt_s)
 
 
 @pytest.mark.parametrize("snr", [100, 20, 5])
@@ -67,3 +90,13 @@ def test_noise_is_told_from_drift_pulsation_and_what_lies_outside(snr: float, fr
     assert np.isnan(found[:2]).all()
     expected = 1 / snr / signal[mask].mean(axis=-1)
     np.testing.assert_allclose(found[mask], expected, rtol=0.25 if snr == 100 else 0.15)
+
+
+def test_noise_of_whole_numbers_in_a_mask_of_whole_numbers() -> None:
+    """As a scanner stores them: a difference of unsigned numbers must not wrap around."""
+    signal = np.random.default_rng(0).normal(500, 10, (30, 30, 4, 12)).round()
+    mask = np.zeros((30, 30, 4), np.uint8)
+    mask[5:] = 1
+    signal[:5] = 3
+    found = relative_noise(signal.astype(np.uint16), mask, Baseline(0, 12))
+    assert found[5:].mean() == pytest.approx(10 / 500, rel=0.05)

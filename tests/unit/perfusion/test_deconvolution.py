@@ -55,24 +55,47 @@ def test_osvd_is_the_published_algorithm(spacing: float) -> None:
         assert tmax == pytest.approx(lag * DT_S, abs=0.01)
 
 
-def test_csvd_is_circulant_in_all_its_lags() -> None:
+def test_the_limit_is_the_published_one_at_a_frame_a_second() -> None:
+    time = np.arange(90.0)
+    curves = tissue_curves(time, np.array([20.0, 60.0]), np.array([5.0, 4.0]), np.array([4.0, 0.0]))
+    curves += 0.3 * np.random.default_rng(0).standard_normal(curves.shape)
+    maps, published = (
+        deconvolve(curves, arterial_curve(time), 1.0, **kw) for kw in ({}, {"oscillation_spacing_s": 1.0})
+    )
+    np.testing.assert_array_equal(maps.cbf, published.cbf)
+
+
+@pytest.mark.parametrize(("threshold", "given"), [(0.1, {}), (0.03, {"svd_threshold": 0.03})])
+def test_csvd_is_circulant_in_all_its_lags(threshold: float, given: dict[str, float]) -> None:
     """A matrix cut to N × N is causal: it cannot give the curve of tissue ahead of the artery."""
-    curves = noisy_curves(20)
+    curves = np.vstack([noisy_curves(20), np.roll(AIF, -3)])
     matrix = DT_S * circulant(np.concatenate([AIF, np.zeros_like(AIF)]))
-    inverse = np.linalg.pinv(matrix, rcond=0.1)
+    inverse = np.linalg.pinv(matrix, rcond=threshold)
     k = np.hstack([curves, np.zeros_like(curves)]) @ inverse.T
-    maps = deconvolve(curves, AIF, DT_S, "csvd", haematocrit_factor=1.0, density_g_ml=1.0)
+    maps = deconvolve(curves, AIF, DT_S, "csvd", haematocrit_factor=1.0, density_g_ml=1.0, **given)
     np.testing.assert_allclose(maps.cbf, [6000 * peak(row)[0] for row in k], rtol=1e-3)
     np.testing.assert_allclose(maps.tmax, [DT_S * peak(row)[1] for row in k], atol=0.01)
 
 
-def test_ssvd_is_the_causal_matrix() -> None:
+@pytest.mark.parametrize(("threshold", "given"), [(0.2, {}), (0.05, {"svd_threshold": 0.05})])
+def test_ssvd_is_the_causal_matrix(threshold: float, given: dict[str, float]) -> None:
     curves = noisy_curves(20)
     matrix = DT_S * np.array([[AIF[i - j] if i >= j else 0 for j in range(60)] for i in range(60)])
-    k = curves @ np.linalg.pinv(matrix, rcond=0.2).T
-    maps = deconvolve(curves, AIF, DT_S, "ssvd", haematocrit_factor=1.0, density_g_ml=1.0)
+    k = curves @ np.linalg.pinv(matrix, rcond=threshold).T
+    maps = deconvolve(curves, AIF, DT_S, "ssvd", haematocrit_factor=1.0, density_g_ml=1.0, **given)
     np.testing.assert_allclose(maps.cbf, [6000 * peak(row, False)[0] for row in k], rtol=1e-3)
     np.testing.assert_allclose(maps.tmax, [DT_S * peak(row, False)[1] for row in k], atol=0.01)
+
+
+@pytest.mark.parametrize("method", ["csvd", "osvd"])
+@pytest.mark.parametrize("lag", [-20, -3, 0, 3, 45])
+def test_tissue_ahead_of_the_artery_or_far_behind_it_is_told_by_how_much(method: str, lag: int) -> None:
+    """A short bolus that is zero at both ends, moved by whole frames."""
+    bolus = np.array([1.0, 8.0, 20.0, 24.0, 15.0, 6.0, 2.0])
+    start = 25 if lag < 0 else 2
+    aif, tissue = np.zeros((2, 60))
+    aif[start : start + 7], tissue[start + lag : start + lag + 7] = bolus, bolus / 20
+    assert deconvolve(tissue[np.newaxis], aif, DT_S, method).tmax[0] == pytest.approx(lag * DT_S, abs=0.05)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -98,7 +121,7 @@ def test_tissue_equal_to_the_artery_has_the_cbf_of_one_frame() -> None:
         haematocrit_factor=1,
         density_g_ml=1,
     )
-    assert maps.cbf[0] == pytest.approx(6000 / DT_S, rel=1e-3)
+    assert maps.cbf[0] == pytest.approx(6000 / DT_S, rel=1e-4)
     assert maps.cbv[0] == pytest.approx(100, rel=1e-5)
     assert maps.tmax[0] == pytest.approx(0, abs=1e-3)
 
@@ -126,7 +149,7 @@ def test_no_voxel_gives_empty_maps() -> None:
 
 @pytest.mark.parametrize("aif", [np.zeros(60), np.full(60, np.nan), -AIF])
 def test_an_impossible_arterial_input_is_a_fault(aif: np.ndarray) -> None:
-    with pytest.raises(DataFault, match="arterial input"):
+    with pytest.raises(DataFault, match=r"^the arterial input is not finite"):
         deconvolve(noisy_curves(2), aif, DT_S)
 
 
@@ -136,7 +159,7 @@ def test_wrong_arguments_are_refused() -> None:
         deconvolve(curves, AIF[:-1], DT_S)
     with pytest.raises(ValueError, match="frame spacing"):
         deconvolve(curves, AIF, 0.0)
-    with pytest.raises(ValueError, match="unknown method"):
+    with pytest.raises(ValueError, match="unknown method 'tikhonov'; there are ssvd, csvd, osvd"):
         deconvolve(curves, AIF, DT_S, "tikhonov")
 
 
@@ -145,6 +168,24 @@ def test_time_to_peak_counts_from_the_arrival_between_frames() -> None:
     curves = np.stack([100 - (time - 17.3) ** 2, 100 - (time - 20) ** 2]).clip(0)
     np.testing.assert_allclose(time_to_peak(curves, 2.0, 10), [14.6, 20.0], atol=1e-4)
     assert np.isnan(time_to_peak(np.zeros((1, 40)), 2.0)).all()
+
+
+def test_time_to_peak_is_told_to_the_first_and_the_last_frame() -> None:
+    """Between frames where the peak has a neighbour on both sides; whole numbers as a scanner has them."""
+    time, tops = np.arange(40), np.array([1.3, 38.3])
+    between = time_to_peak(1000 - (time - tops[:, np.newaxis]) ** 2, 2.0)
+    np.testing.assert_allclose(between, 2 * tops, atol=1e-3)
+    rising, falling = 10 * time + 1, 10 * time[::-1] + 1
+    ends = time_to_peak(np.stack([rising, falling]), 2.0)
+    assert ends.tolist() == [78, 0]
+    assert ends.dtype == np.float32
+    assert time_to_peak([[1, 4, 9, 4, 1]], 2.0).tolist() == [4]
+
+
+def test_a_faint_bolus_has_the_same_flow_as_a_strong_one() -> None:
+    curves = noisy_curves(10)
+    maps, faint = deconvolve(curves, AIF, DT_S), deconvolve(curves * 1e-4, AIF * 1e-4, DT_S)
+    np.testing.assert_allclose(faint.cbf, maps.cbf, rtol=1e-3)
 
 
 @settings(max_examples=15, deadline=None)

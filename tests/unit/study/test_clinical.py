@@ -57,6 +57,8 @@ def test_a_grade_is_one_however_a_table_writes_it(study: Study, written: str, gr
         ("08:10", "2025-03-04T11:40:00", 3.5),
         ("8:10:30", "2025-03-04T11:40:30", 3.5),
         ("22:40", "2025-03-04T01:40:00", 3.0),  # the evening before
+        ("08:10", "2025-03-04T11:40:00+01:00", 3.5),
+        ("11:40", "2025-03-04T11:40:00", 0.0),
         ("7.25", "n/a", 7.25),
     ],
 )
@@ -69,7 +71,7 @@ def test_hours_from(study: Study, onset: str, scanned: str, hours: float) -> Non
     ("onset", "scanned", "reason"),
     [
         ("n/a", "2025-03-04T11:40:00", "have no onset_time"),
-        ("2025-03-04T08:10:00", "n/a", "no acq_time"),
+        ("2025-03-04T08:10:00", "n/a", "no acq_time to take onset_time from"),
         ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "lies after the session"),
         ("in the morning", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
         ("2025-03-04", "2025-03-04T11:40:00", "a date and time"),
@@ -185,3 +187,107 @@ def test_a_column_of_the_config_that_is_not_there_is_an_error(study: Study) -> N
     ClinicalData(study.root, {"age": "Alter"}).check_columns({"age": "age"})
     with pytest.raises(StudyError, match=r"columns\.age: the study's tables have no column Jahre; they have Alter"):
         ClinicalData(study.root, {"age": "Jahre"}).check_columns({"age": "age"})
+
+
+def tables(study: Study, participants: str, sessions: str = "", **columns: str) -> ClinicalData:
+    """Clinical data of two tables whose cells are separated by spaces, and whose rows by commas."""
+    (study.root / "sub-01").mkdir()
+    for name, table in (("participants", participants), ("sub-01/sub-01_sessions", sessions)):
+        rows = ["\t".join(row.split()) for row in table.split(",")]
+        (study.root / f"{name}.tsv").write_text("\n".join(rows) + "\n")
+    return ClinicalData(study.root, columns)
+
+
+def test_a_value_of_the_patient_stands_for_sessions_without_one(study: Study) -> None:
+    clinical = tables(study, "participant_id age, sub-01 70, n/a 30", "session_id age, ses-x n/a, ses-None 50")
+    for session in (None, "x", "not in the table"):
+        assert clinical.value("01", session, "age") == "70"
+    assert clinical.value("not in the table", "x", "age") == ""
+    assert clinical.value("01", "x", "not a column") == ""
+
+
+def test_a_study_may_name_its_columns(study: Study) -> None:
+    columns = {"age": "years", "onset_time": "last_seen_well"}
+    clinical = tables(study, "participant_id years last_seen_well nihss, sub-01 70 7.5 12, sub-02 n/a n/a 3", **columns)
+    assert clinical.number("01", None, "age") == 70
+    assert clinical.hours_from("01", None, "onset_time") == 7.5
+    assert clinical.number("01", None, "nihss") == 12
+    with pytest.raises(DataFault, match=r"have no years$"):
+        clinical.number("02", None, "age")
+
+
+@pytest.mark.parametrize(
+    ("written", "scanned", "reason"),
+    [
+        ("08:10", "n/a", "no acq_time to take last_seen_well from$"),
+        ("noon", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken"),
+        ("2025-03-05", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken from acq_time: it is a date and time"),
+    ],
+)
+def test_a_time_that_is_not_known_is_named_as_the_study_names_it(
+    study: Study, written: str, scanned: str, reason: str
+) -> None:
+    clinical = tables(
+        study,
+        f"participant_id last_seen_well, sub-01 {written}",
+        f"session_id acq_time, ses-x {scanned}",
+        onset_time="last_seen_well",
+    )
+    with pytest.raises(DataFault, match=reason):
+        clinical.hours_from("01", "x", "onset_time")
+
+
+@pytest.mark.parametrize(
+    ("written", "side"),
+    [("left", "left"), ("L", "left"), ("Right", "right"), ("r", "right"), ("both", "unknown"), ("n/a", "unknown")],
+)
+def test_the_symptomatic_side(study: Study, written: str, side: str) -> None:
+    assert tables(study, f"participant_id side, sub-01 {written}").side("01", None) == side
+
+
+def test_numbers_grades_sides_and_hours_are_the_sessions_own(study: Study) -> None:
+    names = "age mtici side treatment_time"
+    clinical = tables(
+        study, f"participant_id {names}, sub-01 70 3 left 9", f"session_id {names}, ses-x 71 2a right 4.5"
+    )
+    assert clinical.number("01", "x", "age") == 71
+    assert clinical.grade("01", "x", "mtici") == "2a"
+    assert clinical.side("01", "x") == "right"
+    assert clinical.hours_from("01", "x", "treatment_time") == 4.5
+
+
+def test_a_time_of_the_session_comes_before_the_patients(study: Study) -> None:
+    clinical = tables(
+        study,
+        "participant_id treatment_time, sub-01 08:00",
+        "session_id treatment_time acq_time, ses-x 10:30 2025-03-04T11:30:00",
+    )
+    assert clinical.hours_from("01", "x", "treatment_time") == 1
+
+
+ALL_EXCLUSIONS = ("ica_occlusion", "hemorrhagic_transformation", "reocclusion", "mtici")
+
+
+def test_reflow_is_ruled_out_by_what_is_wanted_and_set(study: Study) -> None:
+    names = "reocclusion ica_occlusion hemorrhagic_transformation mtici"
+    clinical = tables(study, f"participant_id {names}, sub-01 1 1 0 2a, sub-02 0 0 0 2b", f"session_id {names}, x n/a")
+    found = clinical.reflow_exclusions("01", None, ALL_EXCLUSIONS)
+    assert found == ["carotid occlusion", "reocclusion", "not recanalised (mTICI 2a)"]
+    assert clinical.reflow_exclusions("01", None, ("reocclusion", "hemorrhagic_transformation")) == ["reocclusion"]
+    assert clinical.reflow_exclusions("01", None, ("mtici",)) == ["not recanalised (mTICI 2a)"]
+    assert clinical.reflow_exclusions("01", None, ()) == []
+    assert clinical.reflow_exclusions("02", None, ALL_EXCLUSIONS) == []
+
+
+@pytest.mark.parametrize(("grade", "opened"), [("0", False), ("1.0", False), ("2A", False), ("2b", True), ("3", True)])
+def test_an_artery_that_stayed_shut_rules_reflow_out(study: Study, grade: str, opened: bool) -> None:
+    clinical = tables(study, "participant_id mtici, sub-01 n/a", f"session_id mtici, ses-x {grade}")
+    assert (clinical.reflow_exclusions("01", "x", ("mtici",)) == []) is opened
+    assert clinical.reflow_exclusions("01", None, ("mtici",)) == []
+
+
+def test_a_finding_of_the_session_rules_reflow_out(study: Study) -> None:
+    names = "hemorrhagic_transformation"
+    clinical = tables(study, f"participant_id {names}, sub-01 0", f"session_id {names}, ses-x 1")
+    assert clinical.reflow_exclusions("01", "x", (names,)) == ["haemorrhagic transformation"]
+    assert clinical.reflow_exclusions("01", None, (names,)) == []
