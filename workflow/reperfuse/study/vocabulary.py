@@ -7,7 +7,7 @@ import math
 import re
 from datetime import datetime, time, timedelta
 
-_MISSING = {*("", "n/a", "na", "nan", "nd", "none", "null", "nil", "missing", "unknown", "unk", "not known"), *"-.?"}
+_MISSING = {*("", "n/a", "na", "nan", "none", "null", "nil", "missing", "unknown", "unk", "not known"), *"-.?"}
 _YES = {"1", "y", "yes", "true", "t", "x", "present", "positive", "pos", "+"}
 _NO = {"0", "n", "no", "false", "f", "absent", "negative", "neg"}
 #: Grades of haemorrhagic transformation (ECASS): each says that there is one.
