@@ -78,7 +78,7 @@ def subject_log(rule):
 
 
 def step(interface):
-    """Return the params of a rule that runs a step: its name, and a hash of its source, so that a change reruns it."""
+    """Return what names a step in params, with a hash of its source, so that a change of that runs it again."""
     return {"interface": interface, "fingerprint": fingerprint(interfaces.module_of(interface))}
 
 
