@@ -87,7 +87,7 @@ def ask(question, *given, **more):
     taken = set(inspect.signature(question).parameters) & {"subject", "session", "datatype", "source"} - set(more)
 
     def answer(wildcards):
-        known = {name: value for name, value in wildcards.items() if name in taken}
+        known = {name: value for name in taken if (value := wildcards.get(name)) is not None}
         return question(PLAN, *given, **known, **more)
 
     # Snakemake asks for the parameters at each of a large study's million calls

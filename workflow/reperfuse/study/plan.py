@@ -67,6 +67,17 @@ class Plan:
 
     def compares(self, subject: str, comparison: str) -> bool:
         """Tell whether a patient's scans allow a comparison: lesion, growth, swelling, deficits or reflow."""
+        known = self._compared.get((subject, comparison))
+        if known is None:
+            known = self._compared[subject, comparison] = self._compares(subject, comparison)
+        return known
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str], bool]:
+        """What `compares` has answered: a large study asks a million times."""
+        return {}
+
+    def _compares(self, subject: str, comparison: str) -> bool:
         before, after, later = (self.manifest.session_of(subject, role) for role in ("baseline", "post", "followup"))
         has_lesion = self.lesion_datatype(subject) is not None
         if comparison == "lesion":
@@ -206,8 +217,8 @@ class Plan:
 
     def is_oriented(self, subject: str, session: str) -> bool:
         """Tell whether the headers of all scans of the session say which side is left."""
-        kinds = [kind for kinds in KINDS.values() for kind in kinds]
-        return all(self.setting(kind, "is_oriented", subject, session, default=True) for kind in kinds)
+        scans = (self.manifest.find(subject, session, kind) for kinds in KINDS.values() for kind in kinds)
+        return not any(scan and '"is_oriented": false' in scan.settings for scan in scans)
 
     def side(self, subject: str, session: str) -> str:
         """Return left, right or unknown: the symptomatic hemisphere, where the images say which side is left."""
