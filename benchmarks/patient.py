@@ -41,7 +41,7 @@ def children_cpu_s() -> float:
 def interfaces_of_rules() -> dict[str, str]:
     """Return the interface each rule names."""
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    return dict(re.findall(r'^rule (\w+):.*?interface="(\w+)"', text, re.MULTILINE | re.DOTALL))
+    return dict(re.findall(r'^rule (\w+):.*?step\("(\w+)"\)', text, re.MULTILINE | re.DOTALL))
 
 
 def start_up_cpu_s(interface: str) -> float:
