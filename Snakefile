@@ -1,14 +1,12 @@
 # From the raw scans of a BIDS study of stroke MRI to the tables and reports of a paper.
 #   snakemake --cores all                                    the embedded demo study
 #   snakemake --cores all --config bids_dir=/data/study      a study
+# Every setting has its default in config/config.yaml.
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.19")
-
-
-configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -44,22 +42,19 @@ if config["benchmarks"]:
     for task in workflow.rules:
         if task.log:
             task.benchmark_modifier = task.log_modifier
-            task.benchmark = task.log[0].replace(f"{OUTPUT_DIR}/logs", config["benchmarks"]).replace(".log", ".tsv")
-
-
-onstart:
-    try:
-        results.begin(OUTPUT_DIR, Path(config["bids_dir"]), MANIFEST)
-    except StudyError as fault:
-        raise WorkflowError(str(fault)) from None
+            task.benchmark = task.log[0].replace(f"{ROOT}logs", config["benchmarks"]).replace(".log", ".tsv")
 
 
 onsuccess:
     print(f"Finished. The results are in {OUTPUT_DIR}")
     print(f"  pages   {OUTPUT_DIR / 'group.html'} and a sub-<label>.html for each patient")
     print(f"  tables  {OUTPUT_DIR / 'group'}")
+    if crashes := results.crashes(OUTPUT_DIR):
+        raise WorkflowError("\n  ".join(["the program failed; what hangs on it is n/a, and the same command computes these patients anew:", *crashes]))
 
 
 onerror:
     print(f"Some jobs failed; their logs are in {OUTPUT_DIR / 'logs'}.")
+    for crash in results.crashes(OUTPUT_DIR):
+        print(f"  {crash}")
     print("What was finished is kept: the same command resumes where it stopped.")

@@ -1,5 +1,7 @@
 """Run the workflow as a user would."""
 
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,9 +30,9 @@ class Run:
         return set(names) - {"total", "all"}
 
 
-def command(*arguments: str, config: tuple[str, ...] = (), cores: int = 2) -> list[str]:
+def command(*arguments: str, config: tuple[str, ...] = (), cores: int = 2, root: Path = ROOT) -> list[str]:
     """Return the words of a call of Snakemake."""
-    words = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), f"--cores={cores}"]
+    words = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), f"--cores={cores}"]
     return [*words, *arguments, *(["--config", *config] if config else [])]
 
 
@@ -40,10 +42,13 @@ def snakemake(
     config: tuple[str, ...] = (),
     cores: int = 2,
     environment: dict[str, str] | None = None,
+    root: Path = ROOT,
 ) -> Run:
-    """Call Snakemake as a user would, in a folder of its own."""
+    """Call Snakemake as a user would, in a folder of its own; with another checkout than this one, if that is named."""
+    if root != ROOT:
+        environment = (environment or dict(os.environ)) | {"PYTHONPATH": str(root / "workflow")}
     done = subprocess.run(
-        command(*arguments, config=config, cores=cores),
+        command(*arguments, config=config, cores=cores, root=root),
         cwd=folder,
         env=environment,
         # one stream, in the order a terminal shows
@@ -55,9 +60,26 @@ def snakemake(
     return Run(done.returncode, done.stdout, folder)
 
 
+def checkout(folder: Path) -> Path:
+    """Return another checkout of what a run needs of this repository."""
+    folder.mkdir()
+    for name in ("Snakefile", "workflow", "config", "profiles", "envs"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy
+            )
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
 def contents(results: Path) -> dict[str, bytes]:
-    """Return the bytes of every result, by its path; logs, which hold times, are left out."""
-    files = (path for path in results.rglob("*") if path.is_file() and path.relative_to(results).parts[0] != "logs")
+    """Return the bytes of every result, by its path; logs and Snakemake's records, which hold times, are left out."""
+    without = {"logs", ".snakemake"}
+    files = (
+        path for path in results.rglob("*") if path.is_file() and path.relative_to(results).parts[0] not in without
+    )
     return {str(path.relative_to(results)): path.read_bytes() for path in files}
 
 

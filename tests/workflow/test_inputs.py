@@ -41,7 +41,10 @@ def test_an_empty_study(tmp_path: Path) -> None:
         ("sesions={baseline: x}", "sesions: unknown key; did you mean sessions?"),
         ("imr={significant_ml: much}", "imr.significant_ml: 'much' should be of type number"),
         ("core={adc_treshold: 1}", "core.adc_treshold: unknown key; did you mean adc_threshold?"),
-        ("core={adc_threshold: 6e-4}", "there is no folder x"),  # read as a number, so the study is what is wrong
+        (
+            "core={adc_threshold: 6e-4}",
+            "bids_dir: there is no folder",
+        ),  # read as a number, so the study is what is wrong
     ],
 )
 def test_a_faulty_config(tmp_path: Path, config: str, said: str) -> None:
@@ -127,11 +130,11 @@ def test_a_slab_without_a_mirror_plane_keeps_its_maps(tmp_path: Path) -> None:
         slab = nib.load(path).slicer[:, :, 4:7]
         nib.save(nib.Nifti1Image(np.asarray(slab.dataobj).astype(np.int16), slab.affine, slab.header), path)
     config = (f"bids_dir={study}", "output_dir=out")
-    maps = Path("out") / "sub-02" / "ses-baseline" / "perf"
+    maps = Path("sub-02") / "ses-baseline" / "perf"
     plane = maps / "sub-02_ses-baseline_desc-mirror_xfm.json"
     assert snakemake(tmp_path, str(plane), config=config, cores=1).status == 0
     reason = "no mirror plane: the head does not match its own reflection (correlation 0.21)"
-    (tmp_path / plane).write_text(json.dumps({"Reasons": [reason]}))
+    (tmp_path / "out" / plane).write_text(json.dumps({"Reasons": [reason]}))
     run = snakemake(tmp_path, config=config, cores=1)
     assert run.status == 0, run.output[-3000:]
     names, *rows = (line.split("\t") for line in (tmp_path / "out" / "group" / "sessions.tsv").read_text().splitlines())

@@ -60,7 +60,7 @@ def walk(workflow: Any, plan: Plan) -> None:
     """Follow every file from the results back to the scans."""
     scans = {scan.path for scan in plan.manifest.scans}
     rules = [rule for rule in workflow.rules if rule.output]
-    targets = ["out/sub-01.html", *plan.tabulated_patients(), *plan.tabulated_sessions()]
+    targets = ["sub-01.html", *plan.tabulated_patients(), *plan.tabulated_sessions()]
     targets += [path for session in plan.sessions("01") for path, _ in plan.delivered("01", session)]
     assert len(set(targets)) == len(targets)
     seen: set[str] = set()
@@ -135,6 +135,6 @@ def test_any_scans_and_settings(
 def test_a_session_that_nothing_is_known_of_has_no_result(workflow: Any) -> None:
     plan = planned(workflow, [scan("baseline", "dsc")])
     assert plan.of_role("post", "cbf", "01") == []
-    assert plan.own("cbf", "01", "baseline") == "out/sub-01/ses-baseline/perf/sub-01_ses-baseline_cbf.nii.gz"
+    assert plan.own("cbf", "01", "baseline") == "sub-01/ses-baseline/perf/sub-01_ses-baseline_cbf.nii.gz"
     assert plan.own("core", "01", "baseline") == []
     assert Path(plan.names.path("measures", "01", "baseline")).name == "sub-01_ses-baseline_measures.json"

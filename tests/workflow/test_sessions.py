@@ -42,8 +42,8 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sessions = f"sessions={{{', '.join(f'{role}: {name}' for role, name in NAMES.items())}}}"
     run = snakemake(
         folder,
-        str(Path("out/group/patients.tsv")),
-        str(Path("out/sub-02.html")),
+        "group/patients.tsv",
+        "sub-02.html",
         config=("bids_dir=study", "output_dir=out", "lesion_masks=study/derivatives/lesions", sessions),
     )
     assert run.status == 0, run.output[-3000:]

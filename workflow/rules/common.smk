@@ -2,16 +2,16 @@
 # Gives: PLAN, which answers what a rule asks; CATALOGUE and DICTIONARIES; OUTPUT_DIR; and the names of results and logs.
 import gc
 import inspect
+import sys
 
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, options, results, settings
+from reperfuse.study import absences, options, results, settings, start
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.fingerprint import fingerprint
-from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.names import Names
 from reperfuse.study.plan import Plan
@@ -20,7 +20,8 @@ from reperfuse.study.yaml_lines import read_yaml
 # the graph of a large study is millions of objects that live to the end; looking for garbage would take a tenth of the time
 gc.set_threshold(100_000, 50, 100)
 
-CONDA = str(Path(workflow.basedir) / "envs" / "reperfuse.yaml")
+CONDA = str(options.ROOT / "envs" / "reperfuse.yaml")
+BRIDGE = options.ROOT / "workflow" / "scripts" / "run_interface.py"
 
 
 wildcard_constraints:
@@ -29,11 +30,12 @@ wildcard_constraints:
     datatype="perf|dwi|anat",
 
 
+# of another workflow, in whose folder Snakemake's records lie
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+
 try:
     files = [Path(file) for file in workflow.configfiles]
-    settings.keep_labels_as_written(config, files)
-    config.update(settings.check_config(config, options.CONFIG_SCHEMA, written_in=files))
-    is_demo = settings.fill_in_paths(config)
+    is_demo = settings.complete(config, files)
     OUTPUT_DIR = Path(config["output_dir"])
     CATALOGUE = settings.read_criteria(
         options.CRITERIA,
@@ -44,17 +46,16 @@ try:
     )
     CLINICAL = ClinicalData(Path(config["bids_dir"]), config["columns"])
     if workflow.is_main_process:
-        if is_demo and not Path(config["bids_dir"]).exists():
-            from reperfuse.simulation.study import simulate_demo
-
-            simulate_demo(Path(config["bids_dir"]), workflow.cores or 1)
-        MANIFEST = index_configured(config)
+        asks = workflow.output_settings.dryrun or start.only_asks(sys.argv)
+        MANIFEST = start.begin(config, is_demo=is_demo, cores=workflow.cores or 1, asks=asks, has_records=not IS_MODULE)
         CLINICAL.check_columns(options.defaults("columns"))
     else:  # a job reads what the main process found
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
+    if not IS_MODULE:
+        start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir)
     PLAN = Plan(
         MANIFEST,
-        Names(str(OUTPUT_DIR)),
+        Names(str(OUTPUT_DIR) if IS_MODULE else ""),
         CLINICAL,
         config,
         options.read_reflow(options.REFLOW_PRESETS, config["imr"]),
@@ -62,24 +63,24 @@ try:
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
 DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE)
-result = PLAN.names.pattern
+result, ROOT = PLAN.names.pattern, PLAN.names.root
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}
 
 
 def session_log(rule):
     """Return the pattern of the log of a rule that runs once a session."""
-    return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}_ses-{{session}}.log"
+    return f"{ROOT}logs/{rule}/sub-{{subject}}_ses-{{session}}.log"
 
 
 def subject_log(rule):
     """Return the pattern of the log of a rule that runs once a patient."""
-    return f"{OUTPUT_DIR}/logs/{rule}/sub-{{subject}}.log"
+    return f"{ROOT}logs/{rule}/sub-{{subject}}.log"
 
 
 def step(interface):
     """Return what names a step in params, with a hash of its source, so that a change of that runs it again."""
-    return {"interface": interface, "fingerprint": fingerprint(interfaces.module_of(interface))}
+    return {"interface": interface, "fingerprint": fingerprint(interfaces.module_of(interface), BRIDGE)}
 
 
 def ask(question, *given, **more):

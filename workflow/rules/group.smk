@@ -2,7 +2,7 @@
 # Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv and failures.tsv with their data dictionaries.
 
 TABLES = expand(
-    f"{OUTPUT_DIR}/group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"]
+    f"{ROOT}group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"]
 )
 
 
@@ -11,13 +11,13 @@ rule tabulate_study:
         sessions=ask(Plan.tabulated_sessions),
         patients=ask(Plan.tabulated_patients),
     output:
-        sessions=f"{OUTPUT_DIR}/group/sessions.tsv",
-        patients=f"{OUTPUT_DIR}/group/patients.tsv",
-        thresholds=f"{OUTPUT_DIR}/group/thresholds.tsv",
-        stability=f"{OUTPUT_DIR}/group/stability.tsv",
-        failures=f"{OUTPUT_DIR}/group/failures.tsv",
+        sessions=f"{ROOT}group/sessions.tsv",
+        patients=f"{ROOT}group/patients.tsv",
+        thresholds=f"{ROOT}group/thresholds.tsv",
+        stability=f"{ROOT}group/stability.tsv",
+        failures=f"{ROOT}group/failures.tsv",
     log:
-        f"{OUTPUT_DIR}/logs/tabulate_study.log",
+        f"{ROOT}logs/tabulate_study.log",
     conda:
         CONDA
     params:

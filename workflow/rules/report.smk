@@ -1,9 +1,9 @@
 # Needs: finished maps, masks, curves and measures.
 # Gives: the figures of every patient, a page for each and one for the study.
 
-PAGES = expand(f"{OUTPUT_DIR}/sub-{{subject}}.html", subject=PLAN.subjects)
-STUDY_PAGE = f"{OUTPUT_DIR}/group.html"
-FIGURES = f"{OUTPUT_DIR}/sub-{{subject}}/figures"
+PAGES = expand(f"{ROOT}sub-{{subject}}.html", subject=PLAN.subjects)
+STUDY_PAGE = f"{ROOT}group.html"
+FIGURES = f"{ROOT}sub-{{subject}}/figures"
 
 
 rule plot_patient:
@@ -55,7 +55,7 @@ rule report_patient:
         sessions=ask(Plan.each, "measures"),
         figures=FIGURES,
     output:
-        page=f"{OUTPUT_DIR}/sub-{{subject}}.html",
+        page=f"{ROOT}sub-{{subject}}.html",
     log:
         subject_log("report_patient"),
     conda:
@@ -70,13 +70,13 @@ rule report_patient:
 
 rule report_study:
     input:
-        sessions=f"{OUTPUT_DIR}/group/sessions.tsv",
-        patients=f"{OUTPUT_DIR}/group/patients.tsv",
-        failures=f"{OUTPUT_DIR}/group/failures.tsv",
+        sessions=f"{ROOT}group/sessions.tsv",
+        patients=f"{ROOT}group/patients.tsv",
+        failures=f"{ROOT}group/failures.tsv",
     output:
         page=STUDY_PAGE,
     log:
-        f"{OUTPUT_DIR}/logs/report_study.log",
+        f"{ROOT}logs/report_study.log",
     conda:
         CONDA
     params:

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,29 @@ def run(job: "Snakemake") -> None:
     for left in first.parent.glob(f"{unfinished}*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=first.parent, prefix=unfinished, ignore_cleanup_errors=True) as folder:
-        outputs = interface.run(cwd=folder).outputs.get()
+        outputs = _outputs(interface, job, Path(folder))
         roots = {"raw": job.config["bids_dir"], "": job.config["output_dir"]}
         sources = [_bids_uri(Path(path), roots) for path in _flatten(inputs.values())]
         for name, destination in job.output.items():
             _deliver(Path(outputs[name]), Path(destination), sources)
+
+
+def _outputs(interface: Any, job: "Snakemake", folder: Path) -> dict[str, Any]:
+    """Run an interface; where the program fails in a patient's job, that patient's outputs say so, and others go on."""
+    from reperfuse.study import results
+
+    try:
+        return dict(interface.run(cwd=folder).outputs.get())
+    except (OSError, MemoryError):  # the machine's, so the same command resumes here
+        raise
+    except Exception as error:
+        if "subject" not in job.wildcards.keys():  # noqa: SIM118 (Snakemake's own kind of list)
+            raise
+        traceback.print_exc()
+        reason = f"internal error ({type(error).__name__}) in {job.params.interface}, see {job.log[0]}; report it"
+        scan = " ".join(f"{name}-{label}" for name, label in zip(("sub", "ses"), job.wildcards, strict=False))
+        results.note_crash(Path(job.config["output_dir"]), f"{scan.replace(' ', '_')}_{job.rule}", f"{scan}: {reason}")
+        return dict(interface.fail(folder, reason))
 
 
 def _absolute(value: Any) -> str | list[str]:

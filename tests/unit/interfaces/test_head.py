@@ -35,7 +35,7 @@ def test_a_given_mask_takes_the_place_of_the_automatic_one(reference: Path) -> N
     mask = ball((80, 96, 60), 30, AFFINE, SHAPE)
     nifti.save(given, mask, AFFINE, sidecar={})
     automatic = nifti.load(extract(reference)).mask
-    assert read_sidecar(reference.with_name("brain.nii.gz"))["Source"] == "automatic"
+    assert read_sidecar(reference.with_name("dwiref_brain.nii.gz"))["Source"] == "automatic"
     taken = extract(reference, given=str(given))
     np.testing.assert_array_equal(nifti.load(taken).mask, mask)
     assert (automatic != mask).any()
@@ -68,4 +68,4 @@ def test_a_head_without_symmetry_keeps_its_brain(reference: Path) -> None:
     nifti.save(given, ball((80, 96, 60), 30, AFFINE, SHAPE), AFFINE, sidecar={})
     taken = extract(reference, given=str(given))
     assert nifti.load(taken).mask.any()
-    assert "does not match its own reflection" in reasons(taken.with_name("mirror.json"))[0]
+    assert "does not match its own reflection" in reasons(taken.with_name("dwiref_mirror.json"))[0]

@@ -80,3 +80,20 @@ def test_a_table_is_read_with_its_gaps(tmp_path: Path) -> None:
     columns = read_columns(path)
     np.testing.assert_array_equal(columns["a"], [1, 2])
     np.testing.assert_array_equal(columns["b"], [np.nan, 0.5])
+
+
+def test_two_sessions_in_one_folder_do_not_overwrite_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for name in ("sub-01_ses-a_dsc.nii.gz", "sub-01_ses-b_dsc.nii.gz", "mine.nii.gz"):
+        Path(name).write_bytes(b"not an image")
+        made.append(
+            Path(interfaces.CorrectMotion(dsc=name, repetition_time_s=1.5).run(cwd="results").outputs.reference)
+        )
+        assert f"CorrectMotion: {name}" in capsys.readouterr().err
+    assert [path.name.partition("_reference")[0] for path in made] == ["sub-01_ses-a", "sub-01_ses-b", "mine"]
+    assert {path.parent for path in made} == {tmp_path / "results"}
+    assert all(path.is_file() for path in made)
+    assert Path.cwd() == tmp_path

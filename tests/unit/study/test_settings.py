@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from reperfuse.study.settings import ConfigError, check_config, fill_in_paths, keep_labels_as_written
+from reperfuse.study.settings import ConfigError, check_config, complete, fill_in_paths, keep_labels_as_written
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -144,7 +144,28 @@ def test_paths_left_open_are_filled_in(tmp_path: Path) -> None:
     assert config["output_dir"] == str(tmp_path / "derivatives" / "reperfuse")
     demo = dict(CONFIG)
     assert fill_in_paths(demo)
-    assert (demo["bids_dir"], demo["lesion_masks"]) == ("demo", "demo/derivatives/lesions")
+    assert (demo["bids_dir"], demo["lesion_masks"]) == (
+        str(Path("demo").absolute()),
+        str(Path("demo/derivatives/lesions").absolute()),
+    )
+
+
+def test_a_config_file_that_names_no_study_does_not_run_the_demo(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("participants: ['01']\n")
+    with pytest.raises(ConfigError, match="names no study"):
+        complete({"participants": ["01"]}, [study])
+    study.write_text("participants: ['01']\nbids_dir: null\n")
+    assert complete({"participants": ["01"], "bids_dir": None}, [study])
+
+
+def test_paths_are_those_of_the_folder_a_run_starts_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config: dict[str, Any] = {"bids_dir": "a/../study", "brain_masks": "masks", "core": {"adc_threshold": 6e-4}}
+    assert not complete(config, [])
+    assert config["bids_dir"] == str(tmp_path / "study")
+    assert config["brain_masks"] == str(tmp_path / "masks")
+    assert config["core"] == CONFIG["core"] | {"adc_threshold": 6e-4}
 
 
 def test_labels_stay_as_they_are_written(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What every step shares: load, one call, save; and what a fault of the data becomes."""
 
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from reperfuse.study import options
 from reperfuse.study.options import Option
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Transform
+
+#: Patient and session that a file's name begins with.
+_LABELS = re.compile(r"sub-[^_]+_(ses-[^_]+_)?")
 
 
 def image(desc: str, units: str | None = None, **metadata: Any) -> File:
@@ -102,7 +107,9 @@ class Step(SimpleInterface):
 
     A fault of the data (`DataFault`, or an input that carries a reason itself) is no crash: every
     output becomes a file without a value (an image of NaN, a table without rows) whose sidecar
-    says why, and so on down the chain.
+    says why, and so on down the chain. It is printed, too.
+
+    Outputs are named after an input file that the step needs: by its patient and session, else by its whole name.
     """
 
     #: A step that reports on faults looks at its inputs' reasons itself.
@@ -113,6 +120,25 @@ class Step(SimpleInterface):
     def _compute(self) -> None:
         raise NotImplementedError
 
+    def run(self, cwd: str | Path | None = None, **inputs: Any) -> Any:
+        """Run the step in a folder, the present one by default, in which its outputs lie afterwards."""
+        self.inputs.trait_set(**inputs)
+        for name, paths in self._input_files().items():
+            is_one = not isinstance(getattr(self.inputs, name), list)
+            whole = [str(Path(path).absolute()) for path in paths]
+            setattr(self.inputs, name, whole[0] if is_one else whole)
+        folder = Path(cwd or ".").absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        return super().run(cwd=str(folder))
+
+    def fail(self, folder: Path, reason: str) -> dict[str, Any]:
+        """Save every output as one without a value, and return their paths."""
+        self._folder = folder
+        self._results.clear()
+        for name in self.output_spec().copyable_trait_names():
+            self.save_fault(name, [reason])
+        return dict(self._results)
+
     def _run_interface(self, runtime: Any) -> Any:
         self._folder = Path(runtime.cwd)
         inherited = [] if self.tolerates_faults else self._inherited_reasons()
@@ -121,6 +147,7 @@ class Step(SimpleInterface):
                 raise DataFault("; ".join(inherited))
             self._compute()
         except DataFault as fault:
+            print(f"{type(self).__name__}: {fault}", file=sys.stderr)
             self._results.clear()
             for name in self.output_spec().copyable_trait_names():
                 self.save_fault(name, inherited or [str(fault)])
@@ -163,9 +190,16 @@ class Step(SimpleInterface):
 
     def _path(self, name: str) -> Path:
         ending = self.output_spec().trait(name).ending
-        path = self._folder / f"{name}{ending}"
+        path = self._folder / f"{self._named_after()}{name}{ending}"
         self._results[name] = str(path)
         return path
+
+    def _named_after(self) -> str:
+        files, needed = self._input_files(), self.inputs.traits(mandatory=True)
+        first = min(files, key=lambda name: (name not in needed, name), default=None)
+        given = Path(files[first][0]).name if first else ""
+        labels = _LABELS.match(given)
+        return labels[0] if labels else f"{given.partition('.')[0]}_".lstrip("_")
 
     def _sidecar(self, name: str, extra: dict[str, Any]) -> dict[str, Any]:
         trait = self.output_spec().trait(name)
@@ -215,6 +249,9 @@ class Step(SimpleInterface):
         sidecar = self._sidecar(name, {"Reasons": reasons})
         if path.name.endswith(".nii.gz"):
             nifti.save(path, np.full((1, 1, 1), np.nan), np.eye(4), sidecar=sidecar)
+            return
+        if not path.suffix:
+            path.mkdir(exist_ok=True)
             return
         if path.suffix != ".json":
             path.write_text("", encoding="utf-8")

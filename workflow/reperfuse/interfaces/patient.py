@@ -53,11 +53,15 @@ class MeasurePatient(Step):
                 failures += [[name, reason] for reason in reasons(path)]
         if path := self._good("lesion"):
             failures += [["lesion", warning] for warning in read_sidecar(path).get("Warnings", [])]
-        row = self._growth() | self._reperfusion() | self._reflow(failures)
-        self.save_document(
-            "measures",
-            {"participant_id": f"sub-{self.inputs.participant}", "Row": row, "Failures": failures},
-        )
+        self._save("measures", self._growth() | self._reperfusion() | self._reflow(failures), failures)
+
+    def save_fault(self, name: str, reasons: list[str]) -> None:
+        """Save the row of a patient of whom nothing is known but why."""
+        self._save(name, {}, [["patient", reason] for reason in reasons])
+
+    def _save(self, name: str, row: dict[str, Any], failures: list[list[str]]) -> None:
+        labels = {"participant_id": f"sub-{self.inputs.participant}"}
+        self.save_document(name, labels | {"Row": row, "Failures": failures})
 
     def _read(self, name: str) -> dict[str, Any]:
         path = getattr(self.inputs, name)

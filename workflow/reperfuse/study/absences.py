@@ -1,9 +1,13 @@
 """What a study's scans do not allow, and why."""
 
 from itertools import pairwise
+from pathlib import Path
 
 from reperfuse.faults import DataFault
 from reperfuse.study.plan import Plan
+from reperfuse.study.results import removed
+
+_GONE = "is no longer in the study: its earlier results are in the folder removed"
 
 
 def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
@@ -87,11 +91,14 @@ def _disorder(plan: Plan, subject: str) -> list[str]:
 def left_out(plan: Plan) -> list[list[str]]:
     """Return [participant_id, what, reason] of what the tables leave out.
 
-    Patients that are not finished, scans without a session, and roles that no session of the study has.
+    Patients that are not finished, scans without a session, patients and sessions that are no longer in the study,
+    and roles that no session of the study has.
     """
     unfinished = [subject for subject in plan.subjects if not plan.is_tabulated(subject)]
     rows = [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished]
     rows += [[f"sub-{scan.participant}", scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session]
+    gone = removed(Path(plan.config["output_dir"]), Path(plan.config["bids_dir"]))
+    rows += [[name.partition("/")[0], "patient", f"{name} {_GONE}"] for name in gone]
     rows += [["n/a", table, note] for table, note in plan.clinical.notes()]
     return rows + [["n/a", "sessions", reason] for reason in missing_roles(plan)]
 

@@ -6,21 +6,19 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-
-
 _IMPORT = re.compile(r"^ *from (reperfuse[\w.]*) import (\([^)]*\)|.*)", flags=re.MULTILINE)
-
-
 _TEMPLATE = re.compile(r"[\"'](\w+\.html)[\"']")
 
 
-def fingerprint(module: str) -> str:
+def fingerprint(module: str, *more: Path) -> str:
     """Hash a module, the modules it imports of this package, theirs, and the templates they name.
 
     Parameters
     ----------
     module : str
         Dotted name, such as ``reperfuse.interfaces.diffusion``.
+    *more : Path
+        Other files that matter.
 
     Returns
     -------
@@ -41,7 +39,7 @@ def fingerprint(module: str) -> str:
         if path not in seen:
             seen.add(path)
             unseen += _uses(path)
-    sources = b"".join(path.read_bytes() for path in sorted(seen))
+    sources = b"".join(path.read_bytes() for path in [*sorted(seen), *more])
     return hashlib.sha256(sources).hexdigest()[:12]
 
 

@@ -114,14 +114,20 @@ class Names:
     Attributes
     ----------
     output_dir : str
+        Empty for paths below the folder of the results.
     """
 
-    output_dir: str
+    output_dir: str = ""
+
+    @property
+    def root(self) -> str:
+        """What the path of each result begins with."""
+        return f"{self.output_dir}/" if self.output_dir else ""
 
     def pattern(self, name: str, **known: str) -> str:
         """Return the path of a result with its wildcards, such as ``{subject}``, left open but for those known."""
         result = RESULTS[name]
-        folder, entities = f"{self.output_dir}/sub-{{subject}}", "sub-{subject}"
+        folder, entities = f"{self.root}sub-{{subject}}", "sub-{subject}"
         if result.folder != "patient":
             folder, entities = f"{folder}/ses-{{session}}", f"{entities}_ses-{{session}}"
         if result.folder not in ("patient", "session"):

@@ -10,25 +10,14 @@ from typing import Any
 from reperfuse.study.yaml_lines import read_yaml
 
 # a wheel carries what a checkout has beside the package
-_ROOT = next(folder for folder in (Path(__file__).parents[1] / "shipped", Path(__file__).parents[3]) if folder.is_dir())
+ROOT = next(folder for folder in (Path(__file__).parents[1] / "shipped", Path(__file__).parents[3]) if folder.is_dir())
 
-
-CONFIG = _ROOT / "config" / "config.yaml"
-
-
-CONFIG_SCHEMA = _ROOT / "workflow" / "schemas" / "config.schema.yaml"
-
-
-REFLOW_PRESETS = _ROOT / "config" / "reflow.yaml"
-
-
-CRITERIA = _ROOT / "config" / "criteria.yaml"
-
-
-CRITERIA_SCHEMA = _ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
-
-
-TABLES = _ROOT / "workflow" / "schemas" / "tables.yaml"
+CONFIG = ROOT / "config" / "config.yaml"
+CONFIG_SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+REFLOW_PRESETS = ROOT / "config" / "reflow.yaml"
+CRITERIA = ROOT / "config" / "criteria.yaml"
+CRITERIA_SCHEMA = ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
+TABLES = ROOT / "workflow" / "schemas" / "tables.yaml"
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import errno
 import fcntl
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from reperfuse import __version__
 from reperfuse.files.sidecars import write_json
-from reperfuse.study.manifest import Manifest, StudyError
+from reperfuse.study.manifest import StudyError
 
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
 _IGNORED = (
@@ -22,27 +24,14 @@ _IGNORED = (
     "*_measures.json",
     "*_growth.json",
     "*_dwiref.*",
+    "removed",
 )
+#: Below the results: a file for each job in which the program failed, named by the patient; and what left the study.
+_CRASHES, _REMOVED = Path("logs", "errors"), "removed"
 
 
 #: The locks this process holds; they are given back when it ends, however it ends.
 _CLAIMS: list[Any] = []
-
-
-def begin(output_dir: Path, bids_dir: Path, manifest: Manifest) -> None:
-    """Before the first job: keep other runs out of the results, describe them, and write what the jobs read.
-
-    Raises
-    ------
-    StudyError
-        If another run is at work in the folder, or it cannot be written.
-    """
-    try:
-        claim(output_dir)
-        describe_results(output_dir, bids_dir)
-        manifest.write(output_dir / "logs" / "manifest.tsv")
-    except (StudyError, OSError) as fault:
-        raise StudyError(f"output_dir: {fault}") from None
 
 
 def claim(output_dir: Path) -> None:
@@ -79,3 +68,73 @@ def describe_results(output_dir: Path, bids_dir: Path) -> None:
     output_dir.mkdir(parents=True, exist_ok=True)
     write_json(output_dir / "dataset_description.json", description)
     (output_dir / ".bidsignore").write_text("".join(f"{name}\n" for name in _IGNORED), encoding="utf-8")
+
+
+def note_crash(output_dir: Path, job: str, sentence: str) -> None:
+    """Note that the program failed in a patient's job, whose outputs say so: the next run computes the patient anew.
+
+    Parameters
+    ----------
+    output_dir : Path
+    job : str
+        Patient, session and rule, such as ``sub-01_ses-baseline_compute_adc``.
+    sentence : str
+        What the user is told.
+    """
+    folder = output_dir / _CRASHES
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{job}.txt").write_text(f"{sentence}\n", encoding="utf-8")
+
+
+def crashes(output_dir: Path) -> list[str]:
+    """Return a sentence for each job in which the program failed."""
+    return [path.read_text(encoding="utf-8").strip() for path in sorted((output_dir / _CRASHES).glob("*.txt"))]
+
+
+def crashed(output_dir: Path) -> list[str]:
+    """Return the labels of the patients in whose jobs the program failed."""
+    names = {path.name.partition("_")[0] for path in (output_dir / _CRASHES).glob("*.txt")}
+    return sorted(name.removeprefix("sub-") for name in names)
+
+
+def forget(output_dir: Path, label: str) -> None:
+    """Delete the results of a patient, and that the program failed in it."""
+    shutil.rmtree(output_dir / f"sub-{label}", ignore_errors=True)
+    (output_dir / f"sub-{label}.html").unlink(missing_ok=True)
+    for path in (output_dir / _CRASHES).glob(f"sub-{label}_*.txt"):
+        path.unlink()
+
+
+def put_aside(output_dir: Path, bids_dir: Path) -> Iterator[str]:
+    """Move the results of patients and sessions that are no longer in the study below ``removed``; yield their names.
+
+    A patient's page and folder are moved with those of all sessions. What a study leaves out by its settings stays.
+    """
+    for folder in sorted(output_dir.glob("sub-*/")):
+        if not (bids_dir / folder.name).is_dir():
+            _move(output_dir, folder.name, f"{folder.name}.html")
+            yield folder.name
+            continue
+        has_sessions = any((bids_dir / folder.name).glob("ses-*/"))
+        for session in sorted(folder.glob("ses-*/")) if has_sessions else []:
+            if not (bids_dir / folder.name / session.name).is_dir():
+                _move(output_dir, f"{folder.name}/{session.name}")
+                yield f"{folder.name}/{session.name}"
+
+
+def removed(output_dir: Path, bids_dir: Path) -> list[str]:
+    """Return what `put_aside` moved and is still not in the study."""
+    folders = [path for name in ("sub-*/", "sub-*/ses-*/") for path in (output_dir / _REMOVED).glob(name)]
+    names = sorted(path.relative_to(output_dir / _REMOVED) for path in folders)
+    gone = [name for name in names if not (bids_dir / name).is_dir()]
+    return [str(name) for name in gone if name.parent not in gone]
+
+
+def _move(output_dir: Path, *names: str) -> None:
+    for name in names:
+        source, target = output_dir / name, output_dir / _REMOVED / name
+        if source.exists():
+            if target.is_dir():
+                shutil.rmtree(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)

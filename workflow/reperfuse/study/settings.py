@@ -6,11 +6,40 @@ from pathlib import Path
 from typing import Any
 
 from reperfuse.mismatch.criteria import VOLUMES, parse_rule
+from reperfuse.study.given import GIVEN
+from reperfuse.study.options import CONFIG, CONFIG_SCHEMA
 from reperfuse.study.yaml_lines import Keys, doubles, find_line, line_of_value, read_yaml, text_at
 
 
 class ConfigError(ValueError):
     """The configuration is wrong; the message names each key, what is wrong and what is allowed."""
+
+
+def complete(config: dict[str, Any], written_in: Sequence[Path]) -> bool:
+    """Complete a user's configuration with the defaults, and check it; tell whether it is that of the demo study.
+
+    Parameters
+    ----------
+    config : dict
+        Changed in place: labels are as they are written, paths absolute.
+    written_in : sequence of Path
+        The user's config files.
+
+    Raises
+    ------
+    ConfigError
+        Naming every fault, a line each.
+    """
+    config.update(_merged(read_yaml(CONFIG), config))
+    keep_labels_as_written(config, written_in)
+    config.update(check_config(config, CONFIG_SCHEMA, written_in=written_in))
+    return fill_in_paths(config, written_in)
+
+
+def _merged(defaults: Any, given: Any) -> Any:
+    if not (isinstance(defaults, dict) and isinstance(given, dict)):
+        return given
+    return defaults | {key: _merged(defaults.get(key), value) for key, value in given.items()}
 
 
 def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: Iterable[Path] = ()) -> dict[str, Any]:
@@ -77,20 +106,35 @@ def _restored(value: Any, read: Any, text: Any) -> Any:
     return text if is_label and value == read else value
 
 
-def fill_in_paths(config: dict[str, Any]) -> bool:
-    """Fill in the paths that a checked configuration leaves open; tell whether they are those of the demo study.
+def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = ()) -> bool:
+    """Fill in the paths that a checked configuration leaves open, and make all absolute; tell whether it is the demo's.
+
+    Parameters
+    ----------
+    config : dict
+        Changed in place.
+    written_in : sequence of Path
+        The user's own config files.
 
     Raises
     ------
     ConfigError
-        If results would be written over the study.
+        If results would be written over the study, or a config file names no study.
     """
     is_demo = config["bids_dir"] is None
     if is_demo:
+        if written_in and not any("bids_dir" in (read_yaml(file) or {}) for file in written_in):
+            raise ConfigError(
+                f"bids_dir: {written_in[-1]} names no study; add `bids_dir: <folder>`, or `bids_dir: null` for the "
+                "demo study"
+            )
         config["bids_dir"], config["lesion_masks"] = "demo", "demo/derivatives/lesions"
     if config["output_dir"] is None:
         config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
-    study, results = (Path(config[key]).resolve() for key in ("bids_dir", "output_dir"))
+    for key in ("bids_dir", "output_dir", "benchmarks", *(given.key for given in GIVEN.values())):
+        if config.get(key) is not None:
+            config[key] = str(Path(config[key]).expanduser().resolve())
+    study, results = (Path(config[key]) for key in ("bids_dir", "output_dir"))
     if study.is_relative_to(results):
         raise ConfigError(
             f"output_dir: {config['output_dir']} holds the study itself, which is only read; name another folder, "

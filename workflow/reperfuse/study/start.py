@@ -1,0 +1,113 @@
+"""The start of a run: the study it works on, and the folder that its results and their records lie in."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reperfuse.study import results
+from reperfuse.study.index import index_configured
+from reperfuse.study.manifest import Manifest, StudyError
+
+#: Options of Snakemake that ask something of the workflow, and run no job.
+_QUESTIONS = {
+    "-n",
+    "--dry-run",
+    "--dryrun",
+    "-l",
+    "--lt",
+    "--dag",
+    "--rulegraph",
+    "--filegraph",
+    "--d3dag",
+    "--lint",
+    "--summary",
+    "-S",
+    "--detailed-summary",
+    "-D",
+    "--report",
+    "--archive",
+    "--containerize",
+    "--generate-unit-tests",
+    "--unlock",
+    "--cleanup-metadata",
+}
+#: Where Snakemake keeps the records of how each result was made, below the folder a run is in.
+_RECORDS = ".snakemake"
+
+
+def only_asks(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line of Snakemake asks something, so that nothing may be written."""
+    words = [argument.partition("=")[0] for argument in arguments]
+    return any(word in _QUESTIONS or word.startswith("--list") for word in words)
+
+
+def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, has_records: bool) -> Manifest:
+    """Find the study, and make the results' folder ready unless a run only asks.
+
+    Parameters
+    ----------
+    config : mapping
+        The checked configuration, its paths absolute.
+    is_demo : bool
+        The study is the demo, which is simulated if it is not there.
+    cores : int
+        That simulating may use.
+    asks : bool
+        The run only asks: nothing is simulated or written.
+    has_records : bool
+        Snakemake's records lie in the results' folder.
+
+    Raises
+    ------
+    StudyError
+        If the study cannot be worked on, another run is at work in the folder, it cannot be written, or it holds
+        results without records.
+    """
+    study, output_dir = Path(config["bids_dir"]), Path(config["output_dir"])
+    if is_demo and not study.exists():
+        if asks:
+            _say(f"the demo study {study} is not there yet, and this command simulates nothing: no patient is planned")
+            return Manifest([])
+        from reperfuse.simulation.study import simulate_demo
+
+        simulate_demo(study, cores)
+    manifest = index_configured(config)
+    if has_records:
+        _refuse_unrecorded(output_dir)
+    if not asks:
+        try:
+            results.claim(output_dir)
+            for label in results.crashed(output_dir):
+                results.forget(output_dir, label)
+            for place in results.put_aside(output_dir, study):
+                _say(f"{place} is no longer in the study; what was computed of it is in {output_dir}/removed")
+            results.describe_results(output_dir, study)
+            manifest.write(output_dir / "logs" / "manifest.tsv")
+        except (StudyError, OSError) as fault:
+            raise StudyError(f"output_dir: {fault}") from None
+    return manifest
+
+
+def enter(output_dir: Path, elsewhere: Path) -> None:
+    """Go to the folder of the results, so that Snakemake's records lie there and name results as they lie in it.
+
+    A result moved with its records is then the same result. Where there is nothing yet, as where a run only asks, go
+    to an empty folder.
+    """
+    os.chdir(output_dir if (output_dir / "logs").is_dir() else elsewhere)
+
+
+def _refuse_unrecorded(output_dir: Path) -> None:
+    has_results = any(output_dir.glob("sub-*.html")) or any(output_dir.glob("sub-*/*/"))
+    if has_results and not (output_dir / _RECORDS).is_dir():
+        raise StudyError(
+            f"output_dir: {output_dir} holds results without the records of how they were made (its folder "
+            f"{_RECORDS}): they are of an earlier version, or a copy that left hidden files out. A changed setting "
+            "would go unnoticed; name another output_dir, or delete these results"
+        )
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
