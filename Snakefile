@@ -50,7 +50,14 @@ onsuccess:
     print(f"  pages   {OUTPUT_DIR / 'group.html'} and a sub-<label>.html for each patient")
     print(f"  tables  {OUTPUT_DIR / 'group'}")
     if crashes := results.crashes(OUTPUT_DIR):
-        raise WorkflowError("\n  ".join(["the program failed; what hangs on it is n/a, and the same command computes these patients anew:", *crashes]))
+        raise WorkflowError(
+            "\n  ".join(
+                [
+                    "the program failed; what hangs on it is n/a, and the same command computes these patients anew:",
+                    *crashes,
+                ]
+            )
+        )
 
 
 onerror:

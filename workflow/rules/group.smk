@@ -1,9 +1,7 @@
 # Needs: the rows of every session and patient.
 # Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv and failures.tsv with their data dictionaries.
 
-TABLES = expand(
-    f"{ROOT}group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"]
-)
+TABLES = expand(f"{ROOT}group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"])
 
 
 rule tabulate_study:
