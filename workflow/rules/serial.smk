@@ -45,6 +45,7 @@ rule segment_lesion:
         **step("SegmentLesion"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=ask(Plan.expert_datatype),
+        side=ask(Plan.side),
     script:
         "../scripts/run_interface.py"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -19,6 +20,10 @@ _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−–µμ×·",
 
 
 _LENGTH_MM = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
+
+
+#: Stands for a unit in words of its own.
+NOT_UNDERSTOOD = "not understood"
 
 
 _TIME_S = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3}
@@ -61,18 +66,39 @@ def convert_adc(
     low, high = _PLAUSIBLE_MEDIAN
     if stated is not None:
         if not low <= median * stated <= high:
-            raise DataFault(f"The ADC map's median, {median:g} {units}, is not that of a brain; correct its unit.")
-        factor, how = stated, f"ADC unit as stated: {units}."
+            raise DataFault(
+                f"The ADC map's median, {median:g} {spelled(units)}, is not that of a brain; correct its unit."
+            )
+        factor, how = stated, f"ADC unit as stated: {spelled(units)}."
     else:
         factor = next((f for f in (1.0, 1e-3, 1e-6) if low <= median * f <= high), 0.0)
         if not factor:
             raise DataFault(f"The ADC map's median, {median:g}, is that of a brain in no unit in use.")
-        because = f"unit '{units}' not understood" if units else "no unit stated"
+        because = "the unit stated is not understood" if units else "no unit stated"
         how = f"ADC unit taken as {factor:g} mm²/s from the brain's median ({median:g}); {because}."
     with np.errstate(invalid="ignore"):
         converted = adc.astype(np.float64) * factor
         converted[~((converted > 0) & (converted <= max_adc))] = np.nan
     return converted.astype(np.float32), factor, how
+
+
+def spelled(units: str | None) -> str:
+    """Spell a unit as one of a known vocabulary, so that no free text of a sidecar is passed on.
+
+    Parameters
+    ----------
+    units : str or None
+
+    Returns
+    -------
+    str
+        ``mm2/s`` with a power of ten, empty without a unit, or ``not understood``.
+    """
+    factor = _parse_units(units) if units else None
+    if factor is None:
+        return NOT_UNDERSTOOD if units else ""
+    power = round(math.log10(factor))
+    return f"10^{power} mm2/s" if power else "mm2/s"
 
 
 def _brain_values(adc: Array, mask: NDArray[np.bool_] | None) -> Array:

@@ -3,13 +3,12 @@
 import numpy as np
 
 from reperfuse.faults import DataFault
+from reperfuse.head.content import LARGEST_BRAIN_ML, MOST_OF_BRAIN
 from reperfuse.volumes.arrays import Mask
 from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 
-#: How much of a brain a lesion can take.
-_MOST_OF_BRAIN = 0.6
-#: What a brain measures at most, mL, and how much of an image it can take.
-_LARGEST_BRAIN_ML, _MOST_OF_IMAGE = 2500.0, 0.9
+#: How much of an image a brain can take.
+_MOST_OF_IMAGE = 0.9
 #: How far a mask may lie off the scan whose matrix it has, mm.
 _SAME_PLACE_MM = 1.0
 #: Least share of a lesion that lies on the brain it was drawn on: an outline may pass the brain mask by a voxel.
@@ -75,7 +74,7 @@ def check_lesion(drawn_ml: float, lesion: Mask, brain: Mask, affine: np.ndarray,
         If most of it lies elsewhere, or it is larger than a lesion can be.
     """
     inside_ml, brain_ml = volume_ml(lesion & brain, affine), volume_ml(brain, affine)
-    if drawn_ml > _MOST_OF_BRAIN * brain_ml:
+    if drawn_ml > MOST_OF_BRAIN * brain_ml:
         raise DataFault(
             f"{name}: {drawn_ml:.0f} mL are too much for a lesion in a brain of {brain_ml:.0f} mL; "
             "is it inverted, or a mask of the brain?"
@@ -106,5 +105,5 @@ def check_brain(given_ml: float, brain: Mask, name: str) -> None:
     """
     if not brain.any():
         raise DataFault(f"{name}: the brain mask is empty where the image is")
-    if given_ml > _LARGEST_BRAIN_ML or brain.mean() > _MOST_OF_IMAGE:
+    if given_ml > LARGEST_BRAIN_ML or brain.mean() > _MOST_OF_IMAGE:
         raise DataFault(f"{name}: {given_ml:.0f} mL, or nearly all of the image, are no brain; is the mask inverted?")

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from reperfuse.diffusion.adc import fit_adc
 from reperfuse.diffusion.core import core_finder
-from reperfuse.diffusion.units import convert_adc
+from reperfuse.diffusion.plausible import check_adc
+from reperfuse.diffusion.units import NOT_UNDERSTOOD, convert_adc, spelled
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_itk
 from reperfuse.files.mirrors import load_mirror
-from reperfuse.files.sidecars import reasons
-from reperfuse.head.brain import is_stripped
+from reperfuse.files.sidecars import read_sidecar, reasons
+from reperfuse.head.brain import brain_mask, is_stripped
+from reperfuse.head.content import check_clipped, check_lesion_size
+from reperfuse.head.coverage import check_extent
 from reperfuse.head.mirror import reflect
 from reperfuse.head.tissue import csf_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
@@ -66,12 +69,27 @@ class ComputeADC(Step):
         bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
         bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
         found = fit_adc(series.data, bvals, bvecs)
+        said = self._doubts(found.adc, found.b0, series, series.data)
         self._stripped = is_stripped(found.b0, series.voxel_size_mm)
-        for name, data in (("adc", found.adc), ("trace", found.trace), ("reference", found.b0)):
+        self._save("adc", found.adc, series, Source="fitted to the diffusion-weighted series", **said)
+        for name, data in (("trace", found.trace), ("reference", found.b0)):
             self._save(name, data, series, Source="fitted to the diffusion-weighted series")
+
+    def _doubts(self, adc: NDArray[Any], reference: NDArray[Any], like: Image, stored: NDArray[Any]) -> dict[str, Any]:
+        """Return what the sidecar of the ADC says of images that may not be what they stand for."""
+        try:
+            brain = brain_mask(reference, like.voxel_size_mm)
+        except DataFault:  # the step that needs it says so, or is given one
+            return {}
+        check_adc(adc, brain, like.affine)
+        warnings = check_clipped(stored, brain)
+        if self.inputs.units == NOT_UNDERSTOOD:
+            warnings.append("the unit stated for the ADC is not understood; it was taken from the brain's median")
+        return {"Warnings": warnings} if warnings else {}
 
     def _convert(self) -> None:
         scanner = nifti.load(self.inputs.adc)
+        self.inputs.units = spelled(self.inputs.units or None)  # it goes into sidecars
         adc, factor, how = convert_adc(scanner.data, self.inputs.units or None)
         trace, source = np.exp(-self.inputs.b_value * adc), "computed as exp(-b ADC)"
         if isdefined(self.inputs.trace):
@@ -79,8 +97,9 @@ class ComputeADC(Step):
             if not is_same_grid(stored, scanner):
                 raise DataFault("the scanner's trace image and ADC map lie on different grids")
             trace, source = stored.data, "scanner"
+        said = self._doubts(adc, trace, scanner, trace)
         self._stripped = is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
-        self._save("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how)
+        self._save("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how, **said)
         self._save("trace", trace, scanner, Source=source)
         self._save("reference", trace, scanner, Source=source)
 
@@ -123,7 +142,7 @@ class CoreStep(Step):
         mirrored = None
         if not reasons(self.inputs.mirror):
             mirrored = reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror))
-        return core_finder(
+        find = core_finder(
             adc.data,
             trace.data,
             brain.mask,
@@ -132,6 +151,14 @@ class CoreStep(Step):
             csf_adc=self.inputs.csf_adc,
             **self._options("core", "adc_threshold"),
         )
+        self._doubts = [*read_sidecar(self.inputs.adc).get("Warnings", []), *check_extent(brain.mask, brain.affine)]
+
+        def find_plausible(adc_threshold: float) -> np.ndarray:
+            core = find(adc_threshold)
+            check_lesion_size("the core", volume_ml(core, adc.affine), brain.mask, brain.affine)
+            return core
+
+        return find_plausible
 
 
 class SegmentCore(CoreStep):
@@ -151,6 +178,7 @@ class SegmentCore(CoreStep):
             f"found without its mirror image, so what is bright on both sides may count ({reason})"
             for reason in reasons(self.inputs.mirror)
         ]
+        warnings += self._doubts
         extra: dict[str, Any] = {"Warnings": warnings} if warnings else {}
         self.save_image("core", core, adc, BrainMedianADC=median, **extra)
 

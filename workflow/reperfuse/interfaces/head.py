@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.head.brain import brain_mask
+from reperfuse.head.content import check_brain_size, check_scan
+from reperfuse.head.coverage import check_whole
 from reperfuse.head.given import check_brain, read_mask
 from reperfuse.head.mirror import find_mirror
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
@@ -39,10 +41,13 @@ class ExtractBrain(Step):
 
     def _compute(self) -> None:
         reference = nifti.load(self.inputs.reference)
+        check_scan(reference.data)
         if isdefined(self.inputs.given):
             brain, how = self._given(reference)
         else:
             brain, how = brain_mask(reference.data, reference.voxel_size_mm), {"Source": "automatic"}
+            check_brain_size(volume_ml(brain, reference.affine))
+            check_whole(reference.data, brain, reference.affine)
         self.save_image("brain", brain, reference, **how)
         try:
             plane = find_mirror(reference.data, reference.affine, brain)

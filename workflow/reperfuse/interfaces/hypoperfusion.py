@@ -10,12 +10,14 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.mirrors import load_mirror
 from reperfuse.head import mirror
+from reperfuse.head.coverage import cut_off
 from reperfuse.head.tissue import csf_mask, vessel_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
 from reperfuse.mismatch.mismatch import penumbra_mask
+from reperfuse.mismatch.session import deficit_warnings
 from reperfuse.mismatch.sweep import normal_tmax_s, sweep_perfusion
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
-from reperfuse.volumes.image import Image
+from reperfuse.volumes.image import Image, volume_ml
 
 
 @takes("hypoperfusion")
@@ -53,21 +55,25 @@ class HypoperfusionStep(Step):
     def _leaves_a_side_out(self) -> bool:
         return self.inputs.symptomatic_side_only and self.inputs.side != "unknown"
 
-    def _warnings(self) -> dict[str, Any]:
+    def _warnings(self) -> list[str]:
         """Return what a sidecar says where a side should be left out and cannot be told from the other."""
         reasons = sidecars.reasons(self.inputs.mirror) if self._leaves_a_side_out() else []
-        return {"Warnings": [f"tissue of both sides counts ({reason})" for reason in reasons]} if reasons else {}
+        return [f"tissue of both sides counts ({reason})" for reason in reasons]
 
-    def _finder(self, brain: Image) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
+    def _half(self, brain: Image) -> np.ndarray | None:
+        """Return the side that counts, if the other is left out."""
+        if not (self._leaves_a_side_out() and (path := self._good("mirror"))):
+            return None
+        right = mirror.half(brain.data.shape, brain.affine, load_mirror(path))
+        return right if self.inputs.side == "right" else ~right
+
+    def _finder(self, brain: Image, half: np.ndarray | None) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
         """Return the function that gives, for a map, the function that gives its cleaned mask above a threshold."""
-        inputs, csf, vessels, half = self.inputs, self._fluid(brain), None, None
+        inputs, csf, vessels = self.inputs, self._fluid(brain), None
         if inputs.vessel_ratio is not None:
             if not isdefined(inputs.cbv):
                 raise DataFault("no CBV to find vessels by")
             vessels = vessel_mask(brain.mask, nifti.load(inputs.cbv).data, inputs.vessel_ratio)
-        if self._leaves_a_side_out() and (path := self._good("mirror")):
-            right = mirror.half(brain.data.shape, brain.affine, load_mirror(path))
-            half = right if inputs.side == "right" else ~right
 
         return lambda values: hypoperfusion_finder(
             values,
@@ -98,9 +104,14 @@ class SegmentHypoperfusion(HypoperfusionStep):
     def _compute(self) -> None:
         self._refuse_faults("tmax", "brain", "reference")
         tmax, brain = nifti.load(self.inputs.tmax), nifti.load(self.inputs.brain)
-        find = self._finder(brain)(tmax.data)
-        for threshold_s in (4, 6, 8, 10):
-            self.save_image(f"tmax{threshold_s}", find(float(threshold_s)), tmax, **self._warnings())
+        half = self._half(brain)
+        find = self._finder(brain, half)(tmax.data)
+        masks = {threshold_s: find(float(threshold_s)) for threshold_s in (4, 6, 8, 10)}
+        left_out = self._finder(brain, ~half)(tmax.data)(6.0) if half is not None else np.zeros(brain.data.shape, bool)
+        volumes = [volume_ml(mask, brain.affine) for mask in (masks[6], left_out, brain.mask)]
+        said = [*self._warnings(), *deficit_warnings(*volumes, self.inputs.side), *cut_off(brain.mask, brain.affine)]
+        for threshold_s, mask in masks.items():
+            self.save_image(f"tmax{threshold_s}", mask, tmax, **({"Warnings": said} if said else {}))
 
 
 class SweepPerfusionInputSpec(HypoperfusionInputSpec):
@@ -137,14 +148,16 @@ class SweepPerfusion(HypoperfusionStep):
             brain.mask,
             deficit.mask,
             brain.affine,
-            self._finder(brain),
+            self._finder(brain, self._half(brain)),
             self.inputs.half_widths,
             relative=None if unknown else (nifti.load(relative[0]).data, nifti.load(relative[1]).data),
             core=nifti.load(core).mask if core else None,
         )
         content: dict[str, Any] = {"Curves": curves, "NotComputed": list(dict.fromkeys(unknown))}
         content["NormalTmax"] = normal_tmax_s(tmax.data, brain.mask, deficit.mask)
-        self.save_document("curves", content | self._warnings())
+        if said := self._warnings():
+            content["Warnings"] = said
+        self.save_document("curves", content)
 
 
 class SegmentPenumbraInputSpec(StepInputSpec):

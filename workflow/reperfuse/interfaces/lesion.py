@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_chain, read_itk
 from reperfuse.files.mirrors import load_mirror
+from reperfuse.files.sidecars import read_sidecar, reasons
+from reperfuse.head.content import check_clipped, check_lesion_size
+from reperfuse.head.coverage import check_extent
 from reperfuse.head.given import check_lesion, read_mask
-from reperfuse.head.mirror import reflect
+from reperfuse.head.mirror import half, reflect
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes
+from reperfuse.mismatch.mismatch import laterality, side
 from reperfuse.serial.lesion import followup_lesion
 from reperfuse.volumes.image import Image, volume_ml
 from reperfuse.volumes.transforms import Transform, resample_mask, share_within
@@ -28,6 +33,7 @@ class SegmentLesionInputSpec(StepInputSpec):
         exists=True, desc="transform between reference and expert's grid (ITK); identity by default"
     )
     expert_datatype = traits.Str(desc="what the expert drew on: dwi, anat or perf")
+    side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke, as the study says")
 
 
 class SegmentLesionOutputSpec(TraitedSpec):
@@ -45,6 +51,7 @@ class SegmentLesion(Step):
 
     def _compute(self) -> None:
         reference, brain = nifti.load(self.inputs.reference), nifti.load(self.inputs.brain)
+        said = check_extent(brain.mask, brain.affine)
         if isdefined(self.inputs.expert):
             transform: Transform | None = None
             if isdefined(self.inputs.expert_transform):
@@ -56,7 +63,8 @@ class SegmentLesion(Step):
             marked = Image(read_mask(expert, name, beside), expert.affine)
             lesion = resample_mask(marked, reference, transform)
             check_lesion(volume_ml(marked.data, expert.affine), lesion, brain.mask, reference.affine, name)
-            said = [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
+            said += [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
+            said += self._other_side(lesion, reference)
             self.save_image("lesion", lesion, reference, LesionSource="expert", Warnings=said)
             return
         self._refuse_faults("mirror")
@@ -70,7 +78,23 @@ class SegmentLesion(Step):
             csf_adc=self.inputs.csf_adc,
             rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
         )
-        self.save_image("lesion", lesion, reference, LesionSource="automatic")
+        check_lesion_size("the lesion", volume_ml(lesion, reference.affine), brain.mask, brain.affine)
+        said += check_clipped(reference.data, brain.mask) + self._other_side(lesion, reference)
+        said += read_sidecar(self.inputs.adc).get("Warnings", []) if adc is not None else []
+        extra = {"Warnings": list(dict.fromkeys(said))} if said else {}
+        self.save_image("lesion", lesion, reference, LesionSource="automatic", **extra)
+
+    def _other_side(self, lesion: np.ndarray, reference: Image) -> list[str]:
+        """Say that the lesion lies on the side other than the one the study says."""
+        stated = self.inputs.side
+        if stated == "unknown" or reasons(self.inputs.mirror):
+            return []
+        lies = side(laterality(lesion, half(lesion.shape, reference.affine, load_mirror(self.inputs.mirror))))
+        return (
+            [f"the lesion lies on the {lies}, the study says {stated}"]
+            if lies not in (None, "bilateral", stated)
+            else []
+        )
 
 
 class ProjectLesionInputSpec(StepInputSpec):

@@ -10,6 +10,7 @@ from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.files.tables import read_columns
 from reperfuse.head.brain import brain_mask
+from reperfuse.head.content import check_clipped, check_scan
 from reperfuse.head.outline import find_head, has_contrast, sees_through_plane
 from reperfuse.interfaces.base import Step, StepInputSpec, image, table, takes
 from reperfuse.perfusion import motion
@@ -27,8 +28,10 @@ from reperfuse.perfusion.bolus import (
 from reperfuse.perfusion.motion import Motion, estimate_motion
 from reperfuse.perfusion.nuisance import bridge_matrices
 from reperfuse.perfusion.outliers import air_signal, find_outliers
+from reperfuse.perfusion.passage import check_direction, check_frames
 from reperfuse.perfusion.quality import dvars_percent, lost_share, temporal_snr
 from reperfuse.perfusion.shading import receive_field
+from reperfuse.perfusion.timing import check_times
 
 #: Columns of a row-major 3×4 matrix.
 MATRIX_COLUMNS = tuple(f"m{row}{column}" for row in range(3) for column in range(4))
@@ -58,18 +61,24 @@ class CorrectMotion(Step):
     output_spec = CorrectMotionOutputSpec
 
     def _compute(self) -> None:
+        check_times(self.inputs.repetition_time_s)
         raw = nifti.load(self.inputs.dsc)
         if raw.data.ndim != 4:
             raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
         blank = np.array([not has_contrast(frame) for frame in np.moveaxis(raw.data, 3, 0)])
         if blank.all():
             raise DataFault("every frame of the series is empty or constant")
-        head = find_head(mean_of_known(raw.data[..., ~blank]), raw.affine)
+        mean = mean_of_known(raw.data[..., ~blank])
+        check_scan(mean)
+        head = find_head(mean, raw.affine)
         dt_s = self.inputs.repetition_time_s
         baseline = find_baseline(bridge_frames(brain_curve(raw.data, head), blank), dt_s)
         found = estimate_motion(raw.data, raw.affine, baseline.frames)
         still = mean_of_known(raw.data[..., usable_frames(baseline, ~blank)])
         brain = brain_mask(found.reference, raw.voxel_size_mm)
+        doubts = check_frames(raw.data[..., ~blank]) + check_clipped(
+            raw.data[..., usable_frames(baseline, ~blank)], brain
+        )
         field = receive_field(still, raw.affine, brain)
         series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices)
         air = air_signal(raw.data, head, raw.voxel_size_mm)
@@ -78,7 +87,9 @@ class CorrectMotion(Step):
         figures = self._quality(series[brain], baseline, outlier)
         replaced = outlier if self.inputs.outlier_frames == "interpolate" else ~_is_known(found.matrices)
         series = bridge_gaps(series, replaced, baseline, brain, dt_s, self.inputs.max_gap_s)
-        notes = replaced_in_passage(brain_curve(series, brain), replaced, baseline, dt_s)
+        curve = brain_curve(series, brain)
+        doubts += check_direction(curve, baseline)
+        notes = replaced_in_passage(curve, replaced, baseline, dt_s)
         if not sees_through_plane(raw.data.shape[:3], raw.affine):
             notes.append(
                 "motion was corrected in the plane of the slices only: "
@@ -87,7 +98,9 @@ class CorrectMotion(Step):
         self.save_image("series", series, raw, dt_s)
         self.save_image("reference", reference, raw)
         figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
-        self._save_motion(found, outlier, figures, replaced, notes)
+        self._save_motion(
+            found, outlier, figures, replaced, {"Warnings": notes} | ({"Doubts": doubts} if doubts else {})
+        )
 
     def _quality(self, curves: np.ndarray, baseline: Baseline, outlier: np.ndarray) -> dict[str, Any]:
         steady = curves[:, usable_frames(baseline, ~outlier)]
@@ -105,7 +118,7 @@ class CorrectMotion(Step):
         outlier: np.ndarray,
         figures: dict[str, Any],
         replaced: np.ndarray,
-        notes: list[str],
+        said: dict[str, list[str]],
     ) -> None:
         parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
         names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
@@ -114,7 +127,7 @@ class CorrectMotion(Step):
             dict(zip(names, parameters, strict=True))
             | {"framewise_displacement": found.framewise_displacement_mm, "outlier": outlier},
             Quality=figures,
-            Warnings=notes,
+            **said,
         )
         matrices = found.matrices[:, :3].reshape(-1, 12).T
         self.save_table(

@@ -17,6 +17,7 @@ from reperfuse.perfusion.concentration import align_slices, delta_r2star
 from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve, time_to_peak
 from reperfuse.perfusion.leakage import remove_leakage
 from reperfuse.perfusion.nuisance import remove_nuisance
+from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.smoothing import smooth_inside
@@ -38,6 +39,7 @@ class CurvesStep(Step):
 
     def _curves(self, series: Image, baseline: Baseline) -> np.ndarray:
         """Return ΔR2* (s⁻¹) from the first frame at steady state on: earlier ones say nothing of contrast."""
+        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
         curves = delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
         times, dt_s = self.inputs.slice_times_s, self.inputs.repetition_time_s
         return align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves

@@ -182,6 +182,7 @@ class MeasureSession(Step):
         moved, frames = self._sidecar_of("motion"), len(read_columns(path)["outlier"]) if path else 0
         used = moved["Quality"]["FramesUsed"] if path else 0
         warnings = session.motion_warnings(row, limits, moved.get("Warnings", []), frames, used)
+        warnings += [f"series: {doubt}" for doubt in moved.get("Doubts", [])]
         warnings += session.registration_warnings(row, limits)
         warnings += session.time_warnings(row, limits) if self.inputs.role == "baseline" else []
         warnings += session.side_warnings(row, self.inputs.side, is_oriented=self.inputs.is_oriented)

@@ -18,6 +18,12 @@ Row = dict[str, Any]
 Curves = Mapping[str, Curve]
 
 
+#: The smallest mismatch that any criterion of the catalogue counts, mL (EXTEND, doi:10.1056/NEJMoa1813046).
+_COUNTS_ML = 10.0
+#: Share of the brain that is more than what one artery supplies.
+_MOST_LATE = 0.6
+
+
 def volumes(masks: Mapping[str, float], coregistered_ml: float, curves: Curves) -> Row:
     """Return the volumes of a session and what follows from them.
 
@@ -226,6 +232,32 @@ def side_warnings(row: Row, stated: str, *, is_oriented: bool = True) -> list[st
         said.append(
             f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
             "(is left right in one of the headers?)"
+        )
+    return said
+
+
+def deficit_warnings(deficit_ml: float, left_out_ml: float, brain_ml: float, side: str) -> list[str]:
+    """Say what of the tissue with Tmax above 6 s is doubtful.
+
+    Parameters
+    ----------
+    deficit_ml, left_out_ml : float
+        What counts, and what lies on the other side than the study says, mL.
+    brain_ml : float
+        Volume of the brain seen, mL.
+    side : str
+        The side the study says.
+    """
+    said = []
+    if left_out_ml >= _COUNTS_ML:
+        said.append(
+            f"{left_out_ml:.0f} mL with Tmax above 6 s on the other side are left out, as the study says {side} "
+            "(hypoperfusion.symptomatic_side_only); is that the side?"
+        )
+    if deficit_ml + left_out_ml > _MOST_LATE * brain_ml:
+        said.append(
+            f"Tmax is above 6 s in {(deficit_ml + left_out_ml) / brain_ml:.0%} of the brain, more than an artery "
+            "supplies: is the time between frames right?"
         )
     return said
 

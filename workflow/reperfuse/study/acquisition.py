@@ -7,19 +7,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from reperfuse.diffusion.units import spelled
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import sidecar_path
+from reperfuse.perfusion.timing import ECHO_TIME_S, FRAME_SPACING_S
 from reperfuse.study.layout import File, Inherited
 
 #: A head is wider than this, mm.
 _LEAST_EXTENT_MM = 90.0
-#: Frames without which no first passage is known, and the times between them that one can be followed with, s.
-_FEWEST_FRAMES, _PLAUSIBLE_SPACING_S = 20, (0.3, 5.0)
+#: Frames without which no first passage is known.
+_FEWEST_FRAMES = 20
 #: Highest b-value that is taken for none, and the lowest that weights by diffusion, s/mm².
 _HIGHEST_B0, _LOWEST_B = 100.0, 300.0
 #: Largest plausible values, in s; what lies above was written in milliseconds.
-_LONGEST = {"RepetitionTime": 20.0, "EchoTime": 0.5}
+_LONGEST = {"RepetitionTime": 20.0, "EchoTime": ECHO_TIME_S[1]}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
     elif len(header.shape) != 3:
         raise DataFault(f"{path.name}: it should have three dimensions, and has shape {header.shape}")
     elif kind == "adc":
-        settings |= {"units": sidecar["Units"]} if isinstance(sidecar.get("Units"), str) else {}
+        settings |= {"units": spelled(sidecar["Units"])} if isinstance(sidecar.get("Units"), str) else {}
         settings |= _phase_encoding(sidecar)
     return Acquired(settings, volumes)
 
@@ -102,7 +104,7 @@ def _series(
             f"AcquisitionDuration says {whole:g} s; is RepetitionTime that of one shot? mend one, or give "
             "acquisition.repetition_time_s in the config"
         )
-    least, most = _PLAUSIBLE_SPACING_S
+    least, most = FRAME_SPACING_S
     if not least <= repetition <= most:
         raise DataFault(
             f"{path.name}: {repetition:g} s between frames is not plausible for a first passage "

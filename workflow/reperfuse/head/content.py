@@ -1,0 +1,104 @@
+"""What an image of a head can hold: the values of a scan, a brain's size, lesions smaller than it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reperfuse.faults import DataFault
+from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.image import volume_ml
+
+#: What a brain measures at most, mL.
+LARGEST_BRAIN_ML = 2500.0
+#: How much of a brain a lesion can take.
+MOST_OF_BRAIN = 0.6
+#: Fewer different values are a mask or labels.
+_FEWEST_VALUES = 8
+#: No scan's largest value is so many times its others'.
+_OUTSTANDING = 1e4
+#: Share of the brain at the largest value of an image: more was cut off there; more than any fluid takes is no scan.
+_CLIPPED, _MOST_CLIPPED = 0.01, 0.3
+
+
+def check_scan(image: Array) -> None:
+    """Make sure that an image holds the values of a scan.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+
+    Raises
+    ------
+    DataFault
+        If it holds a few only, as a mask does, or one that is out of all proportion.
+    """
+    values = np.unique(image[~np.isnan(image)])
+    if len(values) < 2:
+        raise DataFault("No brain was found: the image is empty or constant.")
+    sizes = np.abs(values)
+    if np.isinf(sizes.max()) or sizes.max() > _OUTSTANDING * np.percentile(sizes, 90, method="lower") > 0:
+        raise DataFault("the image is damaged: it holds values that no scan has, infinite or far above all others")
+    if len(values) < _FEWEST_VALUES:
+        raise DataFault(f"the image holds {len(values)} different values only: it is a mask or a drawing, not a scan")
+
+
+def check_clipped(images: Array, brain: Mask) -> list[str]:
+    """Make sure that the signal was not cut off at the largest number its file or scanner can hold.
+
+    Parameters
+    ----------
+    images : (x, y, z) or (x, y, z, t) array
+        As stored, not resampled; a.u.
+    brain : (x, y, z) bool array
+
+    Returns
+    -------
+    list of str
+        A sentence if it was in some of the brain, else nothing.
+
+    Raises
+    ------
+    DataFault
+        If it was in more of it than the brightest tissue takes.
+    """
+    frames = np.moveaxis(images, 3, 0) if images.ndim == 4 else images[np.newaxis]
+    share = max(float((frame[brain] >= np.nanmax(frame)).mean()) for frame in frames) if brain.any() else 0.0
+    said = f"the signal of {share:.0%} of the brain is cut off at one largest value"
+    if share > _MOST_CLIPPED:
+        raise DataFault(f"{said}; export the scan again without clipping")
+    return [f"{said}: what is bright there is not known"] if share > _CLIPPED else []
+
+
+def check_brain_size(brain_ml: float) -> None:
+    """Make sure that what was found is not larger than a brain, mL.
+
+    Raises
+    ------
+    DataFault
+        If it is.
+    """
+    if brain_ml > LARGEST_BRAIN_ML:
+        raise DataFault(f"No brain was found: what looks like one measures {brain_ml:.0f} mL.")
+
+
+def check_lesion_size(what: str, lesion_ml: float, brain: Mask, affine: Array) -> None:
+    """Make sure that a lesion is not larger than one can be in the brain it lies in.
+
+    Parameters
+    ----------
+    what : str
+        It is called in a message.
+    lesion_ml : float
+        Its volume, mL.
+    brain : (x, y, z) bool array
+    affine : (4, 4) array
+        Of the brain's grid.
+
+    Raises
+    ------
+    DataFault
+        If it takes more than 60 % of the brain.
+    """
+    brain_ml = volume_ml(brain, affine)
+    if lesion_ml > MOST_OF_BRAIN * brain_ml:
+        raise DataFault(f"{what}: {lesion_ml:.0f} mL are too much for a lesion in a brain of {brain_ml:.0f} mL")
