@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from reperfuse.diffusion.units import convert_adc
+from reperfuse.diffusion.units import NOT_UNDERSTOOD, convert_adc, spelled
 from reperfuse.faults import DataFault
 
 SHAPE = (5, 4, 3)
@@ -58,3 +58,26 @@ def test_negative_and_absurd_values_are_missing(adc):
     converted = convert_adc(adc, "mm2/s")[0]
     assert np.isnan(converted[0, 0]).all()
     assert np.isfinite(converted[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        ("mm²/s", "mm2/s"),
+        ("×10⁻⁶ mm²/s", "10^-6 mm2/s"),
+        ("um2/ms", "10^-3 mm2/s"),
+        ("cm^2/s", "10^2 mm2/s"),
+        ("Smith, John 1961", NOT_UNDERSTOOD),
+        (None, ""),
+    ],
+)
+def test_a_unit_is_passed_on_in_known_words_only(adc, units, said):
+    assert spelled(units) == said
+    assert spelled(said) == said  # and so is that
+    if said == NOT_UNDERSTOOD:
+        assert "Smith" not in convert_adc(adc, units)[2]
+
+
+def test_no_words_of_a_sidecar_are_quoted(adc):
+    with pytest.raises(DataFault, match="mm2/s, is not that of a brain"):
+        convert_adc(adc * 1e6, "mm^2 per second")

@@ -1,10 +1,12 @@
 """A diffusion scan that cannot be used becomes files without a value and a reason, never a map."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nb
 import numpy as np
 import pytest
+from heads import head
 from numpy.typing import NDArray
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_sidecar, reasons
@@ -58,6 +60,7 @@ def test_the_sidecar_says_whether_the_head_is_gone(tmp_path: Path, stripped: boo
     places = (np.indices(shape).T - (np.array(shape) - 1) / 2) * voxel
     radius = np.linalg.norm(places / [0.85, 1.0, 0.8], axis=-1).T
     head = np.select([radius < 70, radius < 76, radius < 86], [800.0, 5.0, 300.0], 2.0)
+    head *= np.random.default_rng(1).uniform(0.9, 1.1, shape)  # tissue of one value is no scan
     signal = np.where(radius < 70, head, 0) if stripped else head
     adc = np.random.default_rng(0).uniform(0.7e-3, 0.9e-3, shape)
     recorded = (signal[..., None] * np.exp(-adc[..., None] * [0, 1000])).astype(np.float32)
@@ -114,3 +117,69 @@ def test_unusable_maps(tmp_path: Path, values: NDArray[np.generic], reason: str)
     assert_no_value(outputs, reason)
     brain = ExtractBrain(reference=outputs["reference"]).run(cwd=str(tmp_path)).outputs.brain
     assert reason in reasons(brain)[0]
+
+
+VOXEL, WHOLE = np.array([5.0, 5.0, 6.0]), (40, 46, 24)
+
+
+@pytest.fixture(scope="module")
+def scanned() -> dict[str, NDArray[np.float32]]:
+    """A whole head: its series, and the scanner's maps of it."""
+    recorded = head(voxel=VOXEL, shape=WHOLE)[0].astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        adc = np.log(recorded[..., 0] / recorded[..., 1]) / 1000
+    air = recorded[..., 0] < 150
+    return {"dwi": recorded, "adc": np.where(air, 0, adc), "trace": np.where(air, 0, recorded[..., 1])}
+
+
+def of_head(folder: Path, scans: dict[str, NDArray[np.float32]], **more: str) -> dict[str, str]:
+    for name, data in scans.items():
+        nb.save(nb.Nifti1Image(data.astype(np.float32), np.diag([*VOXEL, 1.0])), folder / f"{name}.nii.gz")
+        more[name] = str(folder / f"{name}.nii.gz")
+    if "dwi" in scans:
+        (folder / "x.bval").write_text("0 1000")
+        more["bvals"] = str(folder / "x.bval")
+    return compute(folder, **more)
+
+
+def test_maps_of_a_head_are_taken(scanned: dict[str, NDArray[np.float32]], tmp_path: Path) -> None:
+    for scans in ({"dwi": scanned["dwi"]}, {"adc": scanned["adc"], "trace": scanned["trace"]}):
+        sidecar = read_sidecar(of_head(tmp_path, scans)["adc"])
+        assert not {"Reasons", "Warnings"} & sidecar.keys()
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 1e6])
+def test_another_image_in_place_of_the_adc_is_refused(
+    scanned: dict[str, NDArray[np.float32]], tmp_path: Path, unit: float
+) -> None:
+    trace = scanned["trace"]
+    as_adc = trace * (0.8e-3 * unit / np.median(trace[trace > 0]))
+    assert_no_value(of_head(tmp_path, {"adc": as_adc, "trace": trace}), "is it the trace image")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda series: np.stack([series[..., 0], 0.9 * series[..., 0]], axis=-1), "check the b-values"),
+        (lambda series: series[..., ::-1], "check the b-values"),
+        (lambda series: np.minimum(series, 1.01 * np.median(series[series > 500])), "of the brain is cut off"),
+        (lambda series: np.where((np.arange(24) == 11)[:, None] & [False, True], 0, series), "in 1 of 24 slices"),
+    ],
+    ids=["hardly weighted", "swapped", "saturated", "a slice of one image"],
+)
+def test_a_series_that_gives_no_adc_is_refused(
+    scanned: dict[str, NDArray[np.float32]], tmp_path: Path, damage: Callable[[NDArray], NDArray], said: str
+) -> None:
+    assert_no_value(of_head(tmp_path, {"dwi": damage(scanned["dwi"])}), said)
+
+
+def test_a_unit_in_words_of_its_own_is_told_and_not_quoted(
+    scanned: dict[str, NDArray[np.float32]], tmp_path: Path
+) -> None:
+    scans = {"adc": scanned["adc"] * 1e6, "trace": scanned["trace"]}
+    sidecar = read_sidecar(of_head(tmp_path, scans, units="Smith, John 1961")["adc"])
+    assert sidecar["Warnings"] == [
+        "the unit stated for the ADC is not understood; it was taken from the brain's median"
+    ]
+    assert sidecar["Parameters"]["units"] == "not understood"
+    assert "Smith" not in str(sidecar)

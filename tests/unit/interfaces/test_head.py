@@ -1,7 +1,9 @@
 """The brain mask, the study's own or the automatic one, and the mirror plane that goes with it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nb
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -69,3 +71,24 @@ def test_a_head_without_symmetry_keeps_its_brain(reference: Path) -> None:
     taken = extract(reference, given=str(given))
     assert nifti.load(taken).mask.any()
     assert "does not match its own reflection" in reasons(taken.with_name("dwiref_mirror.json"))[0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda image: np.where(np.arange(40)[:, None, None] < 20, image, 0.5), "a part of the head only"),
+        (lambda image: np.where(np.arange(24) % 6 == 2, 0, image), "no signal in 4 of 24 slices"),
+        (lambda image: image > 250, "2 different values only"),
+        (lambda image: np.where(image > 500.99, 1e30, image), "is damaged"),
+        (lambda image: image * np.nan, "empty or constant"),
+        (lambda image: image * 0 + 7, "empty or constant"),
+        (lambda image: -image, "empty or constant"),
+    ],
+    ids=["half", "every sixth slice", "mask", "1e30", "nan", "constant", "negative"],
+)
+def test_what_is_no_head_has_no_brain(reference: Path, damage: Callable[[NDArray], NDArray], said: str) -> None:
+    assert not reasons(extract(reference))
+    nb.save(nb.Nifti1Image(damage(nifti.load(reference).data).astype(np.float32), AFFINE), reference)
+    taken = extract(reference)
+    assert said in reasons(taken)[0]
+    assert np.isnan(nifti.load(taken).data).all()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nb
 import numpy as np
 import pytest
 import yaml
@@ -95,13 +96,45 @@ def up_to_the_peak(series: np.ndarray) -> np.ndarray:
         (first_frames(15), "the series has 15 frames"),
         (lambda series: series[..., 8:], "the bolus arrives after 1 frames at steady state"),
         (lambda series: series[..., 10], "a DSC series has four dimensions"),
+        (lambda series: series[..., ::-1], "the frames are in reverse order"),
+        (lambda series: np.repeat(series, 2, axis=-1), "40 of 80 frames are copies"),
+        (lambda series: np.minimum(series, np.percentile(series[..., 6], 80)), "of the brain is cut off"),
+        (lambda series: series * np.float32(0), "empty or constant"),
+        (lambda series: series * np.float32(np.nan), "empty or constant"),
+        (lambda series: (series > series.mean()) * np.float32(1), "no bolus"),
     ],
-    ids=["no bolus", "cut off at the peak", "15 frames", "starts with the bolus", "no series"],
+    ids=[
+        *("no bolus", "cut off at the peak", "15 frames", "starts with the bolus", "no series"),
+        *("backward", "each frame twice", "saturated", "nothing", "missing", "a mask"),
+    ],
 )
 def test_an_unusable_series_gives_a_reason_and_no_value(
     whole: Image, tmp_path: Path, broken: Callable[[np.ndarray], np.ndarray], said: str
 ) -> None:
     assert_no_value(run_stage(broken(whole.data), whole.affine, tmp_path), said)
+
+
+def test_a_voxel_that_no_scan_has_is_named(whole: Image, tmp_path: Path) -> None:
+    raw = nb.Nifti1Image(whole.data.astype(np.float32), whole.affine)
+    raw.get_fdata(dtype=np.float32)[20, 20, 7] = 1e30
+    path = str(tmp_path / "x.nii.gz")
+    nb.save(nb.Nifti1Image(raw.get_fdata(dtype=np.float32), whole.affine), path)
+    done = CorrectMotion(dsc=path, repetition_time_s=TR_S).run(cwd=str(tmp_path)).outputs.get()
+    assert_no_value({name: done[name] for name in ("series", "reference", "timeseries")}, "the image is damaged")
+
+
+def test_what_is_doubtful_of_a_series_is_told(whole: Image, tmp_path: Path) -> None:
+    series = whole.data.copy()
+    series[..., 8] = series[..., 7]
+    done = run_stage(np.minimum(series, np.percentile(series[..., 6], 95)), whole.affine, tmp_path)
+    copies, clipped = read_sidecar(done["timeseries"])["Doubts"]
+    assert copies == "1 of 40 frames are copies of the one before"
+    assert "of the brain is cut off at one largest value" in clipped
+    row = MeasureSession(
+        motion=done["timeseries"], participant="01", session="post", criteria={}, clinical={}, absences=[]
+    )
+    reasons_of_row = read_sidecar(row.run(cwd=str(tmp_path)).outputs.measures)["Row"]["reasons"]
+    assert f"series: {copies}; series: {clipped}" in reasons_of_row
 
 
 def test_no_artery_in_the_field_of_view(vertex: Image, tmp_path: Path) -> None:

@@ -453,7 +453,36 @@ def test_without_a_mirror_both_sides_count_and_it_is_said(maps: dict[str, str], 
     mask = nifti.load(path).mask
     assert mask[LATE["deficit"]].all()
     assert mask[LATE["other side"]].all()
-    assert read_sidecar(path)["Warnings"] == [f"tissue of both sides counts ({NO_MIRROR})"]
+    both_sides, slab = read_sidecar(path)["Warnings"]
+    assert both_sides == f"tissue of both sides counts ({NO_MIRROR})"
+    assert slab == "the image shows 48 mm of the brain, cut off below and above: no more is counted"
+
+
+@pytest.mark.parametrize(("side", "left_out_ml"), [("left", 14), ("right", 26)])
+def test_a_deficit_that_is_left_out_is_told(
+    maps: dict[str, str], tmp_path: Path, side: str, left_out_ml: float
+) -> None:
+    step = SegmentHypoperfusion(**maps, **OFF | {"symptomatic_side_only": True, "side": side})
+    found = read_sidecar(step.run(cwd=str(tmp_path)).outputs.tmax6)["Warnings"]
+    assert [warning for warning in found if "left out" in warning] == [
+        f"{left_out_ml} mL with Tmax above 6 s on the other side are left out, as the study says {side} "
+        "(hypoperfusion.symptomatic_side_only); is that the side?"
+    ]
+    speck = {"symptomatic_side_only": True, "side": side, "min_volume_ml": 70.0}
+    step = SegmentHypoperfusion(**maps, **OFF | speck)
+    assert not any(
+        "left out" in warning for warning in read_sidecar(step.run(cwd=str(tmp_path)).outputs.tmax6)["Warnings"]
+    )
+
+
+def test_late_blood_in_most_of_the_brain_is_told(maps: dict[str, str], tmp_path: Path) -> None:
+    tmax = nifti.load(maps["tmax"])
+    late = np.where(np.arange(12) < 8, 8.0, 1.0) * np.ones_like(tmax.data)
+    nifti.save(maps["tmax"], late, tmax.affine, sidecar={})
+    for given in ({}, {"symptomatic_side_only": True, "side": "left"}):
+        step = SegmentHypoperfusion(**maps, **OFF | given)
+        warnings = read_sidecar(step.run(cwd=str(tmp_path)).outputs.tmax6)["Warnings"]
+        assert any("Tmax is above 6 s in 67% of the brain" in warning for warning in warnings)
 
 
 def test_an_adc_that_failed_is_done_without(maps: dict[str, str], tmp_path: Path) -> None:

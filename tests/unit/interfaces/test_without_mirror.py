@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_sidecar, reasons, write_json
-from reperfuse.interfaces import SegmentCore, SegmentLesion
+from reperfuse.interfaces import SegmentCore, SegmentLesion, SweepCore
 
 SHAPE = (24, 28, 12)
 AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
@@ -55,6 +55,69 @@ def test_another_fault_than_the_mirrors_is_inherited(head: dict[str, str], tmp_p
     given = {name: head[name] for name in ("adc", "trace", "brain", "mirror")}
     core = SegmentCore(**given, **OPTIONS).run(cwd=str(tmp_path)).outputs.core
     assert reasons(core) == ["no b-values"]
+
+
+def with_mirror(head: dict[str, str]) -> dict[str, str]:
+    """Give the head its plane of symmetry."""
+    write_json(head["mirror"], {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
+    return {name: head[name] for name in ("brain", "mirror")}
+
+
+@pytest.mark.parametrize("side", ["left", "right", "unknown"])
+def test_a_lesion_on_the_other_side_is_told(head: dict[str, str], tmp_path: Path, side: str) -> None:
+    given = with_mirror(head) | {"reference": head["trace"], "side": side}
+    said = ["the lesion lies on the left, the study says right"] if side == "right" else []
+    for more in ({"expert": head["injured"]}, {"adc": head["adc"]}):
+        lesion = SegmentLesion(**given, **more).run(cwd=str(tmp_path)).outputs.lesion
+        assert nifti.load(lesion).mask.any()
+        assert read_sidecar(lesion).get("Warnings", []) == said
+
+
+def test_what_is_doubtful_of_the_adc_is_said_of_its_lesions(head: dict[str, str], tmp_path: Path) -> None:
+    adc = nifti.load(head["adc"])
+    nifti.save(head["adc"], adc.data, adc.affine, sidecar={"Warnings": ["the unit is odd"]})
+    given = with_mirror(head) | {"adc": head["adc"]}
+    core = SegmentCore(**given, trace=head["trace"], **OPTIONS).run(cwd=str(tmp_path)).outputs.core
+    lesion = SegmentLesion(**given, reference=head["trace"]).run(cwd=str(tmp_path)).outputs.lesion
+    assert read_sidecar(core)["Warnings"] == read_sidecar(lesion)["Warnings"] == ["the unit is odd"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [(slice(5, 7), "2 slices of the brain (10 mm) do not show the volume of a lesion"), (slice(4, 11), "")],
+)
+def test_a_part_of_a_lesion_is_refused_or_told(head: dict[str, str], tmp_path: Path, kept: slice, said: str) -> None:
+    given = with_mirror(head) | {name: head[name] for name in ("adc", "trace", "injured")}
+    for name, path in given.items():
+        if name != "mirror":
+            image = nifti.load(path)
+            nifti.save(path, image.data[..., kept], AFFINE, sidecar={})
+    expert = {name: given[name] for name in ("brain", "mirror")} | {"reference": given["trace"]}
+    done = [
+        SegmentCore(**{name: given[name] for name in ("adc", "trace", "brain", "mirror")}, **OPTIONS)
+        .run(cwd=str(tmp_path))
+        .outputs.core,
+        SegmentLesion(**expert, expert=given["injured"]).run(cwd=str(tmp_path)).outputs.lesion,
+        SweepCore(**{name: given[name] for name in ("adc", "trace", "brain", "mirror")})
+        .run(cwd=str(tmp_path))
+        .outputs.curves,
+    ]
+    for path in done:
+        assert reasons(path) == ([said] if said else [])
+    if not said:
+        for path in done[:2]:
+            assert "the image shows 35 mm of the brain, cut off below" in read_sidecar(path)["Warnings"][0]
+
+
+def test_no_core_is_larger_than_a_lesion_can_be(head: dict[str, str], tmp_path: Path) -> None:
+    given = {name: head[name] for name in ("adc", "trace", "brain", "mirror")}
+    brain = nifti.load(head["brain"])
+    nifti.save(
+        head["adc"], np.where(np.arange(24) < 18, 550e-6, 800e-6)[:, None, None] * np.ones(SHAPE), AFFINE, sidecar={}
+    )
+    nifti.save(head["trace"], np.where(brain.mask, 900.0, 5.0), AFFINE, sidecar={})
+    core = SegmentCore(**given, **OPTIONS | {"peak_intensity": 0.9}).run(cwd=str(tmp_path)).outputs.core
+    assert "are too much for a lesion in a brain of" in reasons(core)[0]
 
 
 def test_only_an_experts_followup_lesion_does_without(head: dict[str, str], tmp_path: Path) -> None:

@@ -133,3 +133,11 @@ def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
     path = study.dsc("01", "baseline", GOOD)
     nifti.save(path, np.ones((40, 40, 4, 20)), np.eye(4), sidecar=GOOD, frame_spacing_s=1.5)
     assert "is 40 mm wide, which is no head" in reason(study.index())
+
+
+@pytest.mark.parametrize(
+    ("units", "passed_on"), [("10⁻⁶ mm²/s", "10^-6 mm2/s"), ("Smith, John", "not understood"), (None, None)]
+)
+def test_the_unit_of_a_map_is_passed_on_in_known_words(study: Study, units: str | None, passed_on: str | None) -> None:
+    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {} if units is None else {"Units": units})
+    assert json.loads(study.index().scans[0].settings).get("units") == passed_on

@@ -15,7 +15,7 @@ _FLUID_ADC = 1.5e-3
 #: Fluid, of the brain's median, in an ADC map and in a diffusion-weighted image; no infarct is as low.
 _FLUID_BRIGHT, _FLUID_DARK = 1.7, 0.35
 #: Least share of the brain that dark fluid takes.
-_LEAST_DARK = 0.02
+_LEAST_DARK = 0.01
 #: Least share of a slice of the brain whose ADC is known, and the smallest slice that counts, of the largest.
 _LEAST_KNOWN, _SMALL_SLICE = 0.5, 0.3
 

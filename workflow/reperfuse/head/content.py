@@ -18,6 +18,8 @@ _FEWEST_VALUES = 8
 _OUTSTANDING = 1e4
 #: Share of the brain at the largest value of an image: more was cut off there; more than any fluid takes is no scan.
 _CLIPPED, _MOST_CLIPPED = 0.01, 0.3
+#: Fluid where it is bright, and dark, of the brain's median; the least share of the brain that it takes.
+_FLUID_BRIGHT, _FLUID_DARK, _LEAST_FLUID = 1.6, 0.5, 0.02
 
 
 def check_scan(image: Array) -> None:
@@ -67,6 +69,31 @@ def check_clipped(images: Array, brain: Mask) -> list[str]:
     if share > _MOST_CLIPPED:
         raise DataFault(f"{said}; export the scan again without clipping")
     return [f"{said}: what is bright there is not known"] if share > _CLIPPED else []
+
+
+def flair_doubts(image: Array, mirrored: Array, brain: Mask) -> list[str]:
+    """Say that an image on which fluid is bright, on both sides alike, is no FLAIR.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        a.u.
+    mirrored : (x, y, z) array
+        `image` reflected at the head's mid-plane, NaN outside the field of view.
+    brain : (x, y, z) bool array
+
+    Returns
+    -------
+    list of str
+        A sentence, or nothing.
+    """
+    level = np.median(image[brain])
+    with np.errstate(invalid="ignore"):
+        bright = (brain & (np.fmin(image, mirrored) > _FLUID_BRIGHT * level)).sum() / brain.sum()
+        dark = (brain & (np.fmax(image, mirrored) < _FLUID_DARK * level)).sum() / brain.sum()
+    if bright > max(dark, _LEAST_FLUID):
+        return ["fluid is brighter than tissue, which it is not on FLAIR; is it another image?"]
+    return []
 
 
 def check_brain_size(brain_ml: float) -> None:

@@ -15,6 +15,7 @@ from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, ai
 from reperfuse.perfusion.arteries import healthy_side, select_aif
 from reperfuse.perfusion.bolus import Baseline, brain_curve, contrast_to_noise, find_baseline
 from reperfuse.perfusion.concentration import relative_noise
+from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.image import Image, is_same_grid
 
 
@@ -44,6 +45,7 @@ class SelectArterialInput(CurvesStep):
     output_spec = SelectArterialInputOutputSpec
 
     def _compute(self) -> None:
+        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
         series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         baseline = find_baseline(brain_curve(series.data, brain.mask), dt_s)

@@ -9,7 +9,7 @@ from reperfuse.files import nifti
 from reperfuse.files.itk import read_chain, read_itk
 from reperfuse.files.mirrors import load_mirror
 from reperfuse.files.sidecars import read_sidecar, reasons
-from reperfuse.head.content import check_clipped, check_lesion_size
+from reperfuse.head.content import check_clipped, check_lesion_size, flair_doubts
 from reperfuse.head.coverage import check_extent
 from reperfuse.head.given import check_lesion, read_mask
 from reperfuse.head.mirror import half, reflect
@@ -69,18 +69,22 @@ class SegmentLesion(Step):
             return
         self._refuse_faults("mirror")
         adc = nifti.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None
+        mirrored = reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror))
         lesion = followup_lesion(
             reference.data,
             brain.mask,
             reference.voxel_size_mm,
-            mirrored=reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror)),
+            mirrored=mirrored,
             adc=adc,
             csf_adc=self.inputs.csf_adc,
             rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
         )
         check_lesion_size("the lesion", volume_ml(lesion, reference.affine), brain.mask, brain.affine)
-        said += check_clipped(reference.data, brain.mask) + self._other_side(lesion, reference)
-        said += read_sidecar(self.inputs.adc).get("Warnings", []) if adc is not None else []
+        said += self._other_side(lesion, reference)
+        if adc is None:
+            said += check_clipped(reference.data, brain.mask) + flair_doubts(reference.data, mirrored, brain.mask)
+        else:
+            said += read_sidecar(self.inputs.adc).get("Warnings", [])
         extra = {"Warnings": list(dict.fromkeys(said))} if said else {}
         self.save_image("lesion", lesion, reference, LesionSource="automatic", **extra)
 
@@ -90,11 +94,9 @@ class SegmentLesion(Step):
         if stated == "unknown" or reasons(self.inputs.mirror):
             return []
         lies = side(laterality(lesion, half(lesion.shape, reference.affine, load_mirror(self.inputs.mirror))))
-        return (
-            [f"the lesion lies on the {lies}, the study says {stated}"]
-            if lies not in (None, "bilateral", stated)
-            else []
-        )
+        if lies in (None, "bilateral", stated):
+            return []
+        return [f"the lesion lies on the {lies}, the study says {stated}"]
 
 
 class ProjectLesionInputSpec(StepInputSpec):

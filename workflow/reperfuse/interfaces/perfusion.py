@@ -39,7 +39,6 @@ class CurvesStep(Step):
 
     def _curves(self, series: Image, baseline: Baseline) -> np.ndarray:
         """Return ΔR2* (s⁻¹) from the first frame at steady state on: earlier ones say nothing of contrast."""
-        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
         curves = delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
         times, dt_s = self.inputs.slice_times_s, self.inputs.repetition_time_s
         return align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves
@@ -72,6 +71,7 @@ class DeconvolvePerfusion(CurvesStep):
     output_spec = DeconvolvePerfusionOutputSpec
 
     def _compute(self) -> None:
+        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
         series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
         stated = read_sidecar(self.inputs.curves)["Baseline"]

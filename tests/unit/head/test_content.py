@@ -1,0 +1,94 @@
+"""An image that is no scan, a signal that is cut off, and what is larger than it can be, are refused or told."""
+
+import numpy as np
+import pytest
+from heads import VOXEL, ellipsoid, head
+from reperfuse.faults import DataFault
+from reperfuse.head.content import (
+    check_brain_size,
+    check_clipped,
+    check_lesion_size,
+    check_scan,
+    flair_doubts,
+)
+from reperfuse.volumes.image import volume_ml
+
+SHAPE, COARSE = (35, 40, 15), VOXEL * 3
+AFFINE = np.diag([*COARSE, 1.0])
+
+
+@pytest.fixture(scope="module")
+def b0() -> tuple[np.ndarray, np.ndarray]:
+    """An image of a head without diffusion weighting, and its brain."""
+    series, brain, _ = head(voxel=COARSE, shape=SHAPE)
+    return series[..., 0].astype(np.float32), brain
+
+
+def test_a_scan_of_eight_bits_is_a_scan(b0: tuple[np.ndarray, np.ndarray]) -> None:
+    image = b0[0]
+    check_scan(np.rint(255 * image / image.max()))
+    check_scan(np.where(b0[1], image, 0))  # without the head around the brain
+    check_scan(np.where(image < 50, np.nan, image))
+    image = image.copy()
+    image[20, 20, 7] *= 100  # a spike that is possible
+    check_scan(image)
+
+
+@pytest.mark.parametrize("value", [1e30, -1e30, np.inf])
+def test_a_value_that_no_scan_has_is_damage(b0: tuple[np.ndarray, np.ndarray], value: float) -> None:
+    image = b0[0].copy()
+    image[20, 20, 7] = value
+    with pytest.raises(DataFault, match="is damaged"):
+        check_scan(image)
+
+
+@pytest.mark.parametrize("levels", [1, 4])
+def test_a_mask_is_no_scan(b0: tuple[np.ndarray, np.ndarray], levels: int) -> None:
+    image = b0[0]
+    with pytest.raises(DataFault, match=f"{levels + 1} different values only"):
+        check_scan(np.digitize(image, np.percentile(image, np.linspace(60, 90, levels))))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+def test_an_image_of_one_value_is_empty(value: float) -> None:
+    with pytest.raises(DataFault, match="empty or constant"):
+        check_scan(np.full((4, 4, 4), value))
+
+
+def test_a_signal_that_is_cut_off_is_told_and_at_last_refused(b0: tuple[np.ndarray, np.ndarray]) -> None:
+    image, brain = b0
+    assert check_clipped(image, brain) == []
+    fluid = np.minimum(image, 1300)
+    share = (fluid[brain] == 1300).mean()
+    assert 0.01 < share < 0.1
+    assert check_clipped(fluid, brain) == [
+        f"the signal of {share:.0%} of the brain is cut off at one largest value: what is bright there is not known"
+    ]
+    with pytest.raises(DataFault, match="without clipping"):
+        check_clipped(np.minimum(image, 750), brain)
+
+
+def test_one_frame_that_is_cut_off_is_enough(b0: tuple[np.ndarray, np.ndarray]) -> None:
+    image, brain = b0
+    with pytest.raises(DataFault, match="without clipping"):
+        check_clipped(np.stack([image, np.minimum(image, 700)], axis=-1), brain)
+
+
+def test_no_lesion_is_larger_than_its_brain() -> None:
+    brain = ellipsoid((0, 0, 0), (70, 88, 60), COARSE, SHAPE)
+    brain_ml = volume_ml(brain, AFFINE)
+    check_lesion_size("the core", 0.59 * brain_ml, brain, AFFINE)
+    for share in (0.61, 1.4):
+        with pytest.raises(DataFault, match=f"the core: {share * brain_ml:.0f} mL are too much"):
+            check_lesion_size("the core", share * brain_ml, brain, AFFINE)
+    check_brain_size(2000.0)
+    with pytest.raises(DataFault, match="measures 2600 mL"):
+        check_brain_size(2600.0)
+
+
+def test_an_image_with_bright_fluid_is_no_flair(b0: tuple[np.ndarray, np.ndarray]) -> None:
+    image, brain = b0
+    assert flair_doubts(image, image[::-1], brain) != []
+    flair = np.where(image > 1300, 100, image)
+    flair[brain & ellipsoid((-38, 5, 10), (30, 40, 30), COARSE, SHAPE)] *= 2  # a large infarct, on one side
+    assert flair_doubts(flair, flair[::-1], brain) == []
