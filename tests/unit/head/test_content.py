@@ -42,6 +42,13 @@ def test_a_value_that_no_scan_has_is_damage(b0: tuple[np.ndarray, np.ndarray], v
         check_scan(image)
 
 
+def test_a_magnitude_is_not_negative(b0: tuple[np.ndarray, np.ndarray]) -> None:
+    check_scan(b0[0] - 40)
+    for image in (b0[0] - 300, (b0[0] * 40).astype(np.int64).astype(np.int16), -b0[0]):
+        with pytest.raises(DataFault, match="is negative: an integer overflow, or an offset"):
+            check_scan(image)
+
+
 @pytest.mark.parametrize("levels", [1, 4])
 def test_a_mask_is_no_scan(b0: tuple[np.ndarray, np.ndarray], levels: int) -> None:
     image = b0[0]

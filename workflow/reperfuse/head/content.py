@@ -16,6 +16,8 @@ MOST_OF_BRAIN = 0.6
 _FEWEST_VALUES = 8
 #: No scan's largest value is so many times its others'.
 _OUTSTANDING = 1e4
+#: Interpolation makes a magnitude negative by no more, of its largest, and in no more of the image.
+_NEGATIVE, _MOST_NEGATIVE = 0.1, 0.01
 #: Share of the brain at the largest value of an image: more was cut off there; more than any fluid takes is no scan.
 _CLIPPED, _MOST_CLIPPED = 0.01, 0.3
 #: Fluid where it is bright, and dark, of the brain's median; the least share of the brain that it takes.
@@ -32,7 +34,7 @@ def check_scan(image: Array) -> None:
     Raises
     ------
     DataFault
-        If it holds a few only, as a mask does, or one that is out of all proportion.
+        If it holds a few only, as a mask does, negative ones, or one that is out of all proportion.
     """
     values = np.unique(image[~np.isnan(image)])
     if len(values) < 2:
@@ -40,6 +42,11 @@ def check_scan(image: Array) -> None:
     sizes = np.abs(values)
     if np.isinf(sizes.max()) or sizes.max() > _OUTSTANDING * np.percentile(sizes, 90, method="lower") > 0:
         raise DataFault("the image is damaged: it holds values that no scan has, infinite or far above all others")
+    negative = float((image < -_NEGATIVE * np.percentile(sizes, 99)).mean())
+    if negative > _MOST_NEGATIVE:
+        raise DataFault(
+            f"{negative:.0%} of the image is negative: an integer overflow, or an offset taken off the signal"
+        )
     if len(values) < _FEWEST_VALUES:
         raise DataFault(f"the image holds {len(values)} different values only: it is a mask or a drawing, not a scan")
 

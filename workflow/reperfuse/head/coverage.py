@@ -10,8 +10,8 @@ from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import voxel_sizes
 
 #: The first plane of a whole brain is a small share of its largest, at a depth of 20 mm half of it: larger ones at a
-#: side and at the top are a cut. Below, most scans begin at the cerebellum and the temporal lobes, which are half.
-_FLAT_SIDE, _FLAT_TOP, _FLAT_BOTTOM = 0.5, 0.4, 0.7
+#: side and at the top are a cut. Below, most scans begin at the cerebellum and the temporal lobes: half, tilted more.
+_FLAT_SIDE, _FLAT_TOP, _FLAT_BOTTOM = 0.5, 0.4, 0.85
 #: Slices are thicker than their voxels are wide by this, or else lie across the body.
 _THICKER = 1.2
 #: Signal of a slice, of that of the others, below which it was not read.
@@ -49,7 +49,7 @@ def check_whole(image: Array, brain: Mask, affine: Array) -> None:
     slices = np.moveaxis(image, across, 0)
     filled = np.flatnonzero([has_contrast(one) for one in slices])
     levels = [_level(*pair) for pair in zip(slices, np.moveaxis(brain, across, 0), strict=True)]
-    unread = np.flatnonzero(np.array(levels) < _UNREAD * np.nanmedian(levels)) if brain.any() else []
+    unread = np.flatnonzero(np.array(levels) < _UNREAD * np.nanmedian(levels))
     empty = set(range(filled[0], filled[-1] + 1)) - set(filled) if filled.size else set()
     missing = sorted(empty | set(unread))
     if missing:

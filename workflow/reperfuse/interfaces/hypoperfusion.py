@@ -108,10 +108,12 @@ class SegmentHypoperfusion(HypoperfusionStep):
         find = self._finder(brain, half)(tmax.data)
         masks = {threshold_s: find(float(threshold_s)) for threshold_s in (4, 6, 8, 10)}
         left_out = self._finder(brain, ~half)(tmax.data)(6.0) if half is not None else np.zeros(brain.data.shape, bool)
-        volumes = [volume_ml(mask, brain.affine) for mask in (masks[6], left_out, brain.mask)]
-        said = [*self._warnings(), *deficit_warnings(*volumes, self.inputs.side), *cut_off(brain.mask, brain.affine)]
+        deficit_ml, left_out_ml, brain_ml = (volume_ml(m, brain.affine) for m in (masks[6], left_out, brain.mask))
+        said = self._warnings() + deficit_warnings(deficit_ml, left_out_ml, brain_ml, self.inputs.side)
+        said += cut_off(brain.mask, brain.affine)
+        extra: dict[str, Any] = {"Warnings": said} if said else {}
         for threshold_s, mask in masks.items():
-            self.save_image(f"tmax{threshold_s}", mask, tmax, **({"Warnings": said} if said else {}))
+            self.save_image(f"tmax{threshold_s}", mask, tmax, **extra)
 
 
 class SweepPerfusionInputSpec(HypoperfusionInputSpec):

@@ -1,6 +1,7 @@
 """Steps of the follow-up lesion: found, and brought to another session."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
@@ -85,7 +86,7 @@ class SegmentLesion(Step):
             said += check_clipped(reference.data, brain.mask) + flair_doubts(reference.data, mirrored, brain.mask)
         else:
             said += read_sidecar(self.inputs.adc).get("Warnings", [])
-        extra = {"Warnings": list(dict.fromkeys(said))} if said else {}
+        extra: dict[str, Any] = {"Warnings": list(dict.fromkeys(said))} if said else {}
         self.save_image("lesion", lesion, reference, LesionSource="automatic", **extra)
 
     def _other_side(self, lesion: np.ndarray, reference: Image) -> list[str]:
