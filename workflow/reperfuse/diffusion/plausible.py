@@ -59,4 +59,4 @@ def check_adc(adc: Array, brain: Mask, affine: Array) -> None:
     areas = slices.sum(axis=(1, 2))
     lost = (areas > _SMALL_SLICE * areas.max()) & (known < _LEAST_KNOWN * areas)
     if lost.any():
-        raise DataFault(f"the ADC is not known in {lost.sum()} of {len(areas)} slices: they lack signal in some image")
+        raise DataFault(f"the ADC is not known in most of {lost.sum()} of {len(areas)} slices; export the scan again")

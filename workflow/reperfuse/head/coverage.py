@@ -93,7 +93,9 @@ def check_extent(brain: Mask, affine: Array) -> list[str]:
     count, covered_mm = _covered(brain, affine)
     if count < _FEWEST_SLICES or covered_mm < _LEAST_MM:
         slices = "1 slice" if count == 1 else f"{count} slices"
-        raise DataFault(f"{slices} of the brain ({covered_mm:.0f} mm) do not show the volume of a lesion")
+        raise DataFault(
+            f"the image shows {slices} of the brain ({covered_mm:.0f} mm), too little for a lesion's volume"
+        )
     return cut_off(brain, affine)
 
 
