@@ -78,11 +78,6 @@ def takes(section: str, *names: str) -> Callable[[type[StepInputSpec]], type[Ste
     return add
 
 
-def defaults(section: str) -> dict[str, Any]:
-    """Return the values of a section of config/config.yaml as it ships."""
-    return {name: option.default for name, option in options.options(section).items()}
-
-
 def _trait(option: Option, section: str) -> Any:
     about = {"usedefault": True, "desc": option.explanation, "section": section}
     if "enum" in option.schema:
@@ -134,10 +129,13 @@ class Step(SimpleInterface):
     def fail(self, folder: Path, reason: str) -> dict[str, Any]:
         """Save every output as one without a value, and return their paths."""
         self._folder = folder
+        self._save_faults([reason])
+        return dict(self._results)
+
+    def _save_faults(self, reasons: list[str]) -> None:
         self._results.clear()
         for name in self.output_spec().copyable_trait_names():
-            self.save_fault(name, [reason])
-        return dict(self._results)
+            self.save_fault(name, reasons)
 
     def _run_interface(self, runtime: Any) -> Any:
         self._folder = Path(runtime.cwd)
@@ -148,9 +146,7 @@ class Step(SimpleInterface):
             self._compute()
         except DataFault as fault:
             print(f"{type(self).__name__}: {fault}", file=sys.stderr)
-            self._results.clear()
-            for name in self.output_spec().copyable_trait_names():
-                self.save_fault(name, inherited or [str(fault)])
+            self._save_faults(inherited or [str(fault)])
         return runtime
 
     def _input_files(self) -> dict[str, list[str]]:

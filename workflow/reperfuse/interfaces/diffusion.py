@@ -23,8 +23,9 @@ from reperfuse.head.content import check_clipped, check_lesion_size
 from reperfuse.head.coverage import check_extent
 from reperfuse.head.mirror import reflect
 from reperfuse.head.tissue import csf_mask
-from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
 from reperfuse.mismatch.stability import thresholds
+from reperfuse.study.options import defaults
 from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 from reperfuse.volumes.transforms import resample_mask
 

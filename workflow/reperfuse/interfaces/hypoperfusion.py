@@ -12,11 +12,12 @@ from reperfuse.files.mirrors import load_mirror
 from reperfuse.head import mirror
 from reperfuse.head.coverage import cut_off
 from reperfuse.head.tissue import csf_mask, vessel_mask
-from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, image, isdefined, takes
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
 from reperfuse.mismatch.mismatch import penumbra_mask
 from reperfuse.mismatch.session import deficit_warnings
 from reperfuse.mismatch.sweep import normal_tmax_s, sweep_perfusion
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
+from reperfuse.study.options import defaults
 from reperfuse.volumes.image import Image, volume_ml
 
 

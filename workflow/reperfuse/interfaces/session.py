@@ -11,9 +11,10 @@ from reperfuse.files.mirrors import load_mirror
 from reperfuse.files.sidecars import read_number, read_sidecar, reasons
 from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import half
-from reperfuse.interfaces.base import Step, StepInputSpec, defaults, document, isdefined
+from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined
 from reperfuse.mismatch import session
 from reperfuse.mismatch.mismatch import covered_share, laterality, side
+from reperfuse.study.options import defaults
 from reperfuse.volumes.image import volume_ml
 
 
