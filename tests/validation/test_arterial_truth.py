@@ -6,7 +6,7 @@ from reperfuse.head.brain import brain_mask
 from reperfuse.perfusion.arteries import select_aif
 from reperfuse.perfusion.bolus import find_baseline
 from reperfuse.perfusion.concentration import delta_r2star, relative_noise
-from reperfuse.perfusion.deconvolution import deconvolve
+from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve
 from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve
 from reperfuse.simulation.patients import Patient
@@ -17,11 +17,9 @@ from reperfuse.simulation.scene import DscProtocol
 from reperfuse.volumes.smoothing import smooth_inside
 
 
-@pytest.mark.parametrize("peak", [45.0, 90.0, 180.0])
-def test_the_strength_of_the_bolus_does_not_matter(peak: float) -> None:
-    """At 180 s⁻¹ the signal of arteries falls to 0.5 % of S0; scaled by a factor, CBF would be 61 % too high."""
+def perfusion(peak: float, protocol: DscProtocol) -> tuple[PerfusionMaps, PerfusionMaps, float]:
+    """Maps of a head at rest by the arterial input found and by the true one, and the volume a value stands for, mL."""
     grid = make_grid(Matrix((96, 104, 18), (2.2, 2.2, 6.0), axes="LPS", tilt_deg=5.0))
-    protocol = DscProtocol(frames=57, snr=100.0, drift=0.0)
     patient = Patient("01", side="left", deficit_ml=90.0)
     flow = patient.flow("baseline")
     flow = Flow(flow.zones, Bolus(peak=peak), flow.left_mca_delay_s, flow.right_mca_delay_s)
@@ -46,8 +44,24 @@ def test_the_strength_of_the_bolus_does_not_matter(peak: float) -> None:
     whole = brain & np.isfinite(curves).all(axis=-1)
     tissue = smooth_inside(curves, whole, grid.voxel_mm, 4.0)[whole][::3, baseline.first :]
     mine, true = (deconvolve(tissue, curve[baseline.first :], protocol.tr_s) for curve in (found.aif, truth))
+    return mine, true, 3e-3 * float(np.prod(grid.voxel_mm))
+
+
+@pytest.mark.parametrize("peak", [45.0, 90.0, 180.0])
+def test_the_strength_of_the_bolus_does_not_matter(peak: float) -> None:
+    """At 180 s⁻¹ the signal of arteries falls to 0.5 % of S0; scaled by a factor, CBF would be 61 % too high."""
+    mine, true, voxel_ml = perfusion(peak, DscProtocol(frames=57, snr=100.0, drift=0.0))
     assert np.nanmedian(mine.cbf / true.cbf) == pytest.approx(1, abs=0.05)
     assert np.nanmedian(mine.cbv / true.cbv) == pytest.approx(1, abs=0.05)
     assert np.nanmedian(mine.tmax - true.tmax) == pytest.approx(0, abs=0.3)
-    mine_ml, true_ml = (3e-3 * np.prod(grid.voxel_mm) * (maps.tmax > 6).sum() for maps in (mine, true))
+    mine_ml, true_ml = (voxel_ml * (maps.tmax > 6).sum() for maps in (mine, true))
     assert mine_ml == pytest.approx(true_ml, abs=max(0.05 * true_ml, 3))
+
+
+@pytest.mark.parametrize("peak", [235.0, 470.0, 660.0])
+def test_vessels_may_lose_all_of_their_signal(peak: float) -> None:
+    """Veins fall below the noise for half a minute at 470 s⁻¹. As measured, their area is half of what it is."""
+    mine, true, _ = perfusion(peak, DscProtocol(frames=57, snr=65.0, vessel_field=0.3))
+    assert np.nanmedian(mine.cbf / true.cbf) == pytest.approx(1, abs=0.25)
+    assert np.nanmedian(mine.cbv / true.cbv) == pytest.approx(1, abs=0.15)
+    assert np.nanmedian(mine.tmax - true.tmax) == pytest.approx(0, abs=0.3)

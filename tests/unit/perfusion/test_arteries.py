@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from reperfuse.faults import DataFault
 from reperfuse.perfusion import arteries
-from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels, remove_tissue
+from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels
 from reperfuse.perfusion.arteries import healthy_side, select_aif
 from reperfuse.perfusion.bolus import Baseline, find_baseline
 from reperfuse.perfusion.concentration import delta_r2star, relative_noise
 from reperfuse.perfusion.curves import measure_curve
 from reperfuse.perfusion.deconvolution import deconvolve
+from reperfuse.perfusion.partial_volume import remove_tissue
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves, venous_curve
 
 DT_S, ECHO_S, SHAPE, SIZE_MM = 1.5, 0.03, (24, 24, 8), (2.75, 2.75, 6.0)

@@ -4,27 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import grey_opening, rank_filter
 
 from reperfuse.faults import DataFault
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.curves import Curves, Scan, measure_curve
+from reperfuse.perfusion.deconvolution import DENSITY_G_ML, HAEMATOCRIT_FACTOR
+from reperfuse.perfusion.partial_volume import DARK, remove_tissue, restore_artery
+from reperfuse.perfusion.veins import find_veins, venous_output
 from reperfuse.volumes.arrays import Array, Indices, Mask
-
-#: Signal of a vein over S0 below which what else is in its voxels decides it: a tenth of tissue is often there.
-_DARK_VEIN = 0.1
-
 
 #: And before it is worth a warning.
 _MUCH_LOST = 0.05
 
 
-#: Least share of the arterial signal that comes from blood: below it, what is not blood decides the curve.
-_LEAST_BLOOD = 0.1
-
-
-#: Width of a large vein, mm.
-_VEIN_MM = 4.0
+#: Blood in the brain beyond which the arterial input must be too small, mL/100 g: grey matter alone holds 5.2 ± 1.4,
+#: white matter half of that (Leenders et al. 1990, doi:10.1093/brain/113.1.27).
+_MOST_BLOOD = 8.0
 
 
 @dataclass(frozen=True)
@@ -38,13 +33,17 @@ class ArterialInput:
     vof : (t,) array
         Venous output, s⁻¹; NaN where no vein was found.
     aif_voxels, vof_voxels : (k, 3) array of int
-        Voxels whose mean they are; none for a given curve.
+        Voxels whose mean they are, but for what is restored of blood (:mod:`reperfuse.perfusion.partial_volume`); none
+        for a given curve.
     quality : dict of str to float
         See :func:`measure_curve`, for the arterial curve before it is scaled; ``n_voxels``, ``lead_s`` (rise
-        before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area; ``blood_share``, the
-        share of the arterial signal that comes from blood; ``SaturatedShare``, ``VenousSaturatedShare``
-        and ``BrainSaturatedShare``, the share of the arterial voxels, the venous ones and the brain's whose signal, a
-        little smoothed in time, falls below twice the noise in the first passage; a vein's also below a tenth of S0.
+        before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area; ``blood_share`` and
+        ``vessel_field``, what the arterial signal is made of, see
+        :func:`reperfuse.perfusion.partial_volume.restore_artery`; ``restored``, 1 where the venous area is fitted, see
+        :func:`reperfuse.perfusion.veins.venous_output`; ``brain_cbv``, blood volume of tissue, mL/100 g;
+        ``SaturatedShare``, ``VenousSaturatedShare`` and ``BrainSaturatedShare``, the share of the arterial voxels, the
+        venous ones and the brain's whose signal, a little smoothed in time, falls below twice the noise in the first
+        passage; a vein's also below a tenth of S0.
     warnings : tuple of str
         What a reader should know, a sentence each.
     score : float
@@ -156,75 +155,6 @@ def aif_from_curve(
     return describe(brain, given, np.empty(0, dtype=np.intp), False, vof_voxels)
 
 
-def remove_tissue(
-    signal: ArrayLike, tissue: ArrayLike, total: float, noise: float, echo_time_s: float
-) -> tuple[Array, float]:
-    """Arterial curve of larger area, without the signal of the tissue that shares the voxels.
-
-    Signals add, not curves: S/S0 = f · exp(−TE · C) + (1 − f) · T, so that a curve of voxels with tissue is cut
-    off at its peak, the more so the stronger the bolus, and no factor brings its shape back (Chen, Smith and
-    Frayne 2005, doi:10.1002/jmri.20393). The share f of blood is the one at which C has the area asked for.
-
-    Parameters
-    ----------
-    signal : (t,) array
-        Mean signal of arterial voxels over the signal before the bolus.
-    tissue : (t,) array
-        The same of tissue, T.
-    total : float
-        Sum of the curve over all frames, s⁻¹; more than that of −ln(signal)/TE.
-    noise : float
-        Standard deviation of ``signal``; less of it cannot be told from no signal.
-    echo_time_s : float
-        Echo time TE, s.
-
-    Returns
-    -------
-    curve : (t,) array
-        C, s⁻¹. What no share of 0.1 or more explains of the area is made up for by a factor.
-    share : float
-        f.
-    """
-    mixed, rest = np.asarray(signal, dtype=float), np.asarray(tissue, dtype=float)
-    shares = np.linspace(1, _LEAST_BLOOD, 901)[:, np.newaxis]
-    blood = (mixed - (1 - shares) * rest) / shares
-    curves = -np.log(np.maximum(blood, np.maximum(noise, 1e-6) / shares)) / echo_time_s
-    areas = curves.sum(axis=1)
-    enough = areas >= total
-    best = int(enough.argmax()) if enough.any() else int(areas.argmax())
-    return curves[best] * (total / areas[best]), float(shares[best, 0])
-
-
-def _find_vein(brain: Curves, after_s: float, count: int) -> Indices:
-    """Curves of the largest first-passage area that rise after the arterial input and pass again, in large veins.
-
-    A sinus is wide in every direction, a vein of the cortex or of the fissure between the hemispheres is not: a
-    candidate counts only in a block of candidates ``_VEIN_MM`` wide, and there for no more than the eighth largest
-    area among its 26 neighbours and itself (the third largest of 9 in a single slice). Where a vein's signal is nearly
-    gone, interpolation between frames of different poses can double the area of a single voxel; it does not lift eight
-    together.
-    """
-    shape, mean = brain.shape, brain.mean_shape
-    venous = (
-        (shape.peak > 2 * mean.peak)
-        & (shape.peak > 6 * brain.noise)
-        & (brain.signal_noise < 3 * np.median(brain.signal_noise[brain.inside]))  # bone is dark
-        & (shape.rise_s > after_s)
-        & shape.has_passed
-        & (shape.fwhm_s < 1.6 * mean.fwhm_s)
-    )
-    candidates = np.flatnonzero(venous)
-    area, places = shape.area[candidates], tuple(brain.voxels[candidates].T)
-    volume = np.zeros(brain.voxels.max(axis=0) + 2)  # the border holds no vein
-    volume[places] = area
-    block = tuple(np.ceil(_VEIN_MM / brain.scan.voxel_size_mm).astype(int))
-    is_wide = grey_opening(volume, size=block, mode="constant")[places] > 0
-    around = np.where(np.ptp(brain.voxels, axis=0) > 0, 3, 1)
-    shared = rank_filter(volume, -round(0.3 * around.prod()), size=tuple(around), mode="constant")[places]
-    order = np.lexsort((-area, -np.minimum(shared, area)))
-    return candidates[order[is_wide[order]][:count]]
-
-
 def _area_ratio(vof: Array, curve: Array, scan: Scan) -> float:
     """Venous over arterial area of the same part of the passage: veins see the end of a series later."""
     if np.isnan(vof).any():
@@ -236,55 +166,63 @@ def _area_ratio(vof: Array, curve: Array, scan: Scan) -> float:
 
 def describe(brain: Curves, curve: Array, taken: Indices, scale_to_vof: bool, vof_count: int) -> ArterialInput:
     """Venous output, quality, warnings and score for an arterial curve."""
-    curve, scan = np.asarray(curve, dtype=float), brain.scan
+    curve, scan = np.array(curve, dtype=float), brain.scan
     quality = measure_curve(curve, scan.dt_s, scan.baseline)
-    veins = _find_vein(brain, quality["rise_s"] + 1.0, vof_count)
-    vof = brain.values[veins].mean(axis=0, dtype=float) if len(veins) else np.full(len(curve), np.nan)
+    veins, venous = find_veins(brain, quality["rise_s"] + 1.0, vof_count)
+    vof, is_restored = venous_output(brain, veins, venous)
+    is_dark = brain.saturated | (np.exp(-scan.echo_time_s * brain.shape.peak) < DARK)
     quality |= {
         "n_voxels": float(len(taken)),
         "lead_s": float(brain.mean_shape.rise_s[0]) - quality["rise_s"],
         "vof_area": float(vof.sum() * scan.dt_s),
         "area_ratio": _area_ratio(vof, curve, scan),
         "blood_share": 1.0,
+        "vessel_field": 0.0,
         "SaturatedShare": _share(brain.saturated[taken]),
-        "VenousSaturatedShare": _share(
-            brain.saturated[veins] | (np.exp(-scan.echo_time_s * brain.shape.peak[veins]) < _DARK_VEIN)
-        ),
+        "VenousSaturatedShare": _share(is_dark[veins]),
         "BrainSaturatedShare": _share(brain.saturated[brain.inside]),
     }
+    score, weakness = _score(quality, float(brain.mean_shape.fwhm_s[0]))
+    if scale_to_vof and quality["area_ratio"] > 1:
+        total = quality["area_ratio"] * float(curve[brain.steady].sum())
+        blood, quality["blood_share"], quality["vessel_field"] = _arterial_blood(brain, taken, total, is_restored)
+        curve[brain.steady] = blood
+    quality["restored"] = float(is_restored)
+    quality["brain_cbv"] = _blood_volume(brain.typical[brain.steady], curve[brain.steady])
+    voxels, vein_voxels = brain.voxels[taken], brain.voxels[veins]
+    return ArterialInput(curve, vof, voxels, vein_voxels, quality, _warnings(quality), score, weakness)
+
+
+def _arterial_blood(brain: Curves, taken: Indices, total: float, is_restored: bool) -> tuple[Array, float, float]:
+    """Arterial curve of a given sum (s⁻¹) without the tissue in its voxels, its share of blood and the field beside it.
+
+    A field is sought only where the vein had to be restored: with a weaker bolus, blood in arteries is seen itself.
+    """
+    scan, steady, signal = brain.scan, brain.steady, brain.signals(taken).mean(axis=0)
+    noise = float(brain.signal_noise[taken].mean() / np.sqrt(len(taken)))
+    if is_restored:
+        return restore_artery(signal, brain.typical[steady], total, noise, scan.dt_s, scan.echo_time_s)
+    tissue = np.exp(-scan.echo_time_s * brain.mean[steady])
+    return *remove_tissue(signal, tissue, total, noise, scan.echo_time_s), 0.0
+
+
+def _score(quality: dict[str, float], brain_fwhm_s: float) -> tuple[float, str]:
+    """Score of an arterial curve, 0 to 1, and what it is low for."""
     parts = {
         "contrast": quality["contrast"] / 20,
         "lead": quality["lead_s"] / 1.0,
-        "width": 2 * (1 - quality["fwhm_s"] / float(brain.mean_shape.fwhm_s[0])) + 0.5,  # of endless curves: NaN
+        "width": 2 * (1 - quality["fwhm_s"] / brain_fwhm_s) + 0.5,  # of endless curves: NaN
         "smoothness": 1.5 - 5 * quality["roughness"],
     }
     parts = {name: float(np.nan_to_num(part, nan=0.0)) for name, part in parts.items()}
     weakness = min(parts, key=lambda name: parts[name])
-    if scale_to_vof and quality["area_ratio"] > 1:
-        curve, quality["blood_share"] = remove_tissue(
-            _mean_signal(brain, taken),
-            np.exp(-scan.echo_time_s * brain.mean),
-            quality["area_ratio"] * float(curve.sum()),
-            float(brain.signal_noise[taken].mean() / np.sqrt(len(taken))),
-            scan.echo_time_s,
-        )
-    return ArterialInput(
-        curve,
-        vof,
-        brain.voxels[taken],
-        brain.voxels[veins],
-        quality,
-        _warnings(quality),
-        float(np.clip(parts[weakness], 0, 1)),
-        weakness,
-    )
+    return float(np.clip(parts[weakness], 0, 1)), weakness
 
 
-def _mean_signal(brain: Curves, taken: Indices) -> Array:
-    """Mean signal of voxels over S0, without what noise adds to a magnitude: S² is ν² + σ² near enough."""
-    signal = np.exp(-brain.scan.echo_time_s * brain.values[taken].astype(float))
-    variance = brain.signal_noise[taken, np.newaxis] ** 2
-    return np.asarray(np.sqrt(np.maximum(signal**2 - variance, 0)).mean(axis=0))
+def _blood_volume(tissue: Array, arterial: Array) -> float:
+    """Blood volume of tissue, mL/100 g."""
+    area = float(arterial.sum())
+    return 100 * HAEMATOCRIT_FACTOR / DENSITY_G_ML * float(tissue.sum()) / area if area > 0 else float("nan")
 
 
 def _share(saturated: Mask) -> float:
@@ -303,10 +241,20 @@ def _warnings(quality: dict[str, float]) -> tuple[str, ...]:
             f"the signal falls to the noise in {quality['SaturatedShare']:.0%} of the arterial voxels: "
             "the peak of the arterial input is cut off, CBF may be too high"
         )
-    if quality["VenousSaturatedShare"] > 0:
+    if quality["restored"]:
         said.append(
-            f"hardly any signal is left in {quality['VenousSaturatedShare']:.0%} of the venous voxels: their area is "
-            "too small, CBF and CBV may be two times too high (relative CBF and CBV are not affected)"
+            "hardly any signal is left of the blood in large veins: their area is fitted, not seen, CBF and CBV may be "
+            "a third too low or half too high if the head moved (relative CBF and CBV are not affected)"
+        )
+    elif quality["VenousSaturatedShare"] > 0:
+        said.append(
+            f"hardly any signal is left in {quality['VenousSaturatedShare']:.0%} of the venous voxels: their area may "
+            "be too small, CBF and CBV up to two times too high (relative CBF and CBV are not affected)"
+        )
+    if quality["brain_cbv"] > _MOST_BLOOD:
+        said.append(
+            f"the brain would hold {quality['brain_cbv']:.0f} mL of blood in 100 g, which no brain does: the area of "
+            "the arterial input is too small, do not use absolute CBF and CBV (relative ones are not affected)"
         )
     if quality["BrainSaturatedShare"] > _MUCH_LOST:
         said.append(

@@ -115,9 +115,11 @@ class Shape:
 class Curves:
     """Curves (n, t) in and around the brain, where they were taken (n, 3), and their shapes.
 
-    ``inside`` (n,) are those of the brain, ``mean`` is their mean. ``noise`` (n,) is the standard deviation of ΔR2*
-    before the bolus, ``signal_noise`` (n,) that of the signal over S0, and ``saturated`` (n,) tells where the signal
-    falls below twice that.
+    ``inside`` (n,) are those of the brain, ``mean`` is their mean and ``typical`` that of tissue: of the middle half by
+    the area of the first passage, without vessels, whose peaks may be cut off, and by the level at the end, without the
+    edges, which a head that has moved makes brighter or darker for good. ``noise`` (n,) is the standard deviation of
+    ΔR2* before the bolus, ``signal_noise`` (n,) that of the signal over S0, and ``saturated`` (n,) tells where the
+    signal falls below twice that.
     """
 
     values: Array
@@ -126,10 +128,22 @@ class Curves:
     scan: Scan
     shape: Shape
     mean: Array
+    typical: Array
     mean_shape: Shape
     noise: Array
     signal_noise: Array
     saturated: Mask
+
+    @property
+    def steady(self) -> slice:
+        """Frames at steady state: earlier ones say nothing of contrast."""
+        return slice(self.scan.baseline.first, None)
+
+    def signals(self, taken: Indices) -> Array:
+        """Signals of voxels over S0 at steady state (n, t), without what noise adds: S² is ν² + σ², near enough."""
+        signal = np.exp(-self.scan.echo_time_s * self.values[taken][:, self.steady].astype(float))
+        variance = self.signal_noise[taken, np.newaxis] ** 2
+        return np.asarray(np.sqrt(np.maximum(signal**2 - variance, 0)))
 
     @classmethod
     def within(cls, concentration: ArrayLike, mask: ArrayLike, noise: ArrayLike, scan: Scan) -> "Curves":
@@ -147,6 +161,7 @@ class Curves:
         mean = values[inside].mean(axis=0)
         end = first_passage_end(mean, scan.baseline)
         shape = Shape.of(values, scan.dt_s, scan.baseline, end)
+        level = values[:, -max(values.shape[1] // 8, 1) :].mean(axis=1)
         saturated = np.exp(-scan.echo_time_s * shape.peak) < FLOOR * signal_noise
         lost = saturated[inside].mean()
         if lost > _MOST_LOST:
@@ -158,8 +173,15 @@ class Curves:
             scan,
             shape,
             mean,
+            values[_is_ordinary(shape.area, inside) & _is_ordinary(level, inside)].mean(axis=0, dtype=float),
             Shape.of(mean[np.newaxis], scan.dt_s, scan.baseline, end),
             np.maximum(deviation, np.median(deviation[inside])),  # few frames: a voxel may look quiet by chance
             signal_noise,
             saturated,
         )
+
+
+def _is_ordinary(measure: Array, inside: Mask) -> Mask:
+    """Whether a measure of curves (n,) is in the middle half of the brain's."""
+    low, high = np.quantile(measure[inside], [0.25, 0.75])
+    return np.asarray(inside & (measure >= low) & (measure <= high))

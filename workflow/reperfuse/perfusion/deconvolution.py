@@ -18,6 +18,10 @@ from reperfuse.faults import DataFault
 from reperfuse.perfusion.circulant import Scratch, decompose, smooth_peaks
 from reperfuse.volumes.arrays import Array
 
+#: kH, (1 − arterial)/(1 − capillary haematocrit), and ρ of brain, g/mL.
+HAEMATOCRIT_FACTOR, DENSITY_G_ML = (1 - 0.45) / (1 - 0.25), 1.04
+
+
 #: Deconvolution prepared for one arterial input: from tissue curves (n, n_frames) to height (s⁻¹) and lag (frames,
 #: negative where tissue is ahead of the arterial input) of the peak of k, each (n,).
 Solver = Callable[[Array], tuple[Array, Array]]
@@ -65,8 +69,8 @@ def deconvolve(
     oscillation_spacing_s: float = 1.0,
     svd_threshold: float | None = None,
     svd_floor: float = 0.01,
-    haematocrit_factor: float = (1 - 0.45) / (1 - 0.25),
-    density_g_ml: float = 1.04,
+    haematocrit_factor: float = HAEMATOCRIT_FACTOR,
+    density_g_ml: float = DENSITY_G_ML,
     block_voxels: int = 8000,
     threads: int = 1,
 ) -> PerfusionMaps:
