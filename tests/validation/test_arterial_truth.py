@@ -58,10 +58,13 @@ def test_the_strength_of_the_bolus_does_not_matter(peak: float) -> None:
     assert mine_ml == pytest.approx(true_ml, abs=max(0.05 * true_ml, 3))
 
 
-@pytest.mark.parametrize("peak", [235.0, 470.0, 660.0])
+@pytest.mark.parametrize("peak", [330.0, 470.0, 660.0])
 def test_vessels_may_lose_all_of_their_signal(peak: float) -> None:
-    """Veins fall below the noise for half a minute at 470 s⁻¹. As measured, their area is half of what it is."""
+    """Veins fall below the noise for half a minute at 470 s⁻¹.
+
+    With the area of the veins as measured, CBV is 12, 75 and 137 % too high, CBF 49, 125 and 239 %.
+    """
     mine, true, _ = perfusion(peak, DscProtocol(frames=57, snr=65.0, vessel_field=0.3))
-    assert np.nanmedian(mine.cbf / true.cbf) == pytest.approx(1, abs=0.25)
-    assert np.nanmedian(mine.cbv / true.cbv) == pytest.approx(1, abs=0.15)
+    assert np.nanmedian(mine.cbf / true.cbf) == pytest.approx(1, abs=0.1)
+    assert np.nanmedian(mine.cbv / true.cbv) == pytest.approx(1, abs=0.05)
     assert np.nanmedian(mine.tmax - true.tmax) == pytest.approx(0, abs=0.3)

@@ -121,6 +121,14 @@ def test_the_deficit_does_not_depend_on_the_strength_of_the_bolus(kind: str, mov
         assert abs(found.late_ml[6.0] - usual.late_ml[6.0]) <= max(3.0, 0.05 * usual.late_ml[6.0])
 
 
+@pytest.mark.parametrize(("kind", "moving"), [("head", True), ("slab of 6", False), ("one slice", False)])
+def test_cbv_keeps_its_scale_when_veins_are_dark(kind: str, moving: bool, tmp_path: Path) -> None:
+    """Within a quarter from half to twice the strength; with the venous area as measured, 2.0 to 4.5 times as high."""
+    weak, strong = (measure(*unpacked(record(kind, moving, x)), tmp_path / str(x)) for x in (0.5, 2.0))
+    assert np.nanmedian(strong.cbv) == pytest.approx(np.nanmedian(weak.cbv), rel=0.25)
+    assert any("area is fitted" in warning for warning in strong.warnings)
+
+
 def unpacked(recorded: tuple[np.ndarray, np.ndarray, DscProtocol]) -> tuple[np.ndarray, np.ndarray, float, float]:
     series, affine, protocol = recorded
     return series, affine, protocol.tr_s, protocol.te_s

@@ -430,6 +430,23 @@ def test_a_saturated_vein_is_a_warning() -> None:
     assert clear.warnings == ()
 
 
+def test_a_vein_is_fitted_only_where_most_of_its_blood_is_hidden() -> None:
+    weak, strong = make_volume(100), make_volume(100, strength=5)
+    assert weak.select().quality["restored"] == 0
+    found = strong.select()
+    assert found.quality["restored"] == 1
+    assert found.aif.sum() == pytest.approx(strong.truth.sum(), rel=0.05)
+    assert any("fitted" in warning for warning in found.warnings)
+
+
+def test_an_arterial_input_too_small_for_any_brain_is_a_warning() -> None:
+    volume = make_volume(100)
+    given = [volume.concentration, volume.mask, DT_S, volume.baseline]
+    for share, said in ((1.0, False), (0.3, True)):
+        found = aif_from_curve(share * volume.truth, *given, **volume.scan)
+        assert any("mL of blood in 100 g" in warning for warning in found.warnings) == said
+
+
 def test_a_saturated_brain_is_a_warning_or_a_fault() -> None:
     volume = make_slab()
     for share, said in ((0.02, ""), (0.2, "of the brain"), (0.6, "fault")):

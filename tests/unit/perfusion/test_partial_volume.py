@@ -23,7 +23,7 @@ def mix(blood: np.ndarray, share: np.ndarray, field: float, strength: float) -> 
 
 @pytest.mark.parametrize("strength", [2.0, 4.0, 6.0])
 def test_an_artery_whose_signal_is_gone_gets_its_peak_back(strength: float) -> None:
-    """At a strength of 4 no signal of blood is left; without a field, the peak would be a fifth of what it is."""
+    """At a strength of 4 no signal of blood is left in the arteries for most of the passage."""
     blood = strength * arterial_curve(TIME_S, BOLUS)
     signal = mix(blood, np.array([0.35]), 0.12, strength)[0]
     noise = np.random.default_rng(0).normal(0, 0.003, len(signal))

@@ -19,7 +19,7 @@ _MUCH_LOST = 0.05
 
 #: Blood in the brain beyond which the arterial input must be too small, mL/100 g: grey matter alone holds 5.2 ± 1.4,
 #: white matter half of that (Leenders et al. 1990, doi:10.1093/brain/113.1.27).
-_MOST_BLOOD = 8.0
+_MOST_BLOOD = 7.0
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ doi:10.1002/jmri.20393).
 
 What of blood cannot be seen then is known from the brain: the signal of tissue, of which blood is a few per cent, is
 never gone. A vein's curve is that of the tissue it drains, and tissue has the curve of its artery after a
-residue that is exponential or nearly so; their delay and scale are free.
+residue that is a mixture of exponentials; their delay and scale are free.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, nnls
 
 from reperfuse.volumes.arrays import Array
 
@@ -33,10 +33,8 @@ _DEVIATION = 0.03
 _PURITY = 0.03
 #: Largest field κ, of that in the blood. At the wall of a cylinder it is a third, and it falls with the distance.
 _STRONGEST_FIELD = 0.5
-#: How much worse the brain's curve may follow from the weakest field than from the best: that much is chance.
-_SAME_MISFIT = 1.05
 #: Delays and mean transit times tried for tissue after its artery, s.
-_DELAYS_S, _TRANSITS_S = np.arange(-1.0, 4.1, 0.25), (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_DELAYS_S, _TRANSITS_S = np.arange(-1.0, 4.1, 0.5), (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def remove_tissue(
@@ -112,8 +110,7 @@ def restore_artery(
         if found and share == 0:  # too strong: without any blood, the area is too small
             break
         found.append((_misfit(curve, response, dt_s), curve, share, float(field)))
-    enough = _SAME_MISFIT * min(misfit for misfit, *_ in found)
-    return next((curve, share, field) for misfit, curve, share, field in found if misfit <= enough)
+    return min(found, key=lambda one: one[0])[1:]
 
 
 def restore_vein(signals: ArrayLike, brain: ArrayLike, dt_s: float, echo_time_s: float) -> tuple[Array, float]:
@@ -219,13 +216,14 @@ def _blood_in_field(mixed: Array, tissue: Array, total: float, field: float, ech
 
 
 def _misfit(arterial: Array, brain: Array, dt_s: float) -> float:
-    """Square of what is left of the brain's curve when that of tissue after an artery is fitted to it."""
+    """Square of what is left of the brain's curve when that of tissue after an artery is fitted to it.
+
+    Tissue of one mean transit time has an exponential residue, the brain a mixture of them at one delay.
+    """
     time, left = np.arange(len(brain)) * dt_s, []
-    for transit_s in _TRANSITS_S:
-        ratio = time / transit_s
-        for residue in (np.exp(-ratio), (1 + 2 * ratio) * np.exp(-2 * ratio)):
-            tissue = np.convolve(arterial, residue / residue.sum())[: len(brain)]
-            late = np.interp(time - _DELAYS_S[:, np.newaxis], time, tissue, left=0.0)
-            scale = (late @ brain) / np.maximum((late**2).sum(axis=1), 1e-12)
-            left.append(((brain - scale[:, np.newaxis] * late) ** 2).sum(axis=1).min())
+    residues = np.exp(-time / np.array(_TRANSITS_S)[:, np.newaxis])
+    responses = [np.convolve(arterial, residue / residue.sum())[: len(brain)] for residue in residues]
+    for delay_s in _DELAYS_S:
+        late = [np.interp(time - delay_s, time, response, left=0.0) for response in responses]
+        left.append(nnls(np.stack(late, axis=1), brain)[1] ** 2)
     return float(min(left))

@@ -20,9 +20,9 @@ _VEIN_MM = 4.0
 _LOSS_SHARE = 0.9
 
 
-#: Share of a vein's area that passes while hardly any signal of blood is left, above which that area is fitted: most of
-#: it. Where most is seen, what is measured is worth more than what is fitted.
-_HIDDEN = 0.5
+#: Share of a vein's area that passes while hardly any signal of blood is left, above which that area is fitted: more
+#: than half. Where most is seen, what is measured is worth more than what is fitted, above all if the head moved.
+_HIDDEN = 0.55
 
 
 def find_veins(brain: Curves, after_s: float, count: int) -> tuple[Indices, Indices]:
