@@ -28,14 +28,8 @@ _HIDDEN = 0.55
 def find_veins(brain: Curves, after_s: float, count: int) -> tuple[Indices, Indices]:
     """Curves of the largest first-passage area that rise after the arterial input and pass again, in large veins.
 
-    The second are all in large veins that lose about as much signal as the darkest: other than the area, which noise
-    and motion decide where no signal is left, the loss cannot be more than all.
-
-    A sinus is wide in every direction, a vein of the cortex or of the fissure between the hemispheres is not: a
-    candidate counts only in a block of candidates ``_VEIN_MM`` wide, and there for no more than the eighth largest
-    area among its 26 neighbours and itself (the third largest of 9 in a single slice). Where a vein's signal is nearly
-    gone, interpolation between frames of different poses can double the area of a single voxel; it does not lift eight
-    together.
+    The second are all in large veins, the dark ones of any width, that lose about as much signal as the darkest: other
+    than the area, which noise and motion decide where no signal is left, the loss cannot be more than all.
     """
     shape, mean = brain.shape, brain.mean_shape
     venous = (
@@ -44,10 +38,26 @@ def find_veins(brain: Curves, after_s: float, count: int) -> tuple[Indices, Indi
         & (brain.signal_noise < 3 * np.median(brain.signal_noise[brain.inside]))  # bone is dark
         & (shape.rise_s > after_s)
         & shape.has_passed
-        & ((shape.fwhm_s < 1.6 * mean.fwhm_s) | (np.exp(-brain.scan.echo_time_s * shape.peak) < DARK))  # cut off
     )
-    candidates = np.flatnonzero(venous)
-    area, places = shape.area[candidates], tuple(brain.voxels[candidates].T)
+    is_narrow = shape.fwhm_s < 1.6 * mean.fwhm_s
+    is_cut_off = np.exp(-brain.scan.echo_time_s * shape.peak) < DARK
+    wide = _in_large_veins(brain, np.flatnonzero(venous & (is_narrow | is_cut_off)))
+    passing = brain.values[wide, brain.scan.baseline.arrival :]
+    loss = (1 - np.exp(-brain.scan.echo_time_s * passing)).sum(axis=1)
+    darkest = np.median(np.sort(loss)[-count:]) if len(wide) else 0.0
+    return _in_large_veins(brain, np.flatnonzero(venous & is_narrow))[:count], wide[loss > _LOSS_SHARE * darkest]
+
+
+def _in_large_veins(brain: Curves, candidates: Indices) -> Indices:
+    """Candidates in large veins, that of the largest area first.
+
+    A sinus is wide in every direction, a vein of the cortex or of the fissure between the hemispheres is not: a
+    candidate counts only in a block of candidates ``_VEIN_MM`` wide, and there for no more than the eighth largest
+    area among its 26 neighbours and itself (the third largest of 9 in a single slice). Where a vein's signal is nearly
+    gone, interpolation between frames of different poses can double the area of a single voxel; it does not lift eight
+    together.
+    """
+    area, places = brain.shape.area[candidates], tuple(brain.voxels[candidates].T)
     volume = np.zeros(brain.voxels.max(axis=0) + 2)  # the border holds no vein
     volume[places] = area
     block = tuple(np.ceil(_VEIN_MM / brain.scan.voxel_size_mm).astype(int))
@@ -55,11 +65,7 @@ def find_veins(brain: Curves, after_s: float, count: int) -> tuple[Indices, Indi
     around = np.where(np.ptp(brain.voxels, axis=0) > 0, 3, 1)
     shared = rank_filter(volume, -round(0.3 * around.prod()), size=tuple(around), mode="constant")[places]
     order = np.lexsort((-area, -np.minimum(shared, area)))
-    wide = candidates[is_wide]
-    passing = brain.values[wide, brain.scan.baseline.arrival :]
-    loss = (1 - np.exp(-brain.scan.echo_time_s * passing)).sum(axis=1)
-    darkest = np.median(np.sort(loss)[-count:]) if len(wide) else 0.0
-    return candidates[order[is_wide[order]][:count]], wide[loss > _LOSS_SHARE * darkest]
+    return candidates[order[is_wide[order]]]
 
 
 def venous_output(brain: Curves, veins: Indices, dark: Indices) -> tuple[Array, bool]:
@@ -73,6 +79,6 @@ def venous_output(brain: Curves, veins: Indices, dark: Indices) -> tuple[Array, 
     if not (brain.saturated[dark] | (np.exp(-scan.echo_time_s * brain.shape.peak[dark]) < DARK)).any():
         return measured, False
     fitted, hidden = restore_vein(brain.signals(dark), brain.typical[steady], scan.dt_s, scan.echo_time_s)
-    if hidden <= _HIDDEN or fitted.sum() <= measured[steady].sum():
+    if hidden <= _HIDDEN or fitted.sum() <= measured[steady].sum():  # never, where none was measured
         return measured, False
     return np.concatenate([measured[: scan.baseline.first], fitted]), True
