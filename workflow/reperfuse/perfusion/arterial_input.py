@@ -9,7 +9,7 @@ from reperfuse.faults import DataFault
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.curves import Curves, Scan, measure_curve
 from reperfuse.perfusion.deconvolution import DENSITY_G_ML, HAEMATOCRIT_FACTOR
-from reperfuse.perfusion.partial_volume import DARK, remove_tissue, restore_artery
+from reperfuse.perfusion.partial_volume import DARK, remove_tissue
 from reperfuse.perfusion.veins import find_veins, venous_output
 from reperfuse.volumes.arrays import Array, Indices, Mask
 
@@ -33,13 +33,11 @@ class ArterialInput:
     vof : (t,) array
         Venous output, s⁻¹; NaN where no vein was found.
     aif_voxels, vof_voxels : (k, 3) array of int
-        Voxels whose mean they are, but for what is restored of blood (:mod:`reperfuse.perfusion.partial_volume`); none
-        for a given curve.
+        Voxels whose mean they are, but for what :mod:`reperfuse.perfusion.partial_volume` does; none for a given curve.
     quality : dict of str to float
         See :func:`measure_curve`, for the arterial curve before it is scaled; ``n_voxels``, ``lead_s`` (rise
-        before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area; ``blood_share`` and
-        ``vessel_field``, what the arterial signal is made of, see
-        :func:`reperfuse.perfusion.partial_volume.restore_artery`; ``restored``, 1 where the venous area is fitted, see
+        before the brain's mean), ``vof_area`` and ``area_ratio``, venous over arterial area; ``blood_share``,
+        the share of the arterial signal that comes from blood; ``restored``, 1 where the venous area is fitted, see
         :func:`reperfuse.perfusion.veins.venous_output`; ``brain_cbv``, blood volume of tissue, mL/100 g;
         ``SaturatedShare``, ``VenousSaturatedShare`` and ``BrainSaturatedShare``, the share of the arterial voxels, the
         venous ones and the brain's whose signal, a little smoothed in time, falls below twice the noise in the first
@@ -169,7 +167,10 @@ def describe(brain: Curves, curve: Array, taken: Indices, scale_to_vof: bool, vo
     curve, scan = np.array(curve, dtype=float), brain.scan
     quality = measure_curve(curve, scan.dt_s, scan.baseline)
     veins, venous = find_veins(brain, quality["rise_s"] + 1.0, vof_count)
-    vof, is_restored = venous_output(brain, veins, venous)
+    measured, vof = venous_output(brain, veins, venous)
+    is_restored = vof is not measured
+    # its area belongs to the arterial input, but the shape of that is what the veins show by themselves
+    seen = _area_ratio(measured, curve, scan)
     is_dark = brain.saturated | (np.exp(-scan.echo_time_s * brain.shape.peak) < DARK)
     quality |= {
         "n_voxels": float(len(taken)),
@@ -177,33 +178,27 @@ def describe(brain: Curves, curve: Array, taken: Indices, scale_to_vof: bool, vo
         "vof_area": float(vof.sum() * scan.dt_s),
         "area_ratio": _area_ratio(vof, curve, scan),
         "blood_share": 1.0,
-        "vessel_field": 0.0,
         "SaturatedShare": _share(brain.saturated[taken]),
         "VenousSaturatedShare": _share(is_dark[veins]),
         "BrainSaturatedShare": _share(brain.saturated[brain.inside]),
     }
     score, weakness = _score(quality, float(brain.mean_shape.fwhm_s[0]))
-    if scale_to_vof and quality["area_ratio"] > 1:
-        total = quality["area_ratio"] * float(curve[brain.steady].sum())
-        blood, quality["blood_share"], quality["vessel_field"] = _arterial_blood(brain, taken, total, is_restored)
-        curve[brain.steady] = blood
+    if scale_to_vof and seen > 1:
+        curve[brain.steady], quality["blood_share"] = _without_tissue(brain, taken, seen * curve[brain.steady].sum())
+    if scale_to_vof and is_restored:
+        curve *= max(quality["area_ratio"] / (seen if seen > 1 else 1), 1)
     quality["restored"] = float(is_restored)
     quality["brain_cbv"] = _blood_volume(brain.typical[brain.steady], curve[brain.steady])
     voxels, vein_voxels = brain.voxels[taken], brain.voxels[veins]
     return ArterialInput(curve, vof, voxels, vein_voxels, quality, _warnings(quality), score, weakness)
 
 
-def _arterial_blood(brain: Curves, taken: Indices, total: float, is_restored: bool) -> tuple[Array, float, float]:
-    """Arterial curve of a given sum (s⁻¹) without the tissue in its voxels, its share of blood and the field beside it.
-
-    A field is sought only where the vein had to be restored: with a weaker bolus, blood in arteries is seen itself.
-    """
-    scan, steady, signal = brain.scan, brain.steady, brain.signals(taken).mean(axis=0)
+def _without_tissue(brain: Curves, taken: Indices, total: float) -> tuple[Array, float]:
+    """Arterial curve of a given sum (s⁻¹) without the tissue in its voxels, and its share of blood."""
+    scan, signal = brain.scan, brain.signals(taken).mean(axis=0)
     noise = float(brain.signal_noise[taken].mean() / np.sqrt(len(taken)))
-    if is_restored:
-        return restore_artery(signal, brain.typical[steady], total, noise, scan.dt_s, scan.echo_time_s)
-    tissue = np.exp(-scan.echo_time_s * brain.mean[steady])
-    return *remove_tissue(signal, tissue, total, noise, scan.echo_time_s), 0.0
+    tissue = np.exp(-scan.echo_time_s * brain.mean[brain.steady])
+    return remove_tissue(signal, tissue, total, noise, scan.echo_time_s)
 
 
 def _score(quality: dict[str, float], brain_fwhm_s: float) -> tuple[float, str]:

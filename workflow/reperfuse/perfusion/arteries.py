@@ -83,7 +83,7 @@ def select_aif(
         default, they are taken from the whole brain.
     scale_to_vof : bool
         Give the arterial input the area of the venous output if that is larger (partial volume), see
-        :func:`reperfuse.perfusion.partial_volume.restore_artery`.
+        :func:`reperfuse.perfusion.partial_volume.remove_tissue`.
     volume_ml : float
         Volume of the voxels averaged, mL, within ``min_voxels`` and ``max_voxels``.
     min_voxels, max_voxels : int

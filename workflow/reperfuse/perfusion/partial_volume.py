@@ -10,15 +10,14 @@ Where the signal of blood is gone, −ln(S/S0)/TE shows the tissue, and its peak
 doi:10.1002/jmri.20393).
 
 What of blood cannot be seen then is known from the brain: the signal of tissue, of which blood is a few per cent, is
-never gone. A vein's curve is that of the tissue it drains, and tissue has the curve of its artery after a
-residue that is a mixture of exponentials; their delay and scale are free.
+never gone. A vein's curve is that of the tissue it drains; its delay and scale are free.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import least_squares, nnls
+from scipy.optimize import least_squares
 
 from reperfuse.volumes.arrays import Array
 
@@ -33,8 +32,6 @@ _DEVIATION = 0.03
 _PURITY = 0.03
 #: Largest field κ, of that in the blood. At the wall of a cylinder it is a third, and it falls with the distance.
 _STRONGEST_FIELD = 0.5
-#: Delays and mean transit times tried for tissue after its artery, s.
-_DELAYS_S, _TRANSITS_S = np.arange(-1.0, 4.1, 0.5), (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def remove_tissue(
@@ -73,44 +70,6 @@ def remove_tissue(
     enough = areas >= total
     best = int(enough.argmax()) if enough.any() else int(areas.argmax())
     return curves[best] * (total / areas[best]), float(shares[best, 0])
-
-
-def restore_artery(
-    signal: ArrayLike, brain: ArrayLike, total: float, noise: float, dt_s: float, echo_time_s: float
-) -> tuple[Array, float, float]:
-    """Arterial curve of a given area from which the brain's curve follows best.
-
-    Whether a low peak is that of blood beside tissue or of tissue beside blood, its area cannot tell; the curve's shape
-    can. With too weak a field too much is added to the peak or, where all of the signal of blood is gone, to
-    everything that follows.
-
-    Parameters
-    ----------
-    signal : (t,) array
-        Mean signal of arterial voxels over the signal before the bolus.
-    brain : (t,) array
-        ΔR2* of tissue, s⁻¹.
-    total, noise, echo_time_s
-        As for :func:`remove_tissue`.
-    dt_s : float
-        Frame spacing, s.
-
-    Returns
-    -------
-    curve : (t,) array
-        C, s⁻¹.
-    share, field : float
-        f and κ.
-    """
-    response, mixed = np.asarray(brain, dtype=float), np.maximum(np.asarray(signal, dtype=float), max(noise, 1e-6))
-    tissue = np.exp(-echo_time_s * response)
-    found: list[tuple[float, Array, float, float]] = []
-    for field in np.arange(0.02, _STRONGEST_FIELD, 0.02):
-        curve, share = _blood_in_field(mixed, tissue, total, float(field), echo_time_s)
-        if found and share == 0:  # too strong: without any blood, the area is too small
-            break
-        found.append((_misfit(curve, response, dt_s), curve, share, float(field)))
-    return min(found, key=lambda one: one[0])[1:]
 
 
 def restore_vein(signals: ArrayLike, brain: ArrayLike, dt_s: float, echo_time_s: float) -> tuple[Array, float]:
@@ -193,37 +152,3 @@ class _Mixture:
         _, rest = self.parts(curve, field)
         shown = (weight * shares * (self.signals - (1 - shares) * rest)).sum(axis=0)
         return np.asarray(shown / (weight * shares**2).sum())
-
-
-def _blood_in_field(mixed: Array, tissue: Array, total: float, field: float, echo_time_s: float) -> tuple[Array, float]:
-    """Curve C (s⁻¹) whose sum is ``total`` and the share f of it that a mixed signal shows with a field κ."""
-
-    def blood(share: float) -> Array:
-        low, high = np.full(len(mixed), -0.1 * total), np.full(len(mixed), total)
-        for _ in range(30):  # the signal falls as C rises
-            middle = (low + high) / 2
-            decay = -echo_time_s * middle
-            is_low = share * np.exp(decay) + (1 - share) * tissue * np.exp(field * decay) > mixed
-            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
-        return (low + high) / 2
-
-    fewest, most = 0.0, 1.0
-    for _ in range(12):  # the less blood there is, the larger the area of its curve
-        share = (fewest + most) / 2
-        fewest, most = (share, most) if blood(share).sum() >= total else (fewest, share)
-    curve = blood(fewest)
-    return curve * (total / curve.sum()), fewest
-
-
-def _misfit(arterial: Array, brain: Array, dt_s: float) -> float:
-    """Square of what is left of the brain's curve when that of tissue after an artery is fitted to it.
-
-    Tissue of one mean transit time has an exponential residue, the brain a mixture of them at one delay.
-    """
-    time, left = np.arange(len(brain)) * dt_s, []
-    residues = np.exp(-time / np.array(_TRANSITS_S)[:, np.newaxis])
-    responses = [np.convolve(arterial, residue / residue.sum())[: len(brain)] for residue in residues]
-    for delay_s in _DELAYS_S:
-        late = [np.interp(time - delay_s, time, response, left=0.0) for response in responses]
-        left.append(nnls(np.stack(late, axis=1), brain)[1] ** 2)
-    return float(min(left))

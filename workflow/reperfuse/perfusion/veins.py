@@ -68,17 +68,17 @@ def _in_large_veins(brain: Curves, candidates: Indices) -> Indices:
     return candidates[order[is_wide[order]]]
 
 
-def venous_output(brain: Curves, veins: Indices, dark: Indices) -> tuple[Array, bool]:
-    """Curve of the blood in large veins (s⁻¹), and whether it is fitted.
+def venous_output(brain: Curves, veins: Indices, dark: Indices) -> tuple[Array, Array]:
+    """Curve of large veins as measured (s⁻¹), and that of the blood in them: the same, or fitted.
 
-    It is if most of it passes while hardly any signal of blood is left, and if its area is then larger than that
+    It is fitted if most of it passes while hardly any signal of blood is left, and if its area is then larger than that
     measured in ``veins``: mixing with tissue makes areas too small only. NaN where there is no vein.
     """
     scan, steady = brain.scan, brain.steady
     measured = brain.values[veins].mean(axis=0, dtype=float) if len(veins) else np.full(brain.values.shape[1], np.nan)
     if not (brain.saturated[dark] | (np.exp(-scan.echo_time_s * brain.shape.peak[dark]) < DARK)).any():
-        return measured, False
+        return measured, measured
     fitted, hidden = restore_vein(brain.signals(dark), brain.typical[steady], scan.dt_s, scan.echo_time_s)
-    if hidden <= _HIDDEN or fitted.sum() <= measured[steady].sum():  # never, where none was measured
-        return measured, False
-    return np.concatenate([measured[: scan.baseline.first], fitted]), True
+    if hidden <= _HIDDEN or fitted.sum() <= measured[steady].sum():
+        return measured, measured
+    return measured, np.concatenate([measured[: scan.baseline.first], fitted])
