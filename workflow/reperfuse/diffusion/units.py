@@ -89,6 +89,11 @@ def _brain_values(adc: Array, mask: NDArray[np.bool_] | None) -> Array:
     return values[values > 0]
 
 
+def is_unit(text: str) -> bool:
+    """Tell whether a text is the spelling of an ADC's unit."""
+    return _parse_units(text) is not None
+
+
 def _parse_units(units: str) -> float | None:
     """Factor from a spelt unit to mm²/s; None if it is not understood."""
     text = re.sub(r"[\s{}()\[\]_]", "", units.translate(_SUPERSCRIPTS).lower()).replace("**", "^")

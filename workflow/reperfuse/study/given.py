@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ GIVEN = {
 _NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
 
 
-def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
+def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str]) -> list[Scan]:
     """Find what is given for the scans of a study; what lies in the folder and is not used is named.
 
     Parameters
@@ -51,6 +51,8 @@ def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
         Of `GIVEN`.
     folder : Path
     visits : Visits
+    subjects : collection of str
+        Labels of the study's patients.
 
     Returns
     -------
@@ -69,12 +71,24 @@ def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
         named = Path(scans[0].path).name
         raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
-    return list(_first_of_each(what, scans))
+    return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
+
+
+def _of_study(scan: Scan, subjects: Collection[str]) -> Scan:
+    """Return a row, without a session where it is of nobody in the study: it makes no patient."""
+    if scan.participant in subjects:
+        return scan
+    return replace(scan, session="", role="", reason=scan.reason or _nobody(scan))
+
+
+def _nobody(scan: Scan) -> str:
+    return f"{Path(scan.path).name} is not used: the study has no patient sub-{scan.participant}"
 
 
 def _files(kind: str, folder: Path) -> list[Path]:
     endings = (".nii", ".nii.gz", ".tsv") if kind == "aif" else (".nii", ".nii.gz")
-    return sorted(path for path in folder.rglob("*") if path.name.endswith(endings))
+    found = (path for path in folder.rglob("*") if path.name.endswith(endings) and not path.name.startswith("."))
+    return sorted(found)
 
 
 def _expected(what: Given) -> str:
@@ -84,7 +98,8 @@ def _expected(what: Given) -> str:
 def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
     what, datatype, named = GIVEN[kind], path.parent.name, _NAME.match(path.name)
     if not named or named["ending"] not in what.endings or datatype not in what.places:
-        own = next((part.removeprefix("sub-") for part in path.parts if part.startswith("sub-")), "n/a")
+        inside = path.relative_to(folder).parts
+        own = next((part.removeprefix("sub-") for part in inside if re.match(r"sub-[a-zA-Z0-9]+$", part)), "n/a")
         return visits.scan(File(path, {"subject": own}), kind, reason=f"{path.name} is not used: {_expected(what)}")
     entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
     fault = ""
@@ -94,7 +109,7 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
             if part.startswith(prefix) and label != entities.setdefault(entity, label):
                 fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
     called = f"brain_{datatype}" if kind == "brain" else kind
-    return visits.scan(File(path.resolve(), entities), called, {"datatype": datatype}, fault)
+    return visits.scan(File(path.absolute(), entities), called, {"datatype": datatype}, fault)
 
 
 def _first_of_each(what: Given, scans: list[Scan]) -> Iterator[Scan]:
