@@ -160,7 +160,7 @@ DAMAGES = [
     Damage("dataset inside the session", _nested),
     Damage("links in a circle", _loops),
     Damage("link to itself at the top", _self_at_top, alone=True),
-    Damage("label 01 beside 1", lambda p: (p.root / f"sub-{int(p.label)}").mkdir(), alone=True),
+    Damage("label 01 beside 1", lambda p: (p.root / f"sub-{int(p.label)}").mkdir(), says="no scan found", alone=True),
     Damage("no dataset_description.json", lambda p: (p.root / "dataset_description.json").unlink(), "all",
            "dataset_description.json", alone=True),
     Damage("table of participants a folder", lambda p: p.participants.unlink() or p.participants.mkdir(), alone=True,
