@@ -107,6 +107,8 @@ def _run(small: Small, folder: Path, damages: dict[str, tuple[Damage, str]]) -> 
 def _odd(patient: Patient) -> None:
     """A patient whose cells, sidecars and mask name somebody, each in a place that is refused."""
     patient.say("dsc", **PRIVATE, SliceTiming=[0.0], RepetitionTime=f"2 s for {SECRET}")
+    patient.mask().parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(patient.scan("dsc"), patient.mask().with_name(f"{SECRET}_label-L_mask.nii.gz"))
     patient.row(side=f"left of {SECRET}", age=SECRET, mtici=SECRET, onset_time=SECRET, ica_occlusion=SECRET)
 
 

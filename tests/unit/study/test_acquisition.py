@@ -133,3 +133,14 @@ def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
     path = study.dsc("01", "baseline", GOOD)
     nifti.save(path, np.ones((40, 40, 4, 20)), np.eye(4), sidecar=GOOD, frame_spacing_s=1.5)
     assert "is 40 mm wide, which is no head" in reason(study.index())
+
+
+@pytest.mark.parametrize(
+    ("units", "taken"), [("mm2/s", True), ("of Erika Mustermann", False), ("Erika 10^-6 mm2/s", False)]
+)
+def test_a_unit_is_taken_and_no_other_text(study: Study, units: str, taken: bool) -> None:
+    study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {"Units": units})
+    (scan,) = study.index().scans
+    assert not scan.reason
+    assert ("units" in json.loads(scan.settings)) is taken
+    assert "Erika" not in scan.settings

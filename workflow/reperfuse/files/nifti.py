@@ -156,8 +156,8 @@ def load(path: str | Path) -> Image:
             content = stream.read()
         _check_start(path, content)
         image = (nb.Nifti2Image if _is_second(content) else nb.Nifti1Image).from_bytes(content)
-        held, offset = len(content), image.dataobj.offset
-        if held < offset + image.dataobj.dtype.itemsize * math.prod(image.shape):
+        stored = cast(Any, image.dataobj)
+        if len(content) < stored.offset + stored.dtype.itemsize * math.prod(image.shape):
             raise EOFError
         data = np.asarray(image.dataobj, dtype=np.float32)
     except DataFault:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from reperfuse.diffusion.units import is_unit
 from reperfuse.faults import DataFault
@@ -75,7 +75,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
     except (ValueError, RecursionError):
         raise DataFault(f"{path.name}: not readable as JSON") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, _Pairs):
         raise DataFault(f"{path.name}: the sidecar is not a JSON object")
     for key in _READ:
         if key in content.contradicted:
@@ -96,7 +96,7 @@ def _whole(digits: str) -> float:
     return int(digits) if len(digits) < 16 else float(digits)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

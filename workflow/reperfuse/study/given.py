@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +42,12 @@ GIVEN = {
 _NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
 
 
+#: A name of which no part can be that of a person.
+_HARMLESS = re.compile(
+    r"(sub-[a-zA-Z0-9]+_)?([a-z]+-[a-zA-Z0-9]+_)*(mask|msk|roi|seg|dseg|probseg|lesion|timeseries)\.(nii|nii\.gz|tsv)"
+)
+
+
 def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str]) -> list[Scan]:
     """Find what is given for the scans of a study; what lies in the folder and is not used is named.
 
@@ -69,7 +75,8 @@ def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str
         raise StudyError(f"{what.key}: there is no folder {folder}")
     scans = [_read(kind, path, folder, visits) for path in _files(kind, folder)]
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
-        named = Path(scans[0].path).name
+        # on the terminal alone, so the name may be given
+        named = _files(kind, folder)[0].name
         raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
     return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
 
@@ -100,7 +107,10 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
     if not named or named["ending"] not in what.endings or datatype not in what.places:
         inside = path.relative_to(folder).parts
         own = next((part.removeprefix("sub-") for part in inside if re.match(r"sub-[a-zA-Z0-9]+$", part)), "n/a")
-        return visits.scan(File(path, {"subject": own}), kind, reason=f"{path.name} is not used: {_expected(what)}")
+        # a name of another kind may be a patient's, and is not repeated
+        is_harmless = _HARMLESS.fullmatch(path.name) is not None
+        shown, place = (path.name, path) if is_harmless else (f"a file in {_place(inside)}", path.parent)
+        return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used: {_expected(what)}")
     entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
     fault = ""
     for part in path.relative_to(folder).parts[:-1]:
@@ -110,6 +120,12 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
                 fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
     called = f"brain_{datatype}" if kind == "brain" else kind
     return visits.scan(File(path.absolute(), entities), called, {"datatype": datatype}, fault)
+
+
+def _place(inside: Sequence[str]) -> str:
+    """Return the folders of a file as far as they are labels of BIDS."""
+    labels = [part for part in inside[:-1] if re.fullmatch(r"(sub|ses)-[a-zA-Z0-9]+", part)]
+    return "/".join(labels) or "the folder of what is given"
 
 
 def _first_of_each(what: Given, scans: list[Scan]) -> Iterator[Scan]:
