@@ -22,17 +22,9 @@ def _still(data: np.ndarray) -> np.ndarray:
     return np.broadcast_to(data[..., :1], data.shape).copy()
 
 
-def _reversed_frames(data: np.ndarray) -> np.ndarray:
-    return data[..., ::-1].copy()
-
-
 def _slices_for_frames(data: np.ndarray) -> np.ndarray:
     x, y, z, t = data.shape
     return data.transpose(0, 1, 3, 2).reshape(x, y, t * z, order="F").reshape(x, y, z, t, order="F")
-
-
-def _other_matrix(patient: Patient) -> None:
-    patient.image(lambda data: data[:, :, :4], "dwi")
 
 
 def _no_diffusion(data: np.ndarray) -> np.ndarray:
@@ -56,14 +48,12 @@ DAMAGES = [
     Damage("perfusion of noise", lambda p: p.image(lambda d: _random(d.shape).astype(d.dtype)), "dsc", found="step"),
     Damage("perfusion of negative values", lambda p: p.image(lambda d: -d), "dsc", found="step"),
     Damage("perfusion without a bolus", lambda p: p.image(_still), "dsc", found="step"),
-    Damage("frames in reversed order", lambda p: p.image(_reversed_frames), "dsc", found="step"),
-    Damage("slices stored in the place of frames", lambda p: p.image(_slices_for_frames), "dsc", "slice by slice",
+    Damage("slices stored in the place of frames", lambda p: p.image(_slices_for_frames), "dsc", "before the bolus has passed",
            found="step"),
     Damage("saturated series", lambda p: p.image(_saturated), "dsc", found="step"),
     Damage("diffusion of zeros", lambda p: p.image(np.zeros_like, "dwi"), "dwi", found="step"),
     Damage("diffusion of NaN", lambda p: p.image(_nan, "dwi"), "dwi", found="step"),
     Damage("diffusion that weights nothing", lambda p: p.image(_no_diffusion, "dwi"), "dwi", found="step"),
-    Damage("diffusion of four slices", _other_matrix, says="slice", found="step"),
     Damage("trace image given as ADC", _trace_as_adc, "adc", found="step"),
     Damage("ADC of zeros", lambda p: (p.scanner_adc(), p.image(np.zeros_like, "adc")), "adc", "empty", found="step"),
     Damage("ADC of NaN", lambda p: (p.scanner_adc(), p.image(_nan, "adc")), "adc", "empty", found="step"),

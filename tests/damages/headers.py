@@ -59,7 +59,7 @@ DAMAGES = [
     Damage("origin beyond all numbers", lambda p: p.header(srow_x_3=np.inf, qoffset_x=np.inf), "dsc", "affine"),
     Damage("two dimensions", lambda p: p.header(dim_0=2), "dsc", "dimensions"),
     Damage("one frame only", lambda p: p.image(lambda d: d[..., 0]), "dsc", "a DSC series has four dimensions"),
-    Damage("one slice only", lambda p: p.image(lambda d: d[:, :, 5:6]), says="slice", found="step"),
+    Damage("one slice only", lambda p: p.image(lambda d: d[:, :, 5:6]), "dsc", "no artery in the field of view", found="step"),
     Damage("five dimensions", lambda p: p.image(lambda d: d[..., None].repeat(2, 4)), "dsc", "three dimensions, or four"),
     Damage("frames in the fifth dimension", lambda p: p.image(lambda d: d[:, :, :, None]), "dsc", "three dimensions, or four"),
     Damage("five dimensions of diffusion", lambda p: p.image(lambda d: d[..., None].repeat(2, 4), "dwi"), "dwi",
