@@ -23,15 +23,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """One patient with two sessions of tiny scans, run once; half a minute.
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of one patient with two sessions of tiny scans, which nobody changes; some seconds.
 
-    Tests that use it carry ``pytest.mark.xdist_group("small")``. Their own runs start in a folder beside ``whole``.
+    Tests that use it carry ``pytest.mark.xdist_group("small")``.
     """
     # spaces and letters that are not ASCII, as users' folders have them
     folder = tmp_path_factory.mktemp("kleine Stüdie")
     patient = dataclasses.replace(DEMO_PATIENTS[0], scans={"baseline": ("dsc", "dwi"), "followup": ("dwi",)})
-    study = simulate_study(folder / "the study", [patient], TINY)
+    return simulate_study(folder / "the study", [patient], TINY)
+
+
+@pytest.fixture(scope="session")
+def small(tiny: Path) -> Small:
+    """The tiny study, run once; half a minute.
+
+    Tests that use it carry ``pytest.mark.xdist_group("small")``. Their own runs start in a folder beside ``whole``.
+    """
+    study, folder = tiny, tiny.parent
     (folder / "whole").mkdir()
     config = study_config(study)
     run = snakemake(folder / "whole", config=config, cores=1)

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from damages.faults_page import page
 from reperfuse.study.names import RESULTS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,3 +28,7 @@ def test_a_delivered_result_is_described(name: str) -> None:
     ending = RESULTS[name].ending.removeprefix("space-dscref_")
     stem = re.sub(r"tmax\d+", "tmax", ending.partition(".")[0])
     assert stem in re.sub(r"tmax\d+", "tmax", outputs)
+
+
+def test_the_table_of_faults_is_that_of_the_corpus() -> None:
+    assert (DOCS / "faults.md").read_text(encoding="utf-8") == page()

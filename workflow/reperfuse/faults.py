@@ -10,4 +10,9 @@ class DataFault(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join("".join(letter if letter.isprintable() else " " for letter in message).split()))
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line, without control characters."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -142,7 +142,7 @@ def test_a_flipped_bit_is_found_by_the_checksum(tmp_path: Path, place: float) ->
     ("content", "said"),
     [
         (b"/annex/objects/MD5E-s123--0.nii.gz\n", "not fetched"),
-        (b"version https://git-lfs", "not compressed, name it .nii"),
+        (b"version https://git-lfs", "not fetched"),
         (b"", "not a readable NIfTI image"),
     ],
 )

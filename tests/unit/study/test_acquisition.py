@@ -136,7 +136,13 @@ def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "passed_on"), [("10⁻⁶ mm²/s", "10^-6 mm2/s"), ("Smith, John", "not understood"), (None, None)]
+    ("units", "passed_on"),
+    [
+        ("10⁻⁶ mm²/s", "10^-6 mm2/s"),
+        ("Smith, John", "not understood"),
+        ("Erika 10^-6 mm2/s", "not understood"),
+        (None, None),
+    ],
 )
 def test_the_unit_of_a_map_is_passed_on_in_known_words(study: Study, units: str | None, passed_on: str | None) -> None:
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {} if units is None else {"Units": units})

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from reperfuse.files.sidecars import sidecar_path
+from reperfuse.study import index
 from reperfuse.study.index import index_study
+from reperfuse.study.layout import File
 from reperfuse.study.manifest import Manifest, StudyError
 from studies import GOOD, INPUTS, ROLES, Study, reason
 
@@ -331,3 +333,23 @@ def test_a_folder_without_any_usable_mask_is_an_error(study: Study) -> None:
     masks.add("sub-01/ses-followup/dwi/sub-01_ses-followup_desc-lesion_mask.nii.gz")
     with pytest.raises(StudyError, match=r"lesion_masks: no file in .* can be used"):
         study.index(given={"lesion": masks.root})
+
+
+def test_what_nobody_has_foreseen_costs_one_scan(
+    study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study.dsc("01", "baseline", GOOD)
+    study.dsc("02", "baseline", GOOD)
+    read = index.read_scan
+
+    def fail(kind: str, file: File, *rest: Any) -> Any:
+        if file.entities["subject"] == "01":
+            raise TypeError("the name of a patient")
+        return read(kind, file, *rest)
+
+    monkeypatch.setattr(index, "read_scan", fail)
+    found = rows(study.index())
+    assert found["02", "baseline", "dsc"] == ""
+    assert found["01", "baseline", "dsc"].startswith("sub-01_ses-baseline_dsc.nii.gz: internal error (TypeError)")
+    assert "patient" not in found["01", "baseline", "dsc"]
+    assert "Traceback" in capsys.readouterr().err

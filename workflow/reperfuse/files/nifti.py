@@ -5,24 +5,29 @@ the affine that takes a voxel index to the world (RAS+, mm).
 """
 
 import gzip
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from reperfuse.faults import DataFault
+from reperfuse.files.originals import begin
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.volumes.image import Image
 
 _NIFTI1_BYTES, _NIFTI2_BYTES = nb.Nifti1Header.sizeof_hdr, nb.Nifti2Header.sizeof_hdr
+_ORDERS: tuple[Literal["little"], Literal["big"]] = ("little", "big")
 #: Seconds in one unit of the header's fourth dimension, by the bits of ``xyzt_units`` that say so.
 _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
 #: Sizes that a voxel of a head's scan may have, and the largest extent of one, mm.
 _VOXEL_MM, _EXTENT_MM = (0.2, 20.0), 1000.0
+#: Volume of a voxel, of a box with the same edges: 1 for axes at right angles, 0.87 with a gantry tilted by 30°.
+_LEAST_SQUARE = 0.7
 #: How far the header's two statements of the position may differ, mm.
 _SAME_PLACE_MM = 5.0
 
@@ -60,13 +65,14 @@ def read_header(path: str | Path) -> Header:
     try:  # without an image around it, which takes a large study some seconds more to index
         with _opened(path) as stream:
             block = stream.read(_NIFTI2_BYTES)
+        _check_start(path, block)
         is_second = _is_second(block)
         header = nb.Nifti2Header(block) if is_second else nb.Nifti1Header(block[:_NIFTI1_BYTES])
+        return _checked(path, header)
     except DataFault:
         raise
     except Exception as error:
         raise _unreadable(path, error) from error
-    return _checked(path, header)
 
 
 def _checked(path: str | Path, header: Any) -> Header:
@@ -74,16 +80,17 @@ def _checked(path: str | Path, header: Any) -> Header:
     shape = tuple(int(n) for n in header.get_data_shape())
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) < 3 or min(shape) < 1:
+    if not 3 <= len(shape) <= 4 or min(shape) < 1:
         raise DataFault(f"{name}: an image has three dimensions, or four with time; this one has shape {shape}")
-    affine = header.get_best_affine()
-    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise DataFault(f"{name}: the header's affine is singular, so positions are unknown")
+    _check_numbers(name, header)
+    affine = _affine(name, header)
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     least, most = _VOXEL_MM
     if sizes.min() < least or sizes.max() > most:
         said = " × ".join(f"{size:.3g}" for size in sizes)
         raise DataFault(f"{name}: voxels of {said} mm are not those of a head's scan; mend the header's geometry")
+    if abs(np.linalg.det(affine[:3, :3] / sizes)) < _LEAST_SQUARE:
+        raise DataFault(f"{name}: the header's affine has axes at a sharp angle; mend the header's geometry")
     if (sizes * shape[:3]).max() > _EXTENT_MM:
         raise DataFault(f"{name}: the image is {(sizes * shape[:3]).max() / 1000:.1f} m long; mend its geometry")
     codes = int(header["qform_code"]), int(header["sform_code"])
@@ -91,7 +98,7 @@ def _checked(path: str | Path, header: Any) -> Header:
         corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(shape[:3]) - 1)
         one, other = (corners @ form[:3, :3].T + form[:3, 3] for form in (header.get_qform(), header.get_sform()))
         apart = float(np.linalg.norm(one - other, axis=1).max())
-        if apart > _SAME_PLACE_MM:
+        if not apart <= _SAME_PLACE_MM:
             raise DataFault(
                 f"{name}: the header's qform and sform place the image differently (by up to {apart:.0f} mm), so "
                 "where it lies, or which side is left, is not known; set the wrong one to the right one"
@@ -101,6 +108,37 @@ def _checked(path: str | Path, header: Any) -> Header:
         scale = _SECONDS.get(int(header["xyzt_units"]) & 0x38)
         spacing = float(header.get_zooms()[3]) * scale if scale else None
     return Header(shape, spacing, max(codes) > 0, tuple(map(float, sizes * shape[:3])))
+
+
+def _affine(name: str, header: Any) -> NDArray[np.float64]:
+    """Return where the header says the voxels are."""
+    try:
+        affine = np.asarray(header.get_best_affine(), dtype=float)
+    except ValueError:  # a quaternion that is none
+        raise DataFault(
+            f"{name}: the header's position (qform) holds no rotation; mend the header's geometry"
+        ) from None
+    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise DataFault(f"{name}: the header's affine is singular, so positions are unknown")
+    return affine
+
+
+def _check_numbers(name: str, header: Any) -> None:
+    """Make sure that a voxel holds one real number, and that how it is scaled is known."""
+    kind = header.get_data_dtype()
+    if kind.fields is not None or kind.kind == "c":
+        what = "complex numbers" if kind.kind == "c" else "colours"
+        raise DataFault(f"{name}: its voxels hold {what}, where one number each is needed; export magnitude images")
+    try:
+        slope, _ = header.get_slope_inter()
+    except nb.spatialimages.HeaderDataError:
+        slope = -1.0
+    if slope is not None and slope < 0:
+        raise DataFault(
+            f"{name}: the header's scaling (slope, intercept) is not that of signals or maps; convert it again"
+        )
+    if not 0 <= float(header["vox_offset"]) < math.inf:
+        raise DataFault(f"{name}: the header does not say where the data begin; convert it again")
 
 
 def load(path: str | Path) -> Image:
@@ -116,7 +154,11 @@ def load(path: str | Path) -> Image:
     try:
         with _opened(path) as stream:
             content = stream.read()
+        _check_start(path, content)
         image = (nb.Nifti2Image if _is_second(content) else nb.Nifti1Image).from_bytes(content)
+        stored = cast(Any, image.dataobj)
+        if len(content) < stored.offset + stored.dtype.itemsize * math.prod(image.shape):
+            raise EOFError
         data = np.asarray(image.dataobj, dtype=np.float32)
     except DataFault:
         raise
@@ -127,32 +169,41 @@ def load(path: str | Path) -> Image:
 
 
 def _opened(path: str | Path) -> IO[bytes]:
-    """Open a file, compressed or not; a link to nowhere and what stands for a file say so."""
+    """Open a file, compressed or not; what only stands for an image says so."""
     path = Path(path)
-    if path.is_symlink() and not path.exists():
-        raise DataFault(f"{path.name}: not fetched: a link to a file that is not there (datalad get, git annex get)")
-    with path.open("rb") as stream:
-        start = stream.read(64)
-    if b"annex/objects/" in start:
-        raise DataFault(f"{path.name}: not fetched: the file stands for one of git-annex (datalad get, git annex get)")
-    is_compressed = start[:2] == b"\x1f\x8b"
-    if is_compressed and not path.name.endswith(".gz"):
+    start = begin(path)
+    is_compressed, is_named_so = start[:2] == b"\x1f\x8b", path.name.endswith(".gz")
+    if not start:
+        raise DataFault(f"{path.name}: not a readable NIfTI image (it is empty)")
+    if is_compressed and not is_named_so:
         raise DataFault(f"{path.name}: not a readable NIfTI image by this name: it is compressed, name it .nii.gz")
-    if start and not is_compressed and path.name.endswith(".gz"):
+    if not is_compressed and not _is_nifti(start):
+        raise DataFault(f"{path.name}: not a readable NIfTI image (it is no NIfTI image at all); convert it again")
+    if not is_compressed and is_named_so:
         raise DataFault(f"{path.name}: not a readable NIfTI image by this name: it is not compressed, name it .nii")
     return cast(IO[bytes], gzip.open(path)) if is_compressed else path.open("rb")
 
 
+def _is_nifti(block: bytes) -> bool:
+    return not {_NIFTI1_BYTES, _NIFTI2_BYTES}.isdisjoint(int.from_bytes(block[:4], order) for order in _ORDERS)
+
+
+def _check_start(path: str | Path, block: bytes) -> None:
+    """Make sure that what was compressed is an image."""
+    name = Path(path).name
+    if not block:
+        raise DataFault(f"{name}: not a readable NIfTI image (it is empty)")
+    if block[:2] == b"\x1f\x8b":
+        raise DataFault(f"{name}: not a readable NIfTI image (it is compressed twice); decompress it once")
+
+
 def _is_second(block: bytes) -> bool:
-    return _NIFTI2_BYTES in (int.from_bytes(block[:4], order) for order in ("little", "big"))
+    return _NIFTI2_BYTES in (int.from_bytes(block[:4], order) for order in _ORDERS)
 
 
 def _unreadable(path: str | Path, error: Exception) -> DataFault:
     # the libraries' own words hold paths, line breaks and whatever the file holds
     what = {
-        FileNotFoundError: "there is no such file",
-        PermissionError: "it may not be read",
-        IsADirectoryError: "it is a folder",
         EOFError: "it is cut off",
         gzip.BadGzipFile: "its compressed data are damaged",
         zlib.error: "its compressed data are damaged",

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reperfuse.files.originals import begin
+
 
 def format_cell(value: Any) -> str:
     """Write a value of a table: ``n/a`` where there is none, a float to six significant digits, text in one line."""
@@ -28,10 +30,18 @@ def table_text(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def read_cells(path: str | Path) -> tuple[list[list[str]], str]:
     """Read a TSV table of anyone's making as rows of cells, the head first, and a note on how it was read.
 
-    UTF-8 and UTF-16 by their marks, else UTF-8, else Latin-1, which reads anything: the note says so.
+    UTF-8, UTF-16 and UTF-32 by their marks, else UTF-8, else Latin-1, which reads anything: the note says so.
+
+    Raises
+    ------
+    DataFault
+        If there is no file to be read.
     """
+    begin(Path(path))
     content, note = Path(path).read_bytes(), ""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        text = content.decode("utf-32", errors="replace")
+    elif content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16", errors="replace")
     else:
         try:

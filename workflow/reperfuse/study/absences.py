@@ -45,7 +45,7 @@ def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
         "roles of sessions": _doubled(plan, subject),
     }
     found = [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
-    return found + _not_understood(plan, subject)
+    return found + [list(note) for note in plan.clinical.notes_of(subject)] + _not_understood(plan, subject)
 
 
 def _not_understood(plan: Plan, subject: str) -> list[list[str]]:
@@ -76,15 +76,15 @@ def _disorder(plan: Plan, subject: str) -> list[str]:
     """Return a sentence for each session that is dated before the one it should follow."""
     sessions = [(role, plan.manifest.session_of(subject, role)) for role in plan.config["sessions"]]
     try:
-        dated = [(role, ses, plan.clinical.value(subject, ses, "acq_time")) for role, ses in sessions if ses]
+        dated = [(role, plan.clinical.scanned_at(subject, ses)) for role, ses in sessions if ses]
     except DataFault as fault:
         return [str(fault)]
-    dated = [entry for entry in dated if entry[2]]
+    known = [(role, time) for role, time in dated if time]
     labels = _labels(plan)
     return [
         f"session {labels[later]} ({later}) is dated before session {labels[earlier]} ({earlier}); check `sessions`"
-        for (earlier, _, first), (later, _, second) in pairwise(dated)
-        if second < first
+        for (earlier, first), (later, second) in pairwise(known)
+        if (first.tzinfo is None) is (second.tzinfo is None) and second < first
     ]
 
 
@@ -96,11 +96,15 @@ def left_out(plan: Plan) -> list[list[str]]:
     """
     unfinished = [subject for subject in plan.subjects if not plan.is_tabulated(subject)]
     rows = [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished]
-    rows += [[f"sub-{scan.participant}", scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session]
+    rows += [[_called(scan.participant), scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session]
     gone = removed(Path(plan.config["output_dir"]), Path(plan.config["bids_dir"]))
     rows += [[name.partition("/")[0], "patient", f"{name} {_GONE}"] for name in gone]
     rows += [["n/a", table, note] for table, note in plan.clinical.notes()]
     return rows + [["n/a", "sessions", reason] for reason in missing_roles(plan)]
+
+
+def _called(participant: str) -> str:
+    return participant if participant == "n/a" else f"sub-{participant}"
 
 
 def missing_roles(plan: Plan) -> list[str]:

@@ -1,15 +1,17 @@
 """What the sidecar and the header of a scan say of its acquisition."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from reperfuse.diffusion.units import spelled
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
+from reperfuse.files.originals import begin, read_text
 from reperfuse.files.sidecars import sidecar_path
 from reperfuse.perfusion.timing import ECHO_TIME_S, FRAME_SPACING_S
 from reperfuse.study.layout import File, Inherited
@@ -20,6 +22,13 @@ _LEAST_EXTENT_MM = 90.0
 _FEWEST_FRAMES = 20
 #: Highest b-value that is taken for none, and the lowest that weights by diffusion, s/mm².
 _HIGHEST_B0, _LOWEST_B = 100.0, 300.0
+#: The strongest weighting that a scanner of people gives, s/mm².
+_HIGHEST_B = 40_000.0
+#: What is read of a sidecar.
+_READ = (
+    *("RepetitionTime", "EchoTime", "VolumeTiming", "AcquisitionDuration", "SliceTiming", "SliceEncodingDirection"),
+    *("PhaseEncodingDirection", "PhaseEncodingAxis", "Units"),
+)
 #: Largest plausible values, in s; what lies above was written in milliseconds.
 _LONGEST = {"RepetitionTime": 20.0, "EchoTime": ECHO_TIME_S[1]}
 
@@ -62,17 +71,34 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if path.is_symlink() and not path.exists():
-        raise DataFault(f"{path.name}: not fetched: a link to a file that is not there (datalad get, git annex get)")
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise DataFault(f"{path.name}: its text is not UTF-8, as JSON must be; save it as UTF-8") from None
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
+    except (ValueError, RecursionError):
         raise DataFault(f"{path.name}: not readable as JSON") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, _Pairs):
         raise DataFault(f"{path.name}: the sidecar is not a JSON object")
+    for key in _READ:
+        if key in content.contradicted:
+            raise DataFault(f"{path.name}: it holds {key} more than once, with different values; keep the right one")
     return content
+
+
+class _Pairs(dict[str, Any]):
+    """An object of JSON, and the keys that it gives different values."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.contradicted = {key for key, value in pairs if value != self[key]} if len(self) < len(pairs) else set()
+
+
+def _whole(digits: str) -> float:
+    # a whole number of hundreds of digits is no number to compute with
+    return int(digits) if len(digits) < 16 else float(digits)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _series(
@@ -93,12 +119,7 @@ def _series(
             "mend one, or give acquisition.repetition_time_s in the config"
         )
     whole = sidecar.get("AcquisitionDuration")
-    if (
-        isinstance(whole, int | float)
-        and whole > 0
-        and not stated_once
-        and not 0.8 < whole / (frames * repetition) < 1.25
-    ):
+    if _is_number(whole) and whole > 0 and not stated_once and not 0.8 < whole / (frames * repetition) < 1.25:
         raise DataFault(
             f"{path.name}: {frames} frames of {repetition:g} s take {frames * repetition:g} s, its sidecar's "
             f"AcquisitionDuration says {whole:g} s; is RepetitionTime that of one shot? mend one, or give "
@@ -124,10 +145,10 @@ def _frame_spacing(
     if "RepetitionTime" in sidecar or times is None or acquisition.get("repetition_time_s") is not None:
         return _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
     where = sidecar_path(path).name
-    if not isinstance(times, list) or len(times) != frames or not all(isinstance(time, int | float) for time in times):
+    if not isinstance(times, list) or len(times) != frames or not all(map(_is_number, times)):
         raise DataFault(f"{where}: VolumeTiming should hold {frames} times, one a frame; mend it")
     steps = [later - earlier for earlier, later in pairwise(times)]
-    if min(steps) <= 0 or max(steps) > 1.02 * min(steps):
+    if not all(math.isfinite(step) for step in steps) or min(steps) <= 0 or max(steps) > 1.02 * min(steps):
         raise DataFault(f"{where}: VolumeTiming is not even, and only evenly spaced frames can be deconvolved")
     return float(sum(steps) / len(steps))
 
@@ -139,16 +160,23 @@ def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
     if not bvals:
         missing = name.removesuffix(".gz").removesuffix(".nii") + ".bval"
         raise DataFault(f"{missing}: missing, so the b-values of {name} are unknown")
+    begin(bvals[-1])
     try:
-        values = [float(word) for word in bvals[-1].read_text(encoding="utf-8", errors="replace").split()]
+        values = [float(word) for word in bvals[-1].read_text(encoding="utf-8-sig").split()]
+        if not all(0 <= value < math.inf for value in values):
+            raise ValueError
     except (OSError, ValueError):
-        raise DataFault(f"{bvals[-1].name}: not a row of numbers, so the b-values of {name} are unknown") from None
+        raise DataFault(
+            f"{bvals[-1].name}: not a row of numbers from 0 up, so the b-values of {name} are unknown"
+        ) from None
     if len(values) != volumes:
         raise DataFault(f"{bvals[-1].name}: {len(values)} b-values for the {volumes} volumes of {name}")
     if min(values) > _HIGHEST_B0 or max(values) < _LOWEST_B:
         raise DataFault(
             f"{name}: an ADC needs volumes without and with diffusion weighting, it has b = {_range(values)}"
         )
+    if max(values) > _HIGHEST_B:
+        raise DataFault(f"{bvals[-1].name}: a b-value of {max(values):g} is no plausible one; is it in s/mm²?")
     return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs else {})
 
 
@@ -159,7 +187,8 @@ def _range(values: Sequence[float]) -> str:
 
 def _phase_encoding(sidecar: Mapping[str, Any]) -> dict[str, str]:
     """Return the voxel axis of phase encoding, where the sidecar says; its sign may be unknown (PhaseEncodingAxis)."""
-    stated = str(sidecar.get("PhaseEncodingDirection", sidecar.get("PhaseEncodingAxis"))).removesuffix("-")
+    said = sidecar.get("PhaseEncodingDirection", sidecar.get("PhaseEncodingAxis"))
+    stated = said.removesuffix("-") if isinstance(said, str) else ""
     return {"phase_encoding_axis": stated} if stated in ("i", "j", "k") else {}
 
 
@@ -175,10 +204,9 @@ def _seconds(
     where = sidecar_path(path).name
     if value is None:
         raise DataFault(f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST[key]:
+    if not _is_number(value) or not 0 < value <= _LONGEST[key]:
         # not the value itself: text of a sidecar may name a patient
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        said = f"{key} is {value:g}, which is" if is_number else f"{key} is"
+        said = f"{key} is {value:g}, which is" if _is_number(value) else f"{key} is"
         raise DataFault(f"{where}: {said} no plausible number of seconds")
     return float(value)
 
@@ -191,11 +219,12 @@ def _slice_timing(
     if times is None:
         return {}
     where = sidecar_path(path).name
-    direction = str(sidecar.get("SliceEncodingDirection", "k"))
-    if direction.removesuffix("-") not in ("i", "j", "k"):
-        raise DataFault(f"{where}: SliceEncodingDirection is {direction!r}; it should be i, j or k, with or without -")
+    direction = sidecar.get("SliceEncodingDirection", "k")
+    if not isinstance(direction, str) or direction.removesuffix("-") not in ("i", "j", "k"):
+        # not the value itself: text of a sidecar may name a patient
+        raise DataFault(f"{where}: SliceEncodingDirection should be i, j or k, with or without -; mend it")
     axis = "ijk".index(direction[0])
-    numbers = isinstance(times, list) and all(isinstance(time, int | float) for time in times)
+    numbers = isinstance(times, list) and all(map(_is_number, times))
     if not numbers or len(times) != shape[axis] or not all(0 <= time < repetition_s for time in times):
         raise DataFault(
             f"{where}: SliceTiming should hold {shape[axis]} times, one a slice, from 0 to less than "

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from reperfuse.faults import DataFault
-from reperfuse.files.tables import read_cells
 from reperfuse.study.manifest import StudyError
+from reperfuse.study.people import Table
 from reperfuse.study.vocabulary import (
     NotUnderstood,
     read_flag,
     read_grade,
+    read_moment,
     read_number,
     read_side,
     read_start,
-    tidy,
 )
 
 T = TypeVar("T")
@@ -49,12 +49,32 @@ class ClinicalData:
 
     def __init__(self, bids_dir: Path, columns: Mapping[str, str] | None = None) -> None:
         self._bids_dir, self._columns = bids_dir, columns or {}
-        self._tables: dict[str, _Table] = {}
+        self._tables: dict[str, Table] = {}
 
     def notes(self) -> list[tuple[str, str]]:
         """Return (table, sentence) of what is wrong with the table of participants as a whole."""
         table = self._table("participants.tsv")
         return [("participants.tsv", table.note)] if table.note else []
+
+    def notes_of(self, participant: str) -> list[tuple[str, str]]:
+        """Return (table, sentence) of what is wrong with a participant's row, or with the table of their sessions."""
+        own, people = f"sub-{participant}_sessions.tsv", self._table("participants.tsv")
+        found = [(own, note)] if (note := self._table(f"sub-{participant}/{own}").note) else []
+        fault = people.fault_of(f"sub-{participant}") if people.columns and not people.is_lost else ""
+        return found + ([("participants.tsv", f"participants.tsv {fault}")] if fault else [])
+
+    def scanned_at(self, participant: str, session: str) -> datetime | None:
+        """Return the date and time of a session, None if they are not known.
+
+        Raises
+        ------
+        DataFault
+            If there are several.
+        """
+        try:
+            return read_moment(self.value(participant, session, "acq_time"))
+        except NotUnderstood:
+            return None
 
     def check_columns(self, shipped: Mapping[str, str]) -> None:
         """Make sure that each column the study has named itself is there.
@@ -71,8 +91,8 @@ class ClinicalData:
         ]
         known = {column for table in tables for column in table.columns}
         for name, called in self._columns.items():
-            if called != shipped[name] and called not in known:
-                there = ", ".join(sorted(known)[:20]) or "none"
+            if called != shipped[name] and not any(table.places(called) for table in tables):
+                there = ", ".join(column[:40] for column in sorted(known)[:20]) or "none"
                 raise StudyError(f"columns.{name}: the study's tables have no column {called}; they have {there}")
 
     def value(self, participant: str, session: str | None, column: str) -> str:
@@ -96,12 +116,8 @@ class ClinicalData:
         text = self.value(participant, session, column)
         if not text:
             table = self._table("participants.tsv")
-            missing = table.columns and not table.has(f"sub-{participant}")
-            raise Unknown(
-                f"participants.tsv has no row for sub-{participant}"
-                if missing
-                else f"the study's tables have no {called}"
-            )
+            fault = table.fault_of(f"sub-{participant}") if table.columns and not table.is_lost else ""
+            raise Unknown(f"participants.tsv {fault}" if fault else f"the study's tables have no {called}")
         try:
             return read(text)
         except NotUnderstood as fault:
@@ -210,11 +226,13 @@ class ClinicalData:
         if not scanned:
             raise DataFault(f"sessions.tsv has no acq_time to take {called} from")
         try:
-            end = datetime.fromisoformat(scanned)
+            end = read_moment(scanned)
+        except NotUnderstood:
+            raise DataFault(f"{called} cannot be taken from acq_time: acq_time is no date and time") from None
+        try:
             start = read_start(text, end)
-        except (NotUnderstood, ValueError) as fault:
-            why = str(fault) if isinstance(fault, NotUnderstood) else "acq_time is no date and time"
-            raise DataFault(f"{called} cannot be taken from acq_time: {why}") from None
+        except NotUnderstood as fault:
+            raise DataFault(f"{called} cannot be taken from acq_time: {fault}") from None
         hours = (end - start).total_seconds() / 3600
         if hours < 0:
             raise DataFault(f"{called} lies after the session")
@@ -222,58 +240,7 @@ class ClinicalData:
             raise DataFault(f"{called} lies more than a year before the session")
         return hours
 
-    def _table(self, name: str) -> "_Table":
+    def _table(self, name: str) -> Table:
         if name not in self._tables:
-            self._tables[name] = _Table(self._bids_dir / name)
+            self._tables[name] = Table(self._bids_dir / name)
         return self._tables[name]
-
-
-class _Table:
-    """A table of people or sessions, by the label in its first column.
-
-    Parameters
-    ----------
-    path : Path
-        There need be no such file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.note, self.columns = "", []
-        self._rows: list[tuple[str, list[str]]] = []
-        if path.is_symlink() and not path.exists():
-            self.note = "not fetched: a link to a file that is not there (datalad get, git annex get)"
-        if not path.is_file():
-            return
-        cells, self.note = read_cells(path)
-        if not cells:
-            return
-        self.columns = [tidy(name) for name in cells[0]]
-        key = next((n for n, name in enumerate(self.columns) if name in ("participant_id", "session_id")), None)
-        if key is None:
-            self.note = f"{path.name} has no column participant_id or session_id, so no row belongs to anyone"
-            return
-        self._rows = [(tidy(row[key]), row) for row in cells[1:] if len(row) > key]
-
-    def _of(self, label: str) -> list[list[str]]:
-        """Return the rows of a label: as it is written, without its prefix, or as the same number."""
-        prefix, _, bare = label.rpartition("-")
-        same = [row for name, row in self._rows if name in (label, bare)]
-        if same or not bare.isdigit():
-            return same
-        numbered = {name for name, _ in self._rows if _number(name, prefix) == int(bare)}
-        return [row for name, row in self._rows if name in numbered] if len(numbered) == 1 else []
-
-    def has(self, label: str) -> bool:
-        """Tell whether a label has a row."""
-        return bool(self._of(label))
-
-    def values(self, label: str, column: str) -> set[str]:
-        """Return what the rows of a label hold in a column: one value, unless they contradict each other."""
-        places = [number for number, name in enumerate(self.columns) if name == column]
-        cells = (row[place] for row in self._of(label) for place in places if place < len(row))
-        return {text for cell in cells if (text := tidy(cell))}
-
-
-def _number(name: str, prefix: str) -> int | None:
-    bare = name.removeprefix(f"{prefix}-").removesuffix(".0")
-    return int(bare) if bare.isdigit() else None

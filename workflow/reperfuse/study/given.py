@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +42,13 @@ GIVEN = {
 _NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
 
 
-def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
+#: A name of which no part can be that of a person.
+_HARMLESS = re.compile(
+    r"(sub-[a-zA-Z0-9]+_)?([a-z]+-[a-zA-Z0-9]+_)*(mask|msk|roi|seg|dseg|probseg|lesion|timeseries)\.(nii|nii\.gz|tsv)"
+)
+
+
+def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str]) -> list[Scan]:
     """Find what is given for the scans of a study; what lies in the folder and is not used is named.
 
     Parameters
@@ -51,6 +57,8 @@ def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
         Of `GIVEN`.
     folder : Path
     visits : Visits
+    subjects : collection of str
+        Labels of the study's patients.
 
     Returns
     -------
@@ -67,14 +75,27 @@ def find_given(kind: str, folder: Path, visits: Visits) -> list[Scan]:
         raise StudyError(f"{what.key}: there is no folder {folder}")
     scans = [_read(kind, path, folder, visits) for path in _files(kind, folder)]
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
-        named = Path(scans[0].path).name
+        # on the terminal alone, so the name may be given
+        named = _files(kind, folder)[0].name
         raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
-    return list(_first_of_each(what, scans))
+    return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
+
+
+def _of_study(scan: Scan, subjects: Collection[str]) -> Scan:
+    """Return a row, without a session where it is of nobody in the study: it makes no patient."""
+    if scan.participant in subjects:
+        return scan
+    return replace(scan, session="", role="", reason=scan.reason or _nobody(scan))
+
+
+def _nobody(scan: Scan) -> str:
+    return f"{Path(scan.path).name} is not used: the study has no patient sub-{scan.participant}"
 
 
 def _files(kind: str, folder: Path) -> list[Path]:
     endings = (".nii", ".nii.gz", ".tsv") if kind == "aif" else (".nii", ".nii.gz")
-    return sorted(path for path in folder.rglob("*") if path.name.endswith(endings))
+    found = (path for path in folder.rglob("*") if path.name.endswith(endings) and not path.name.startswith("."))
+    return sorted(found)
 
 
 def _expected(what: Given) -> str:
@@ -84,8 +105,12 @@ def _expected(what: Given) -> str:
 def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
     what, datatype, named = GIVEN[kind], path.parent.name, _NAME.match(path.name)
     if not named or named["ending"] not in what.endings or datatype not in what.places:
-        own = next((part.removeprefix("sub-") for part in path.parts if part.startswith("sub-")), "n/a")
-        return visits.scan(File(path, {"subject": own}), kind, reason=f"{path.name} is not used: {_expected(what)}")
+        inside = path.relative_to(folder).parts
+        own = next((part.removeprefix("sub-") for part in inside if re.match(r"sub-[a-zA-Z0-9]+$", part)), "n/a")
+        # a name of another kind may be a patient's, and is not repeated
+        is_harmless = _HARMLESS.fullmatch(path.name) is not None
+        shown, place = (path.name, path) if is_harmless else (f"a file in {_place(inside)}", path.parent)
+        return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used: {_expected(what)}")
     entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
     fault = ""
     for part in path.relative_to(folder).parts[:-1]:
@@ -94,7 +119,13 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
             if part.startswith(prefix) and label != entities.setdefault(entity, label):
                 fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
     called = f"brain_{datatype}" if kind == "brain" else kind
-    return visits.scan(File(path.resolve(), entities), called, {"datatype": datatype}, fault)
+    return visits.scan(File(path.absolute(), entities), called, {"datatype": datatype}, fault)
+
+
+def _place(inside: Sequence[str]) -> str:
+    """Return the folders of a file as far as they are labels of BIDS."""
+    labels = [part for part in inside[:-1] if re.fullmatch(r"(sub|ses)-[a-zA-Z0-9]+", part)]
+    return "/".join(labels) or "the folder of what is given"
 
 
 def _first_of_each(what: Given, scans: list[Scan]) -> Iterator[Scan]:

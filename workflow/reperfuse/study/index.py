@@ -1,15 +1,16 @@
 """Index a BIDS study: which scans it has, and which of them can be used."""
 
 import re
+import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reperfuse.faults import DataFault
 from reperfuse.study.acquisition import Acquired, read_scan
 from reperfuse.study.given import GIVEN, find_given
-from reperfuse.study.layout import File, Inherited, select, walk
+from reperfuse.study.layout import TABLES, File, Inherited, select, walk
 from reperfuse.study.manifest import Manifest, Scan, StudyError
 from reperfuse.study.visits import Visits, as_labels
 
@@ -83,13 +84,12 @@ def index_study(
     scans: list[Scan] = []
     for kind, filters in inputs.items():
         tables = Inherited(file for file in layout.files if file.entities.get("suffix") == filters["suffix"])
-        images = [file for file in layout.files if file.path.name.endswith((".nii", ".nii.gz"))]
-        found = select(images, kind, filters)
+        found = select((file for file in layout.files if file.is_image), kind, filters)
         for group in _by_session(found, visits).values():
             scans += _choose(kind, group, tables, visits, acquisition or {})
-        scans += _near_misses(kind, filters, images, found, visits)
+        scans += _near_misses(kind, filters, layout.files, found, visits)
     for kind, folder in (given or {}).items():
-        scans += find_given(kind, folder, visits)
+        scans += find_given(kind, folder, visits, layout.subjects)
     if not any(scan.kind in inputs for scan in scans) and not layout.faults:
         raise StudyError(f"{bids_dir}: {_NO_SCAN}")
     scans += [Scan(label, "", "", what, "", reason=reason) for label, what, reason in layout.faults]
@@ -122,7 +122,7 @@ def _choose(
                 raise DataFault(file.fault)
             if not visits.session(file):
                 raise DataFault(f"{file.path.name}: no session label (ses-) in its name, so its time is unknown")
-            usable.append((file, read_scan(kind, file, tables, acquisition)))
+            usable.append((file, _read(kind, file, tables, acquisition)))
         except DataFault as fault:
             scans.append(visits.scan(file, kind, reason=str(fault)))
     if usable:
@@ -133,29 +133,51 @@ def _choose(
     return scans
 
 
+def _read(kind: str, file: File, tables: Inherited, acquisition: Mapping[str, float | None]) -> Acquired:
+    """Read what a scan's files say; what nobody has foreseen costs that scan, not the study.
+
+    Raises
+    ------
+    DataFault
+        If the scan cannot be used, or reading it failed; how is then printed.
+    """
+    try:
+        return read_scan(kind, file, tables, acquisition)
+    except (DataFault, MemoryError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise DataFault(
+            f"{file.path.name}: internal error ({type(error).__name__}) while reading it; please report what is "
+            "printed at the start of the run"
+        ) from error
+
+
 def _instead(file: File, acquired: Acquired, used: File, more: Acquired) -> str:
     held = f" ({more.volumes} volumes against {acquired.volumes})" if more.volumes > acquired.volumes else ""
     return f"{file.path.name}: {used.path.name} of the same session is used instead{held}"
 
 
 def _near_misses(
-    kind: str, filters: Mapping[str, Any], images: Iterable[File], found: Sequence[File], visits: Visits
-) -> list[Scan]:
-    """Name the images that would be a scan of a kind but for capital letters."""
+    kind: str, filters: Mapping[str, Any], files: Iterable[File], found: Sequence[File], visits: Visits
+) -> Iterator[Scan]:
+    """Yield the files that would be a scan of a kind but for their name's ending or their folder."""
     wanted, taken = filters["suffix"], {file.path for file in found}
     suffixes = [str(suffix) for suffix in (wanted if isinstance(wanted, list) else [wanted])]
-    close = [
-        (file, suffix)
-        for file in images
-        for suffix in suffixes
-        if file.path not in taken
-        and re.search(rf"_{suffix}\.nii", file.path.name, flags=re.IGNORECASE)
-        and not re.search(rf"_{suffix}\.nii", file.path.name)
-    ]
-    return [
-        visits.scan(file, kind, reason=f"{file.path.name} is not used: the name should end in _{suffix}")
-        for file, suffix in close
-    ]
+    named = re.compile(rf"_({'|'.join(map(re.escape, suffixes))})(?![a-zA-Z0-9]).*\.", flags=re.IGNORECASE)
+    elsewhere = {name: values for name, values in filters.items() if name != "datatype"}
+    for file in files:
+        if file.path in taken or file.path.name.endswith(TABLES) or not named.search(file.path.name):
+            continue
+        if file.is_image and file.entities.get("suffix") not in suffixes:
+            problem = f"the name should end in _{suffixes[0]}"
+        elif not file.is_image:
+            problem = f"the name should end in _{suffixes[0]}.nii.gz, and be that of a NIfTI image"
+        elif "datatype" in filters and select([file], kind, elsewhere):
+            problem = f"it should lie in a folder {filters['datatype']}"
+        else:
+            continue
+        yield visits.scan(file, kind, reason=file.fault or f"{file.path.name} is not used: {problem}")
 
 
 def _check_study(bids_dir: Path) -> None:
@@ -178,10 +200,18 @@ def _matching(key: str, prefix: str, known: set[str], wanted: Sequence[str | int
         matching = [
             name
             for name in known
-            if (name.isdigit() and int(name) == label if isinstance(label, int) else name == label.removeprefix(prefix))
+            if (
+                name.isdecimal() and int(name) == label
+                if isinstance(label, int)
+                else name == label.removeprefix(prefix)
+            )
         ]
         if len(matching) != 1:
             problem = f"is ambiguous, write {prefix}<label>" if matching else "is not in the study"
             raise StudyError(f"{key}: {label} {problem}; the study has {', '.join(sorted(known)[:20])}")
         kept.update(matching)
     return kept if wanted else known
+
+
+def _is_number(name: str, number: int) -> bool:
+    return name.isdecimal() and int(name) == number

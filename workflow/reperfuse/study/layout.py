@@ -9,11 +9,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from reperfuse.faults import one_line
 from reperfuse.study.manifest import StudyError
 
 #: What a BIDS label is made of.
 LABEL = re.compile(r"[a-zA-Z0-9]+")
-_IMAGES, _TABLES = (".nii", ".nii.gz"), (".json", ".bval", ".bvec")
+_IMAGES, TABLES = (".nii", ".nii.gz"), (".json", ".bval", ".bvec")
+#: How images end that cannot be read here, or are named in capitals.
+_OTHER_IMAGE = re.compile(r"\.(nii|img|hdr|mgz|mgh|nrrd|mha|mhd|dcm|ima)(\.(gz|zip|bz2|xz|zst|7z))?$", re.IGNORECASE)
+#: Characters that would break a line or a cell of a table, or that no text has.
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: A folder that was meant to be a patient's.
+_NEARLY_SUBJECT = re.compile(r"sub[-_ ]?[a-zA-Z0-9]+", re.IGNORECASE)
 #: Folders that hold no raw scan, wherever they lie.
 _NOT_RAW = ("derivatives", "sourcedata", "code", "stimuli")
 
@@ -29,11 +36,14 @@ class File:
         The BIDS entities of its name; ``subject`` and ``session`` are those of the folders it lies in.
     fault : str
         Why it cannot be a scan of that patient and session; empty for a good one.
+    is_image : bool
+        It is named as a NIfTI image.
     """
 
     path: Path
     entities: Mapping[str, Any]
     fault: str = ""
+    is_image: bool = True
 
 
 @dataclass
@@ -72,17 +82,22 @@ def walk(bids_dir: Path, output_dir: Path | None = None) -> Layout:
     Layout
     """
     root, layout = bids_dir.absolute(), Layout()
+    if _UNWRITABLE.search(str(root)):
+        raise StudyError("bids_dir: the path of the study holds characters that cannot be written; rename its folders")
     seen = {_identity(folder) for folder in (root, output_dir) if folder is not None and folder.is_dir()}
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
-        if not entry.is_dir() and entry.name.endswith(_TABLES):
-            layout.files.append(File(Path(entry.path), _entities(f"/{entry.name}")))
-        elif entry.is_dir() and entry.name.startswith("sub-"):
-            label = entry.name.removeprefix("sub-")
-            if not LABEL.fullmatch(label):
-                layout.faults.append((label, "patient", _no_label(entry.name, "sub-")))
-                continue
+        path, label = Path(entry.path), entry.name.removeprefix("sub-")
+        if not path.is_dir():
+            if entry.name.endswith(TABLES) and not _UNWRITABLE.search(entry.name):
+                layout.files.append(File(path, _entities(f"/{entry.name}")))
+        elif entry.name.startswith("sub-") and LABEL.fullmatch(label):
             layout.subjects.append(label)
-            _walk_subject(Path(entry.path), label, seen, layout)
+            _walk_subject(path, label, seen, layout)
+        elif entry.name.startswith("sub-"):
+            layout.faults.append((one_line(label), "patient", _no_label(entry.name, "sub-")))
+        elif _NEARLY_SUBJECT.fullmatch(entry.name):
+            reason = f"the folder {entry.name} is left out: a patient's folder is named sub-<label>; rename it"
+            layout.faults.append((re.sub("(?i)^sub[-_ ]?", "", entry.name), "patient", reason))
     return layout
 
 
@@ -94,11 +109,17 @@ def _identity(folder: Path) -> tuple[int, int]:
 def _no_label(name: str, prefix: str) -> str:
     usable = re.sub("[^a-zA-Z0-9]", "", name.removeprefix(prefix))
     example = f", for instance to {prefix}{usable}" if usable else ""
-    return f"the folder {name} is left out: a label is letters and digits only; rename it and its files{example}"
+    return one_line(
+        f"the folder {name} is left out: a label is letters and digits only; rename it and its files{example}"
+    )
 
 
 def _walk_subject(folder: Path, subject: str, seen: set[tuple[int, int]], layout: Layout) -> None:
-    for place, names, files in os.walk(folder, followlinks=True):
+    def unreadable(error: OSError) -> None:
+        name = Path(error.filename).name
+        layout.faults.append((subject, "folder", one_line(f"the folder {name} cannot be read; mend its permissions")))
+
+    for place, names, files in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place)
         identity = _identity(here)
         if identity in seen or (here != folder and (here / "dataset_description.json").is_file()):
@@ -114,12 +135,18 @@ def _walk_subject(folder: Path, subject: str, seen: set[tuple[int, int]], layout
                 names.append(name)
         parts = here.relative_to(folder).parts
         session = parts[0].removeprefix("ses-") if parts and parts[0].startswith("ses-") else ""
-        layout.files += _files(here, files, subject, session, "/".join(("", folder.name, *parts)))
+        below = "/".join(("", folder.name, *parts))
+        layout.files += _files(here, [*files, *_in_place_of_files(names)], subject, session, below)
+
+
+def _in_place_of_files(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.endswith((*_IMAGES, *TABLES))]
 
 
 def _files(folder: Path, names: Iterable[str], subject: str, session: str, below: str) -> Iterator[File]:
     for name in sorted(names):
-        if name.startswith(".") or not name.endswith((*_IMAGES, *_TABLES)):
+        is_known = name.endswith((*_IMAGES, *TABLES))
+        if name.startswith(".") or not (is_known or _OTHER_IMAGE.search(name)):
             continue
         entities = _entities(f"{below}/{name}")
         if "desc" in entities or "_desc-" in name:
@@ -128,11 +155,14 @@ def _files(folder: Path, names: Iterable[str], subject: str, session: str, below
             folder / name,
             entities | {"subject": subject} | ({"session": session} if session else {}),
             _contradiction(name, subject, session),
+            is_known and not name.endswith(TABLES),
         )
 
 
 def _contradiction(name: str, subject: str, session: str) -> str:
     """Say that a file is named after another patient or session than the folder it lies in."""
+    if _UNWRITABLE.search(name):
+        return f"{one_line(name)}: its name holds characters that cannot be written; rename it"
     own = re.match(r"sub-([^_]*)", name)
     if own and own[1] != subject:
         return f"{name} lies in the folder of sub-{subject}: one of the two names is wrong"
@@ -141,7 +171,7 @@ def _contradiction(name: str, subject: str, session: str) -> str:
         return f"{name} lies in the folder of ses-{session}: one of the two names is wrong"
     if visit and not LABEL.fullmatch(visit[1]):
         return f"{name}: a session label holds letters and digits only"
-    return "" if name.isprintable() else "a file name with characters that cannot be written"
+    return ""
 
 
 @cache

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reperfuse.faults import one_line
 from reperfuse.study.layout import File
-from reperfuse.study.manifest import Scan
+from reperfuse.study.manifest import Scan, StudyError
 
 
 def as_labels(given: Any) -> list[Any]:
@@ -27,8 +28,14 @@ class Visits:
     """
 
     def __init__(self, roles: Mapping[str, Any], without_session: str) -> None:
-        self.roles = {str(label): role for role, labels in roles.items() for label in as_labels(labels)}
-        self._single = next(label for label, role in self.roles.items() if role == without_session)
+        self.roles: dict[str, str] = {}
+        for role, labels in roles.items():
+            for label in map(str, as_labels(labels)):
+                if self.roles.setdefault(label, role) != role:
+                    raise StudyError(
+                        f"sessions: {label} is named for {self.roles[label]} and for {role}; keep one of them"
+                    )
+        self._single = next((label for label, role in self.roles.items() if role == without_session), without_session)
         self._with_level: set[str] = set()
 
     def look_at(self, files: Iterable[File]) -> None:
@@ -50,4 +57,6 @@ class Visits:
         """Return a file's row of the manifest."""
         session = self.session(file)
         said = json.dumps(settings or {}, sort_keys=True)
-        return Scan(file.entities["subject"], session, self.role(session), kind, str(file.path), said, reason)
+        # a name that no table can hold is not used, and its reason says so
+        path = one_line(str(file.path)) if reason else str(file.path)
+        return Scan(file.entities["subject"], session, self.role(session), kind, path, said, one_line(reason))

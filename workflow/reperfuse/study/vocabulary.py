@@ -12,8 +12,15 @@ _YES = {"1", "y", "yes", "true", "t", "x", "present", "positive", "pos", "+"}
 _NO = {"0", "n", "no", "false", "f", "absent", "negative", "neg"}
 #: Grades of haemorrhagic transformation (ECASS): each says that there is one.
 _BLEEDING = re.compile(r"(hi|ph)[- ]?[12]")
-_GRADE = re.compile(r"[me]?(?:tici)?[ :=-]*(0|1|2a|2b|2b50|2b67|2c|3)")
+_GRADE = re.compile(r"(?:[me]?tici[ :=-]*)?(0|1|2a|2b|2b50|2b67|2c|3)")
 _ROMAN = {"i": "1", "iia": "2a", "iib": "2b", "iic": "2c", "iii": "3"}
+_SIDES = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
+#: Words that leave a side certain: vessels, and where a stroke is. A weakness would be of the other side.
+_BESIDE_A_SIDE = {
+    *("m", "mca", "aca", "pca", "ica", "tica", "t", "a", "p", "carotid", "internal", "middle", "anterior", "posterior"),
+    *("cerebral", "artery", "terminus", "distal", "proximal", "side", "sided", "hemisphere", "hemispheric"),
+    *("stroke", "infarct", "infarction", "occlusion", "lvo"),
+}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 
 
@@ -49,9 +56,9 @@ def read_grade(text: str) -> str:
 
 def read_side(text: str) -> str:
     """Read left or right, as in ``left``, ``L`` and ``left MCA``."""
-    words = set(re.findall(r"[a-z]+", text.lower()))
-    sides = {side for side, named in (("left", {"left", "l", "lt"}), ("right", {"right", "r", "rt"})) if words & named}
-    if len(sides) == 1:
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    sides = {_SIDES[word] for word in words if word in _SIDES}
+    if len(sides) == 1 and all(word in _SIDES or word in _BESIDE_A_SIDE for word in words):
         return sides.pop()
     raise NotUnderstood("a side is left or right")
 
@@ -59,12 +66,22 @@ def read_side(text: str) -> str:
 def read_number(text: str, least: float, most: float) -> float:
     """Read a number between two, with a decimal point or comma."""
     try:
-        number = float(re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", text))
+        number = float(re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", text).replace("_", "no digit"))
     except ValueError:
         number = math.nan
     if least <= number <= most:
         return number
     raise NotUnderstood(f"it is a number from {least:g} to {most:g}")
+
+
+def read_moment(text: str) -> datetime:
+    """Read a date and time as BIDS writes them. A date alone is none: midnight would be hours wrong."""
+    try:
+        if re.search(r"\d[T ]\d{1,2}:\d{2}", text):
+            return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise NotUnderstood("it is a date and time, as in 2025-01-31T08:15")
 
 
 def read_start(text: str, end: datetime) -> datetime:
@@ -78,10 +95,9 @@ def read_start(text: str, end: datetime) -> datetime:
             at = time(int(clock[1]), int(clock[2]), int(clock[3] or 0))
             start = datetime.combine(end.date(), at, end.tzinfo)
             return start - timedelta(days=1) if start > end else start
-        if re.search(r"\d[T ]\d{1,2}:\d{2}", text):
-            start = datetime.fromisoformat(text)
-            if (start.tzinfo is None) is (end.tzinfo is None):
-                return start
-    except ValueError:
+        start = read_moment(text)
+        if (start.tzinfo is None) is (end.tzinfo is None):
+            return start
+    except (ValueError, OverflowError):  # no such hour, or a day before the calendar begins
         pass
     raise NotUnderstood("it is a date and time, as in 2025-01-31T08:15, or a time of day, as in 08:15")

@@ -1,0 +1,60 @@
+"""Damage to what an image holds: a step finds it, when it reads the data."""
+
+import numpy as np
+
+from damages import Damage
+from damages.patient import Patient
+
+
+def _random(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(0).normal(500, 50, shape)
+
+
+def _nan(data: np.ndarray) -> np.ndarray:
+    return np.full(data.shape, np.nan, np.float32)
+
+
+def _one_value(data: np.ndarray) -> np.ndarray:
+    return np.full_like(data, 700)
+
+
+def _still(data: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(data[..., :1], data.shape).copy()
+
+
+def _slices_for_frames(data: np.ndarray) -> np.ndarray:
+    x, y, z, t = data.shape
+    return data.transpose(0, 1, 3, 2).reshape(x, y, t * z, order="F").reshape(x, y, z, t, order="F")
+
+
+def _no_diffusion(data: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(data[..., :1], data.shape).copy()
+
+
+def _saturated(data: np.ndarray) -> np.ndarray:
+    return np.minimum(data, np.quantile(data, 0.6).astype(data.dtype))
+
+
+def _trace_as_adc(patient: Patient) -> None:
+    patient.scanner_adc()
+    patient.scan("adc").write_bytes(patient.scan("trace").read_bytes())
+
+
+DAMAGES = [
+    Damage("perfusion of zeros", lambda p: p.image(np.zeros_like), "dsc", found="step"),
+    Damage("perfusion of one value", lambda p: p.image(_one_value), "dsc", found="step"),
+    Damage("perfusion of NaN", lambda p: p.image(_nan), "dsc", found="step"),
+    Damage("perfusion of infinity", lambda p: p.image(lambda d: np.full(d.shape, np.inf, np.float32)), "dsc", found="step"),
+    Damage("perfusion of noise", lambda p: p.image(lambda d: _random(d.shape).astype(d.dtype)), "dsc", found="step"),
+    Damage("perfusion of negative values", lambda p: p.image(lambda d: -d), "dsc", found="step"),
+    Damage("perfusion without a bolus", lambda p: p.image(_still), "dsc", found="step"),
+    Damage("slices stored in the place of frames", lambda p: p.image(_slices_for_frames), "dsc", "before the bolus has passed",
+           found="step"),
+    Damage("saturated series", lambda p: p.image(_saturated), "dsc", found="step"),
+    Damage("diffusion of zeros", lambda p: p.image(np.zeros_like, "dwi"), "dwi", found="step"),
+    Damage("diffusion of NaN", lambda p: p.image(_nan, "dwi"), "dwi", found="step"),
+    Damage("diffusion that weights nothing", lambda p: p.image(_no_diffusion, "dwi"), "dwi", found="step"),
+    Damage("trace image given as ADC", _trace_as_adc, "adc", found="step"),
+    Damage("ADC of zeros", lambda p: (p.scanner_adc(), p.image(np.zeros_like, "adc")), "adc", "empty", found="step"),
+    Damage("ADC of NaN", lambda p: (p.scanner_adc(), p.image(_nan, "adc")), "adc", "empty", found="step"),
+]  # fmt: skip

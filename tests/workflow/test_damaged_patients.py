@@ -1,0 +1,175 @@
+"""One good patient among damaged ones: each damage is said, nothing else changes, and nobody's name comes out."""
+
+import gzip
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import pytest
+from damages import SUBJECTS, Damage, corpus
+from damages.patient import Patient
+from running import Run, Small, contents, differences, snakemake, study_config
+
+pytestmark = pytest.mark.xdist_group("small")
+CORPUS = corpus()
+#: Damages of the quick run, with the only scan that a patient keeps: perfusion, diffusion at baseline or at follow-up.
+QUICK = {
+    "streams: cut off after half": "dsc",
+    "streams: bit flipped in the data, at a third": "dsc",
+    "content: perfusion of NaN": "dsc",
+    "content: diffusion of NaN": "dwi",
+    "masks: probabilities": "followup",
+    "masks: geometry lost: identity": "followup",
+    "sidecars: EchoTime missing": "dsc",
+    "headers: qform mirrors the sform": "dsc",
+    "gradients: b-values in s/m²": "dwi",
+    "layout: session with a line break": "dsc",
+}
+SECRET = "Erika"
+PRIVATE = {
+    "PatientName": f"Mustermann^{SECRET}",
+    "PatientBirthDate": f"1953-04-02 {SECRET}",
+    "InstitutionName": f"{SECRET} hospital",
+    "DeviceSerialNumber": f"{SECRET}-4711",
+    "Units": f"of {SECRET}",
+    "SliceEncodingDirection": f"k of {SECRET}",
+}
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A run of a study with damaged patients."""
+
+    run: Run
+    labels: dict[str, str]
+    seconds: float
+
+    @property
+    def out(self) -> Path:
+        return self.run.folder / "out"
+
+    def said_of(self, name: str) -> list[str]:
+        """Return the rows of the tables that tell of the patient with a damage."""
+        label = f"sub-{self.labels[name]}"
+        files = [self.out / "group" / f"{table}.tsv" for table in ("failures", "sessions", "patients")]
+        return [line for file in files for line in file.read_text().splitlines() if line.startswith(label)]
+
+
+def _only(patient: Patient, kept: str) -> None:
+    """Leave a patient one scan, so that the run is quick."""
+    gone = {"dsc": ["ses-baseline/dwi", "ses-followup"], "dwi": ["ses-baseline/perf", "ses-followup"]}
+    for folder in gone.get(kept, ["ses-baseline"]):
+        shutil.rmtree(patient.folder / folder)
+    if kept != "followup":
+        shutil.rmtree(patient.masks / patient.folder.name)
+
+
+def plant(patient: Patient) -> None:
+    """Write a name wherever a study can hold one and no result depends on it."""
+    for kind in ("dsc", "dwi"):
+        patient.say(
+            kind, **{key: text for key, text in PRIVATE.items() if key not in ("Units", "SliceEncodingDirection")}
+        )
+        image = nib.load(patient.scan(kind))
+        for field in ("descrip", "aux_file", "intent_name", "db_name"):
+            image.header[field] = f"{SECRET} M."[:16]
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", f"{SECRET} M.".encode()))
+        nib.save(nib.Nifti1Image(image.dataobj.get_unscaled(), None, image.header), patient.scan(kind))
+
+
+def _run(small: Small, folder: Path, damages: dict[str, tuple[Damage, str]]) -> Damaged:
+    study = folder / "the study"
+    shutil.copytree(small.study, study)
+    head, row = (study / "participants.tsv").read_text().splitlines()
+    labels = {name: f"D{number:03}" for number, name in enumerate(damages)}
+    rows = [row, *(row.replace("sub-01", f"sub-{label}") for label in labels.values())]
+    (study / "participants.tsv").write_text("\n".join([head, *rows]) + "\n")
+    for name, (damage, kept) in damages.items():
+        patient = Patient.copied(small.study, study, labels[name])
+        if kept:
+            _only(patient, kept)
+        damage.do(patient)
+    plant(Patient(study, "01"))
+    table = (study / "participants.tsv").read_text().splitlines()
+    comments = ["comment", *(f"{SECRET} was here" for _ in table[1:])]
+    rows = [f"{line}\t{comment}" for line, comment in zip(table, comments, strict=True)]
+    (study / "participants.tsv").write_text("\n".join(rows) + "\n")
+    begun = time.monotonic()
+    run = snakemake(folder, config=study_config(study), cores=min(2, os.cpu_count() or 1))
+    assert run.status == 0, run.output[-3000:]
+    return Damaged(run, labels, time.monotonic() - begun)
+
+
+def _odd(patient: Patient) -> None:
+    """A patient whose cells, sidecars and mask name somebody, each in a place that is refused."""
+    patient.say("dsc", **PRIVATE, SliceTiming=[0.0], RepetitionTime=f"2 s for {SECRET}")
+    patient.mask().parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(patient.scan("dsc"), patient.mask().with_name(f"{SECRET}_label-L_mask.nii.gz"))
+    patient.row(side=f"left of {SECRET}", age=SECRET, mtici=SECRET, onset_time=SECRET, ica_occlusion=SECRET)
+
+
+@pytest.fixture(scope="module")
+def quick(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Damaged:
+    chosen = {name: (CORPUS[name], kept) for name, kept in QUICK.items()}
+    chosen["private"] = (Damage("private", _odd), "dsc")
+    return _run(small, tmp_path_factory.mktemp("damaged"), chosen)
+
+
+def _check_that_all_is_said(damaged: Damaged, names: list[str]) -> None:
+    logs = (path for path in (damaged.out / "logs").rglob("*.log"))
+    traced = [path.name for path in logs if "Traceback" in path.read_text(errors="replace")]
+    assert not traced
+    assert "Traceback" not in damaged.run.output
+    silent = [name for name in names if not any(CORPUS[name].says in line for line in damaged.said_of(name))]
+    assert not silent, {name: damaged.said_of(name) for name in silent}
+
+
+def _check_that_the_good_one_is_untouched(damaged: Damaged, small: Small) -> None:
+    def of_good(results: dict[str, bytes]) -> dict[str, bytes]:
+        return {name: content for name, content in results.items() if name.startswith("sub-01")}
+
+    assert differences(of_good(small.results), of_good(contents(damaged.out))) == []
+
+
+def test_every_damage_is_said(quick: Damaged) -> None:
+    _check_that_all_is_said(quick, list(QUICK))
+
+
+def test_the_good_patient_is_untouched(quick: Damaged, small: Small) -> None:
+    _check_that_the_good_one_is_untouched(quick, small)
+
+
+def test_no_byte_of_the_results_names_anybody(quick: Damaged) -> None:
+    for path in (path for path in quick.out.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        assert SECRET.encode() not in content, path
+        assert SECRET.encode("utf-16-le") not in content, path
+        assert SECRET not in path.name
+    assert SECRET not in quick.run.output
+
+
+def test_sidecars_hold_no_absolute_path(quick: Damaged) -> None:
+    for path in (path for path in quick.out.rglob("*.json") if path.relative_to(quick.out).parts[0] != "logs"):
+        assert str(quick.run.folder) not in json.dumps(json.loads(path.read_text())), path
+
+
+def test_pages_forbid_what_they_do_not_hold(quick: Damaged) -> None:
+    for page in quick.out.glob("*.html"):
+        text = page.read_text()
+        assert "default-src 'none'" in text.partition("<style>")[0]
+        assert "<script" not in text
+
+
+@pytest.mark.nightly
+def test_the_whole_corpus_in_one_study(small: Small, tmp_path: Path) -> None:
+    """All damages of one patient each; an hour or two."""
+    chosen = {name: (damage, "") for name, damage in CORPUS.items() if not damage.alone}
+    assert {name.partition(":")[0] for name in chosen} >= set(SUBJECTS) - {"config"}
+    damaged = _run(small, tmp_path, chosen)
+    _check_that_all_is_said(damaged, list(chosen))
+    _check_that_the_good_one_is_untouched(damaged, small)

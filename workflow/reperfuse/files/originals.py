@@ -1,0 +1,58 @@
+"""A study's own files: whether there is one to read, and the text of it."""
+
+import stat
+from pathlib import Path
+
+from reperfuse.faults import DataFault
+
+#: How a file begins, or what its first bytes hold, that git-annex or Git LFS has put in the place of the real one.
+_POINTERS = (b"annex/objects/", b"version https://git-lfs")
+_UNFETCHED = "not fetched: {} (datalad get, git annex get, git lfs pull)"
+
+
+def begin(path: Path, size: int = 64) -> bytes:
+    """Return the first bytes of a file of the study.
+
+    Raises
+    ------
+    DataFault
+        If there is no file to be read: a link to nowhere, a pointer in the place of what was not fetched, a folder,
+        a pipe, which would be waited for forever.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise DataFault(f"{path.name}: it is a folder, where a file should be")
+        if not stat.S_ISREG(mode):
+            raise DataFault(f"{path.name}: it is no file that can be read, but a pipe or a device")
+        with path.open("rb") as stream:
+            start = stream.read(max(size, 64))
+    except OSError as error:
+        raise DataFault(f"{path.name}: {_why(path, error)}") from None
+    if any(pointer in start[:64] for pointer in _POINTERS):
+        raise DataFault(f"{path.name}: {_UNFETCHED.format('it stands for a file that lies elsewhere')}")
+    return start[:size]
+
+
+def _why(path: Path, error: OSError) -> str:
+    if path.is_symlink():
+        return _UNFETCHED.format("a link to a file that is not there")
+    words = {FileNotFoundError: "there is no such file", PermissionError: "it may not be read; mend its permissions"}
+    return words.get(type(error), "it cannot be read; is the disk in order?")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file of the study, which is UTF-8 with or without a mark.
+
+    Raises
+    ------
+    DataFault
+        If there is no file to be read, or it is no such text.
+    """
+    begin(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataFault(f"{path.name}: its text is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
+        raise DataFault(f"{path.name}: {_why(path, error)}") from None

@@ -1,0 +1,95 @@
+"""A table of people or of sessions as anyone may have written it: which row is whose, and what it holds."""
+
+import re
+from pathlib import Path
+
+from reperfuse.faults import DataFault
+from reperfuse.files.tables import read_cells
+from reperfuse.study.vocabulary import tidy
+
+
+class Table:
+    """A table of people or sessions, by the label in its first column.
+
+    Parameters
+    ----------
+    path : Path
+        There need be no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.note, self.columns = "", []
+        self._rows: list[tuple[str, list[str]]] = []
+        self._ragged: dict[str, str] = {}
+        #: No row of it belongs to anyone.
+        self.is_lost = False
+        if not path.exists() and not path.is_symlink():
+            return
+        try:
+            cells, self.note = read_cells(path)
+        except DataFault as fault:
+            self.note = str(fault)
+            return
+        if not cells:
+            return
+        self.columns = [tidy(name) for name in cells[0]]
+        wanted = "session_id" if path.name.endswith("_sessions.tsv") else "participant_id"
+        places = self.places(wanted)
+        if not places:
+            self.is_lost, self.note = True, _without_key(path.name, wanted, self.columns)
+            return
+        for row in cells[1:]:
+            label = tidy(row[places[0]]) if len(row) > places[0] else ""
+            surplus = len(row) - len(self.columns)
+            if surplus > 0 and not any(map(tidy, row[-surplus:])):
+                row = row[:-surplus]
+            elif surplus:  # nothing says which cell is missing or one too many
+                self._ragged[label] = f"has {'more' if surplus > 0 else 'fewer'} cells than columns in the row of"
+                continue
+            self._rows.append((label, row))
+
+    def places(self, column: str) -> list[int]:
+        """Return where a column stands, in capitals or not."""
+        exact = [number for number, name in enumerate(self.columns) if name == column]
+        folded = column.casefold()
+        return exact or [number for number, name in enumerate(self.columns) if name.casefold() == folded]
+
+    def _of(self, label: str) -> list[list[str]]:
+        """Return the rows of a label: as it is written, without its prefix, or as the same number."""
+        names = _matching(label, [name for name, _ in self._rows])
+        return [row for name, row in self._rows if name in names]
+
+    def fault_of(self, label: str) -> str:
+        """Say why a label has no row; empty if it has one."""
+        if self._of(label):
+            return ""
+        ragged = _matching(label, [*self._ragged])
+        return f"{self._ragged[next(iter(ragged))]} {label}" if ragged else f"has no row for {label}"
+
+    def values(self, label: str, column: str) -> set[str]:
+        """Return what the rows of a label hold in a column: one value, unless they contradict each other."""
+        cells = (row[place] for row in self._of(label) for place in self.places(column))
+        return {text for cell in cells if (text := tidy(cell))}
+
+
+def _without_key(name: str, wanted: str, columns: list[str]) -> str:
+    """Say why no row of a table belongs to anyone."""
+    for mark, called in ((",", "commas"), (";", "semicolons")):
+        if len(columns) == 1 and mark in columns[0]:
+            return f"{name} is separated by {called}, and a .tsv by tabs; save it with tabs"
+    return f"{name} has no column {wanted}, so no row belongs to anyone"
+
+
+def _matching(label: str, names: list[str]) -> set[str]:
+    """Return the names that stand for a label: as it is written, without its prefix, or as the same number."""
+    prefix, _, bare = label.rpartition("-")
+    same = {name for name in names if name in (label, bare)}
+    if same or not bare.isdecimal():
+        return same
+    numbered = {name for name in names if _number(name, prefix) == int(bare)}
+    return numbered if len(numbered) == 1 else set()
+
+
+def _number(name: str, prefix: str) -> int | None:
+    bare = name.removeprefix(f"{prefix}-").removesuffix(".0")
+    return int(bare) if re.fullmatch("[0-9]{1,18}", bare) else None
