@@ -130,6 +130,7 @@ def test_a_series_stored_slice_by_slice_gives_no_number(tmp_path: Path) -> None:
     run("xytz", tmp_path, "output_dir=out")
     found = row(tmp_path, "sessions")
     assert (found["tmax6_ml"], found["status"]) == ("n/a", "failed")
+    assert "slices and times are swapped" in found["reasons"]
 
 
 def test_a_participant_is_named_as_in_the_file(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from reperfuse.faults import DataFault
 from reperfuse.perfusion.bolus import find_baseline
-from reperfuse.perfusion.passage import check_direction, check_frames
+from reperfuse.perfusion.passage import check_direction, check_frames, check_order
+from reperfuse.simulation.hard_series import draw_hard_series
 from reperfuse.simulation.hemodynamics import Bolus, tissue_curves
 
 MANY = 300
@@ -66,3 +67,18 @@ def test_copies_of_frames_are_told_and_many_refused() -> None:
     assert check_frames(series) == ["2 of 40 frames are copies of the one before"]
     with pytest.raises(DataFault, match="40 of 80 frames are copies"):
         check_frames(np.repeat(np.random.default_rng(0).normal(100, 5, (4, 4, 3, 40)), 2, axis=-1))
+
+
+@pytest.mark.parametrize("slices", [6, 24])
+def test_slices_and_times_that_are_swapped_are_told(slices: int) -> None:
+    """A head that moves, with a bolus that takes 60 % of its signal, is not taken for one."""
+    series = draw_hard_series(303, slices).recorded.series
+    check_order(series)
+    x, y, z, t = series.shape
+    swapped = series.transpose(0, 1, 3, 2).reshape((x, y, t * z), order="F").reshape((x, y, z, t), order="F")
+    with pytest.raises(DataFault, match="slices and times are swapped"):
+        check_order(swapped)
+
+
+def test_a_single_slice_has_no_order() -> None:
+    check_order(np.random.default_rng(0).random((8, 8, 1, 20)))

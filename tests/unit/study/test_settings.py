@@ -38,6 +38,7 @@ def test_shipped_config_is_valid() -> None:
         ("stability.tmax", 3, "stability.tmax: 3 should be below 2"),
         ("criteria", None, "criteria: None should be of type object"),
         ("core.adc_threshold", 620, "core.adc_threshold: 620 should be below 0.002"),
+        ("imr.significant_ml", float("inf"), "imr.significant_ml: inf is no number to compute with"),
     ],
 )
 def test_a_fault_is_named_with_its_key(key: str, value: Any, said: str) -> None:

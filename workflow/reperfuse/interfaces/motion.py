@@ -28,7 +28,7 @@ from reperfuse.perfusion.bolus import (
 from reperfuse.perfusion.motion import Motion, estimate_motion
 from reperfuse.perfusion.nuisance import bridge_matrices
 from reperfuse.perfusion.outliers import air_signal, find_outliers
-from reperfuse.perfusion.passage import check_direction, check_frames
+from reperfuse.perfusion.passage import check_direction, check_frames, check_order
 from reperfuse.perfusion.quality import dvars_percent, lost_share, temporal_snr
 from reperfuse.perfusion.shading import receive_field
 from reperfuse.perfusion.timing import check_times
@@ -70,6 +70,7 @@ class CorrectMotion(Step):
             raise DataFault("every frame of the series is empty or constant")
         mean = mean_of_known(raw.data[..., ~blank])
         check_scan(mean)
+        check_order(raw.data[..., ~blank])
         head = find_head(mean, raw.affine)
         dt_s = self.inputs.repetition_time_s
         baseline = find_baseline(bridge_frames(brain_curve(raw.data, head), blank), dt_s)

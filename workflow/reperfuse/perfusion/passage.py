@@ -14,6 +14,8 @@ from reperfuse.volumes.arrays import Array
 _BACKWARD, _DOUBTFUL = 0.7, 1.0
 #: Contrast agent stays: level at the end, of the peak above the baseline, below which none is left.
 _NOTHING_LEFT = 0.2
+#: Frames that are compared, and difference from frame to frame, of that between slices: above one only if swapped.
+_COMPARED, _SWAPPED = 10, 1.3
 #: Share of the frames.
 _MOST_COPIES = 0.3
 #: Frames whose median is the level at the end.
@@ -44,6 +46,33 @@ def check_frames(series: Array) -> list[str]:
     if copies > _MOST_COPIES * len(frames):
         raise DataFault(f"{said}, so its course is not that of the bolus; export the series again")
     return [said] if copies else []
+
+
+def check_order(series: Array) -> None:
+    """Tell a series whose images were stored slice by slice, in place of volume by volume.
+
+    What should be neighbouring slices are then one slice at successive times, and are more alike than two frames.
+
+    Parameters
+    ----------
+    series : (x, y, z, t) array
+        As stored, slices along z, a.u.
+
+    Raises
+    ------
+    DataFault
+        If it is one.
+    """
+    if series.shape[2] < 2 or series.shape[3] < 2:
+        return
+    picked = np.linspace(0, series.shape[3] - 2, min(_COMPARED, series.shape[3] - 1)).astype(int)
+    over_time = np.nanmean(np.abs(series[..., picked + 1] - series[..., picked]))
+    over_slices = np.nanmean(np.abs(np.diff(series[..., picked], axis=2)))
+    if over_time > _SWAPPED * over_slices:
+        raise DataFault(
+            "slices and times are swapped: neighbouring slices are more alike than one slice is from frame to frame; "
+            "convert the series again"
+        )
 
 
 def check_direction(mean_signal: ArrayLike, baseline: Baseline) -> list[str]:

@@ -1,6 +1,7 @@
 """Check a configuration and a catalogue of criteria, in sentences a user can act on."""
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     typed: dict[str, Any] = _typed(config, schema, schema.get("$defs", {}))
     files = list(written_in)
     lines = [fault for file in files for fault in doubles(file)]
-    lines += [line_of_value(files, keys, typed) + sentence for keys, sentence in _schema_faults(typed, schema)]
+    faults = [*_schema_faults(typed, schema), *_endless(typed)]
+    lines += [line_of_value(files, keys, typed) + sentence for keys, sentence in faults]
     if lines:
         raise ConfigError("the config cannot be used:\n  " + "\n  ".join(lines))
     return typed
@@ -207,6 +209,15 @@ def _schema_faults(content: Mapping[str, Any], schema: Mapping[str, Any]) -> Ite
                 yield (*place, name), _unknown_key(".".join(map(str, (*place, name))), name, known)
         else:
             yield place, _sentence(error)
+
+
+def _endless(content: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[Keys, str]]:
+    """Yield a sentence for each number that is none: infinite or not known."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield place, f"{'.'.join(map(str, place))}: {content} is no number to compute with"
+    parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, item in parts:
+        yield from _endless(item, (*place, key))
 
 
 def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
