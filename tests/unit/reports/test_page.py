@@ -53,7 +53,7 @@ def write(path: Path, content: dict) -> Path:
     return path
 
 
-def session(folder: Path, label: str, failures=(), **row) -> Path:
+def session(folder: Path, label: str, failures=(), warnings=(), **row) -> Path:
     content = dict.fromkeys(TABLES["sessions"], "n/a") | {"status": "ok", "reasons": ""} | row
     return write(
         folder / f"{label}.json",
@@ -62,6 +62,7 @@ def session(folder: Path, label: str, failures=(), **row) -> Path:
             "session_id": f"ses-{label}",
             "Row": content,
             "Failures": list(failures),
+            "Warnings": list(warnings),
         },
     )
 
@@ -112,7 +113,7 @@ def test_yes_reads_the_same_from_document_and_table(value) -> None:
 def test_everything_is_escaped(tmp_path) -> None:
     page = read(
         patient(tmp_path, [["growth", NASTY]], lesion_source=NASTY, imr_exclusion=NASTY),
-        [session(tmp_path, "baseline", [["core", NASTY]], role="baseline", reasons=f"core: {NASTY}; {NASTY}")],
+        [session(tmp_path, "baseline", [["core", NASTY]], [NASTY], role="baseline")],
         [figure(tmp_path, "baseline", "diffusion", Reasons=[NASTY])],
     )
     assert "script" not in page.tags
@@ -201,13 +202,14 @@ def test_warnings_are_told_apart_from_failures(tmp_path) -> None:
                 tmp_path,
                 "a",
                 [["flair", "unreadable; cut off"]],
+                ["motion: displacement reaches 4.0 mm; does it?"],
                 role="baseline",
                 status="warn",
-                reasons="flair: unreadable; cut off; motion: displacement reaches 4.0 mm",
+                reasons="flair: unreadable; cut off; motion: displacement reaches 4.0 mm; does it?",
             )
         ],
     )
-    assert "motion: displacement reaches 4.0 mm" in page.text
+    assert "motion: displacement reaches 4.0 mm; does it?" in page.text
     assert page.text.count("unreadable; cut off") == 1
 
 

@@ -95,27 +95,21 @@ class MeasureSession(Step):
         row |= classes.row | self._quality()
         warnings = self._warnings(row)
         row["status"] = session.status(warnings, list(broken), _MIRRORS, is_empty=not own)
-        row["reasons"] = "; ".join(dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings]))
-        self._save(
-            "measures",
-            row,
-            failures,
-            session.tabulated(curves, self._swept()) + self._asymmetry_sweep(),
-            classes.stability,
-        )
+        thresholds = session.tabulated(curves, self._swept()) + self._asymmetry_sweep()
+        self._save("measures", row, failures, warnings, Thresholds=thresholds, Stability=classes.stability)
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save the row of a session of which nothing is known but why."""
-        said = "; ".join(f"session: {reason}" for reason in reasons)
-        row = {"role": self.inputs.role or None, "status": "failed", "reasons": said}
-        self._save(name, row, [["session", reason] for reason in reasons], [], [])
+        row = {"role": self.inputs.role or None, "status": "failed"}
+        self._save(name, row, [["session", reason] for reason in reasons], [])
 
     def _save(
-        self, name: str, row: dict[str, Any], failures: list[Any], thresholds: list[Any], stability: list[Any]
+        self, name: str, row: dict[str, Any], failures: list[list[str]], warnings: list[str], **more: list[Any]
     ) -> None:
         labels = {"participant_id": f"sub-{self.inputs.participant}", "session_id": f"ses-{self.inputs.session}"}
-        rows = {"Row": row, "Failures": failures, "Thresholds": thresholds, "Stability": stability}
-        self.save_document(name, labels | rows)
+        said = dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings])
+        row["reasons"] = "; ".join(said)
+        self.save_document(name, labels | {"Row": row, "Failures": failures, "Warnings": warnings} | more)
 
     def _sidecar_of(self, name: str) -> dict[str, Any]:
         """Return the sidecar of an input; empty if that is not there, or has failed."""

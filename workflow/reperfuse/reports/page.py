@@ -168,17 +168,14 @@ def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
 
 def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dictionary) -> dict[str, Any]:
     """Gather what the page says of a session."""
-    row, failures = visit.get("Row", {}), visit.get("Failures", [])
-    warnings = str(row.get("reasons") or "")
-    for what, reason in failures:
-        warnings = warnings.replace(f"{what}: {reason}", "")
+    row = visit.get("Row", {})
     label = visit.get("session_id", "n/a")
     role = row.get("role")
     return {
         "label": label,
         "role": _ROLE_TITLES.get(role, "Another session") if role not in NO_VALUE else "Another session",
         "status": row.get("status", "failed"),
-        "warnings": [part for part in warnings.split("; ") if part and part != "n/a"],
+        "warnings": list(dict.fromkeys(visit.get("Warnings", []))),
         "broken": visit.get("Reasons", []),
         "figures": [
             _picture(path, label, caption)
@@ -192,7 +189,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
                 for column, entry in dictionary.items()
                 if column not in _NOT_IN_TABLE
             ),
-            failures,
+            visit.get("Failures", []),
         ),
     }
 
