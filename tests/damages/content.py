@@ -1,5 +1,6 @@
 """Damage to what an image holds: a step finds it, when it reads the data."""
 
+import nibabel as nib
 import numpy as np
 
 from damages import Damage
@@ -35,6 +36,19 @@ def _saturated(data: np.ndarray) -> np.ndarray:
     return np.minimum(data, np.quantile(data, 0.6).astype(data.dtype))
 
 
+def _slab(patient: Patient, slices: int) -> None:
+    """Keep so many slices in the middle of the diffusion series."""
+    middle = nib.load(patient.scan("dwi")).shape[2] // 2
+    affine = nib.load(patient.scan("dwi")).affine.copy()
+    first = middle - slices // 2
+    affine[:3, 3] += first * affine[:3, 2]
+    patient.image(lambda data: data[:, :, first : first + slices], "dwi", affine=affine)
+
+
+def _half(data: np.ndarray) -> np.ndarray:
+    return data[: data.shape[0] // 2]
+
+
 def _trace_as_adc(patient: Patient) -> None:
     patient.scanner_adc()
     patient.scan("adc").write_bytes(patient.scan("trace").read_bytes())
@@ -51,6 +65,11 @@ DAMAGES = [
     Damage("slices stored in the place of frames", lambda p: p.image(_slices_for_frames), "dsc", "before the bolus has passed",
            found="step"),
     Damage("saturated series", lambda p: p.image(_saturated), "dsc", found="step"),
+    Damage("frames in reverse", lambda p: p.image(lambda d: d[..., ::-1]), "dsc", found="step"),
+    Damage("half a head", lambda p: p.image(_half), found="step"),
+    Damage("half a head of diffusion", lambda p: p.image(_half, "dwi"), found="step"),
+    Damage("diffusion of one slice", lambda p: _slab(p, 1), "dwi", found="step"),
+    Damage("diffusion of four slices", lambda p: _slab(p, 4), "dwi", found="step"),
     Damage("diffusion of zeros", lambda p: p.image(np.zeros_like, "dwi"), "dwi", found="step"),
     Damage("diffusion of NaN", lambda p: p.image(_nan, "dwi"), "dwi", found="step"),
     Damage("diffusion that weights nothing", lambda p: p.image(_no_diffusion, "dwi"), "dwi", found="step"),
