@@ -1,5 +1,6 @@
 """Damage to what an image holds: a step finds it, when it reads the data."""
 
+import nibabel as nib
 import numpy as np
 
 from damages import Damage
@@ -35,26 +36,52 @@ def _saturated(data: np.ndarray) -> np.ndarray:
     return np.minimum(data, np.quantile(data, 0.6).astype(data.dtype))
 
 
+def _slab(patient: Patient, slices: int) -> None:
+    """Keep so many slices in the middle of the diffusion series."""
+    middle = nib.load(patient.scan("dwi")).shape[2] // 2
+    affine = nib.load(patient.scan("dwi")).affine.copy()
+    first = middle - slices // 2
+    affine[:3, 3] += first * affine[:3, 2]
+    patient.image(lambda data: data[:, :, first : first + slices], "dwi", affine=affine)
+
+
+def _half(data: np.ndarray) -> np.ndarray:
+    return data[: data.shape[0] // 2]
+
+
 def _trace_as_adc(patient: Patient) -> None:
     patient.scanner_adc()
     patient.scan("adc").write_bytes(patient.scan("trace").read_bytes())
 
 
 DAMAGES = [
-    Damage("perfusion of zeros", lambda p: p.image(np.zeros_like), "dsc", found="step"),
-    Damage("perfusion of one value", lambda p: p.image(_one_value), "dsc", found="step"),
-    Damage("perfusion of NaN", lambda p: p.image(_nan), "dsc", found="step"),
-    Damage("perfusion of infinity", lambda p: p.image(lambda d: np.full(d.shape, np.inf, np.float32)), "dsc", found="step"),
-    Damage("perfusion of noise", lambda p: p.image(lambda d: _random(d.shape).astype(d.dtype)), "dsc", found="step"),
-    Damage("perfusion of negative values", lambda p: p.image(lambda d: -d), "dsc", found="step"),
-    Damage("perfusion without a bolus", lambda p: p.image(_still), "dsc", found="step"),
+    Damage("perfusion of zeros", lambda p: p.image(np.zeros_like), "dsc", "every frame of the series is empty or constant",
+           found="step"),
+    Damage("perfusion of one value", lambda p: p.image(_one_value), "dsc", "every frame of the series is empty or constant",
+           found="step"),
+    Damage("perfusion of NaN", lambda p: p.image(_nan), "dsc", "every frame of the series is empty or constant", found="step"),
+    Damage("perfusion of infinity", lambda p: p.image(lambda d: np.full(d.shape, np.inf, np.float32)), "dsc",
+           "every frame of the series is empty or constant", found="step"),
+    Damage("perfusion of noise", lambda p: p.image(lambda d: _random(d.shape).astype(d.dtype)), "dsc", "no bolus", found="step"),
+    Damage("perfusion of negative values", lambda p: p.image(lambda d: -d), "dsc", "of the image is negative", found="step"),
+    Damage("perfusion without a bolus", lambda p: p.image(_still), "dsc", "no bolus", found="step"),
     Damage("slices stored in the place of frames", lambda p: p.image(_slices_for_frames), "dsc", "before the bolus has passed",
            found="step"),
-    Damage("saturated series", lambda p: p.image(_saturated), "dsc", found="step"),
-    Damage("diffusion of zeros", lambda p: p.image(np.zeros_like, "dwi"), "dwi", found="step"),
-    Damage("diffusion of NaN", lambda p: p.image(_nan, "dwi"), "dwi", found="step"),
-    Damage("diffusion that weights nothing", lambda p: p.image(_no_diffusion, "dwi"), "dwi", found="step"),
-    Damage("trace image given as ADC", _trace_as_adc, "adc", found="step"),
+    Damage("saturated series", lambda p: p.image(_saturated), "dsc", "no bolus", found="step"),
+    Damage("frames in reverse", lambda p: p.image(lambda d: d[..., ::-1]), "dsc", "the frames are in reverse order",
+           found="step"),
+    Damage("half a head", lambda p: p.image(_half), "dsc", "the image shows a part of the head only", found="step"),
+    Damage("half a head of diffusion", lambda p: p.image(_half, "dwi"), "dwi", "the image shows a part of the head only",
+           found="step"),
+    Damage("diffusion of one slice", lambda p: _slab(p, 1), "dwi", "too little for a lesion's volume", found="step"),
+    Damage("diffusion of three slices", lambda p: _slab(p, 3), "dwi", "too little for a lesion's volume", found="step"),
+    Damage("diffusion of four slices", lambda p: _slab(p, 4), says="no more is counted", found="step"),
+    Damage("diffusion of zeros", lambda p: p.image(np.zeros_like, "dwi"), "dwi", "one and the same value everywhere",
+           found="step"),
+    Damage("diffusion of NaN", lambda p: p.image(_nan, "dwi"), "dwi", "one and the same value everywhere", found="step"),
+    Damage("diffusion that weights nothing", lambda p: p.image(_no_diffusion, "dwi"), "dwi", "the map is not the ADC of a brain",
+           found="step"),
+    Damage("trace image given as ADC", _trace_as_adc, "adc", "in no unit in use", found="step"),
     Damage("ADC of zeros", lambda p: (p.scanner_adc(), p.image(np.zeros_like, "adc")), "adc", "empty", found="step"),
     Damage("ADC of NaN", lambda p: (p.scanner_adc(), p.image(_nan, "adc")), "adc", "empty", found="step"),
 ]  # fmt: skip

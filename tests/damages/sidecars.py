@@ -149,6 +149,7 @@ DAMAGES = [
     Damage("PhaseEncodingDirection a list", lambda p: p.say("dwi", PhaseEncodingDirection=["j"])),
     Damage("sidecar of diffusion missing", lambda p: p.beside("dwi").unlink()),
     Damage("sidecar of diffusion broken", lambda p: p.beside("dwi").write_text("{"), "dwi", JSON),
+    Damage("reasons of another program", lambda p: (p.say("dsc", Reasons=["x"]), p.say("dwi", Reasons=["x"])), found="step"),
     Damage("inherited from the patient's folder", _inherited),
     Damage("inherited, and contradicted nearby", _contradictory_parents),
     Damage("broken in the patient's folder", _broken_parent, "dsc", JSON),

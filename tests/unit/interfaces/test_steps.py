@@ -36,6 +36,30 @@ def test_a_reason_is_handed_down_the_chain(tmp_path: Path) -> None:
     assert reasons(brain) == ["no bolus"]
 
 
+BROKEN = {"broken": "{", "nested": 5000 * "[" + 5000 * "]", "list": "[1]", "Latin-1": "\xff"}
+
+
+@pytest.mark.parametrize("text", ['{"Reasons": ["x"]}', *BROKEN.values()], ids=["foreign", *BROKEN])
+def test_what_another_program_says_of_a_raw_scan_is_no_reason(text: str, tmp_path: Path) -> None:
+    series = tmp_path / "dwi.nii.gz"
+    signal = np.random.default_rng(0).normal(500, 50, (8, 8, 8, 4))
+    nifti.save(series, signal, np.eye(4), sidecar={})
+    sidecar_path(series).write_text(text, encoding="latin-1")
+    (tmp_path / "dwi.bval").write_text("0 1000 1000 1000")
+    done = interfaces.ComputeADC(dwi=str(series), bvals=str(tmp_path / "dwi.bval")).run(cwd=str(tmp_path / "out"))
+    assert reasons(done.outputs.adc) == []
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_sidecar_that_cannot_be_read_is_a_reason(text: str, tmp_path: Path) -> None:
+    flair = tmp_path / "flair.nii.gz"
+    nifti.save(flair, np.ones((4, 4, 4)), np.eye(4), sidecar={})
+    sidecar_path(flair).write_text(text, encoding="latin-1")
+    brain = interfaces.ExtractBrain(reference=str(flair)).run(cwd=str(tmp_path / "out")).outputs.brain
+    (reason,) = reasons(brain)
+    assert reason.startswith("flair.json: not ")
+
+
 def test_distortion_along_an_unknown_axis_is_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "x.nii.gz"
     nifti.save(path, np.ones((4, 4, 4)), np.eye(4), sidecar={})

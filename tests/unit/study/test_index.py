@@ -327,6 +327,23 @@ def test_what_is_given_and_not_used_is_named(study: Study) -> None:
     assert "lies in the folder sub-02: one of the two names is wrong" in reasons[2]
 
 
+def test_a_mask_that_is_not_there_is_left_out_and_another_used(study: Study) -> None:
+    """A link to nowhere would stop the whole study, as the input of a job that nobody makes."""
+    study.dsc("01", "followup", GOOD)
+    masks = Study(study.root / "derivatives" / "lesions")
+    name = "sub-01_ses-followup_label-L_mask.nii.gz"
+    masks.add(f"sub-01/ses-followup/anat/{name}")
+    link = masks.root / "sub-01" / "ses-followup" / "dwi" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../../../.git/annex/objects/nowhere.nii.gz")
+    manifest = study.index(given={"lesion": masks.root})
+    scan = manifest.find("01", "followup", "lesion")
+    assert scan is not None
+    assert "/anat/" in scan.path
+    (said,) = (scan.reason for scan in manifest.scans if scan.kind == "lesion" and scan.reason)
+    assert said.startswith(f"{name}: not fetched")
+
+
 def test_a_folder_without_any_usable_mask_is_an_error(study: Study) -> None:
     study.dsc("01", "followup", GOOD)
     masks = Study(study.root / "derivatives" / "lesions")

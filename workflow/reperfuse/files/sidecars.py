@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from reperfuse.faults import DataFault
+
 
 def sidecar_path(path: str | Path) -> Path:
     """Return the JSON file that belongs to a file; a JSON document is its own."""
@@ -15,9 +17,23 @@ def sidecar_path(path: str | Path) -> Path:
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any]:
-    """Return the sidecar of a file, empty if there is none."""
+    """Return the sidecar of a file, empty if there is none.
+
+    Raises
+    ------
+    DataFault
+        If it is no JSON object.
+    """
     sidecar = sidecar_path(path)
-    return dict(json.loads(sidecar.read_text(encoding="utf-8"))) if sidecar.is_file() else {}
+    if not sidecar.is_file():
+        return {}
+    try:
+        content = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise DataFault(f"{sidecar.name}: not readable as JSON; write it anew, or remove it") from None
+    if not isinstance(content, dict):
+        raise DataFault(f"{sidecar.name}: not a JSON object; write it anew, or remove it")
+    return content
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ class SelectArterialInputInputSpec(CurvesInputSpec):
     )
     manual = File(
         exists=True,
+        of_study=True,
         desc="arterial input chosen by hand: a mask on the grid of the series, or a table of time (s) and aif (s⁻¹)",
     )
 

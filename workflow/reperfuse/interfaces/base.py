@@ -56,7 +56,10 @@ def transform_file(desc: str) -> File:
 
 
 class StepInputSpec(BaseInterfaceInputSpec):
-    """Inputs of a step: a ``File`` trait is a file, every other trait a parameter."""
+    """Inputs of a step: a ``File`` trait is a file, every other trait a parameter.
+
+    What another program wrote beside a file that is ``of_study`` is no reason of ours, and is not read for one.
+    """
 
 
 def takes(section: str, *names: str) -> Callable[[type[StepInputSpec]], type[StepInputSpec]]:
@@ -139,8 +142,9 @@ class Step(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         self._folder = Path(runtime.cwd)
-        inherited = [] if self.tolerates_faults else self._inherited_reasons()
+        inherited: list[str] = []
         try:
+            inherited = [] if self.tolerates_faults else self._inherited_reasons()
             if inherited:
                 raise DataFault("; ".join(inherited))
             self._compute()
@@ -171,7 +175,8 @@ class Step(SimpleInterface):
             raise DataFault("; ".join(dict.fromkeys(reasons)))
 
     def _inherited_reasons(self) -> list[str]:
-        needed = [paths for name, paths in self._input_files().items() if name not in self.does_without]
+        without = {*self.does_without, *self.inputs.trait_names(of_study=True)}
+        needed = [paths for name, paths in self._input_files().items() if name not in without]
         return list(dict.fromkeys(reason for paths in needed for path in paths for reason in sidecars.reasons(path)))
 
     def _options(self, section: str, *without: str) -> dict[str, Any]:

@@ -33,11 +33,11 @@ from reperfuse.volumes.transforms import resample_mask
 class ComputeADCInputSpec(StepInputSpec):
     """Inputs of `ComputeADC`: a series with its b-values, or else the scanner's maps."""
 
-    dwi = File(exists=True, xor=["adc"], requires=["bvals"], desc="diffusion-weighted series (a.u.)")
-    bvals = File(exists=True, desc="its b-values (s/mm²), FSL format")
-    bvecs = File(exists=True, desc="its directions, FSL format; only to refuse a series of one or two")
-    adc = File(exists=True, xor=["dwi"], desc="the scanner's ADC map")
-    trace = File(exists=True, desc="the scanner's trace-weighted image (a.u.)")
+    dwi = File(exists=True, of_study=True, xor=["adc"], requires=["bvals"], desc="diffusion-weighted series (a.u.)")
+    bvals = File(exists=True, of_study=True, desc="its b-values (s/mm²), FSL format")
+    bvecs = File(exists=True, of_study=True, desc="its directions, FSL format; only to refuse a series of one or two")
+    adc = File(exists=True, of_study=True, xor=["dwi"], desc="the scanner's ADC map")
+    trace = File(exists=True, of_study=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
     b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
 

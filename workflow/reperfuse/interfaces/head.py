@@ -23,7 +23,7 @@ class ExtractBrainInputSpec(StepInputSpec):
     """Inputs of `ExtractBrain`."""
 
     reference = File(exists=True, mandatory=True, desc="an image of the head (a.u.)")
-    given = File(exists=True, desc="a brain mask of the study's own, on any grid in the same space")
+    given = File(exists=True, of_study=True, desc="a brain mask of the study's own, on any grid in the same space")
 
 
 class ExtractBrainOutputSpec(TraitedSpec):

@@ -29,7 +29,7 @@ class SegmentLesionInputSpec(StepInputSpec):
     brain = File(exists=True, mandatory=True, desc="brain mask")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     adc = File(exists=True, desc="ADC (mm²/s)")
-    expert = File(exists=True, desc="an expert's lesion mask")
+    expert = File(exists=True, of_study=True, desc="an expert's lesion mask")
     expert_transform = File(
         exists=True, desc="transform between reference and expert's grid (ITK); identity by default"
     )

@@ -41,7 +41,7 @@ MATRIX_COLUMNS = tuple(f"m{row}{column}" for row in range(3) for column in range
 class CorrectMotionInputSpec(StepInputSpec):
     """Inputs of `CorrectMotion`."""
 
-    dsc = File(exists=True, mandatory=True, desc="raw DSC series (a.u.)")
+    dsc = File(exists=True, mandatory=True, of_study=True, desc="raw DSC series (a.u.)")
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reperfuse.faults import DataFault
+from reperfuse.files.originals import begin
 from reperfuse.study.layout import File
 from reperfuse.study.manifest import Scan, StudyError
 from reperfuse.study.visits import Visits
@@ -118,8 +120,19 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
             label = part.removeprefix(prefix)
             if part.startswith(prefix) and label != entities.setdefault(entity, label):
                 fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
+    if not fault and not path.exists():
+        fault = _unreadable(path)
     called = f"brain_{datatype}" if kind == "brain" else kind
     return visits.scan(File(path.absolute(), entities), called, {"datatype": datatype}, fault)
+
+
+def _unreadable(path: Path) -> str:
+    """Say why a file is not there: as the input of a job, it would stop the study."""
+    try:
+        begin(path)
+    except DataFault as fault:
+        return str(fault)
+    return ""
 
 
 def _place(inside: Sequence[str]) -> str:
