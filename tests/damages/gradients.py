@@ -69,7 +69,7 @@ DAMAGES = [
     Damage("b-value of infinity", _last("inf"), "dwi", NO_ROW),
     Damage("negative b-value", _first("-5"), "dwi", NO_ROW),
     Damage("b-values with a byte order mark", lambda p: p.beside("dwi", "bval").write_bytes(
-        b"\xef\xbb\xbf" + p.beside("dwi", "bval").read_bytes())),
+        b"\xef\xbb\xbf" + p.beside("dwi", "bval").read_bytes()), found="step"),
     Damage("b-values in UTF-16", lambda p: p.beside("dwi", "bval").write_bytes(
         p.beside("dwi", "bval").read_text().encode("utf-16")), "dwi", NO_ROW),
     Damage("b-values of bytes", lambda p: p.beside("dwi", "bval").write_bytes(bytes(range(256))), "dwi", NO_ROW),
@@ -81,6 +81,8 @@ DAMAGES = [
     Damage("b-value with a decimal comma", _last("1000,0"), "dwi", NO_ROW),
     Damage("b-values in the patient's folder", _inherited),
     Damage("directions missing", lambda p: p.beside("dwi", "bvec").unlink()),
-    Damage("directions as text", lambda p: p.beside("dwi", "bvec").write_text("none")),
+    Damage("directions as text", lambda p: p.beside("dwi", "bvec").write_text("none"), "dwi", "not a table of numbers", found="step"),
+    Damage("directions with a byte order mark", lambda p: p.beside("dwi", "bvec").write_bytes(
+        b"\xef\xbb\xbf" + p.beside("dwi", "bvec").read_bytes()), found="step"),
     Damage("no b = 0 in the series, scanner's ADC beside it", _of_scanner, "dwi", "it has b = 1000 s/mm²"),
 ]  # fmt: skip

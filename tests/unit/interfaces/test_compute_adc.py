@@ -183,3 +183,16 @@ def test_a_unit_in_words_of_its_own_is_told_and_not_quoted(
     ]
     assert sidecar["Parameters"]["units"] == "not understood"
     assert "Smith" not in str(sidecar)
+
+
+def test_gradients_of_another_program(tmp_path: Path) -> None:
+    """A mark at the start of the b-values is none of theirs; what else stands in a file is not repeated."""
+    series, bvals, bvecs = tmp_path / "dwi.nii.gz", tmp_path / "dwi.bval", tmp_path / "dwi.bvec"
+    signal = np.random.default_rng(0).normal(500, 50, (8, 8, 8, 4))
+    nifti.save(series, signal, np.eye(4), sidecar={})
+    bvals.write_bytes(b"\xef\xbb\xbf0 1000 1000 1000")
+    files = {"dwi": str(series), "bvals": str(bvals)}
+    assert reasons(ComputeADC(**files).run(cwd=str(tmp_path / "one")).outputs.adc) == []
+    bvecs.write_text("of Erika")
+    done = ComputeADC(**files, bvecs=str(bvecs)).run(cwd=str(tmp_path / "two"))
+    assert reasons(done.outputs.adc) == ["the diffusion directions are not a table of numbers"]

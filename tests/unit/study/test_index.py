@@ -83,6 +83,16 @@ def test_dwi_needs_its_bvalues(study: Study) -> None:
     assert "sub-01_ses-baseline_dwi.bval: missing" in reason(study.index())
 
 
+def test_directions_that_are_not_there_are_not_asked_for(study: Study) -> None:
+    """A link to nowhere would stop the whole study, as the input of a job that nobody makes."""
+    path = study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_dwi.nii.gz", {}, frames=2)
+    path.with_name("sub-01_ses-baseline_dwi.bval").write_text("0 1000")
+    path.with_name("sub-01_ses-baseline_dwi.bvec").symlink_to("nowhere.bvec")
+    (scan,) = study.index().scans
+    assert not scan.reason
+    assert "bvecs" not in scan.settings
+
+
 def test_a_scan_beside_sessions_is_of_none_of_them(study: Study) -> None:
     study.add("sub-01/perf/sub-01_dsc.nii.gz", GOOD, frames=20)
     study.dsc("01", "post", GOOD)

@@ -110,11 +110,11 @@ class ComputeADC(Step):
 
 def _read_numbers(path: str, what: str) -> NDArray[np.float64]:
     """Read an FSL gradient file, (rows, columns)."""
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = Path(path).read_text(encoding="utf-8-sig", errors="replace").split("\n")
     try:
         return np.array([line.split() for line in lines if line.strip()], float)
-    except ValueError as error:
-        raise DataFault(f"the {what} are not a table of numbers ({error})") from error
+    except ValueError:
+        raise DataFault(f"the {what} are not a table of numbers") from None
 
 
 @takes("core")

@@ -177,7 +177,8 @@ def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
         )
     if max(values) > _HIGHEST_B:
         raise DataFault(f"{bvals[-1].name}: a b-value of {max(values):g} is no plausible one; is it in s/mm²?")
-    return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs else {})
+    # directions that were not fetched can be done without, as the missing ones can
+    return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs and bvecs[-1].exists() else {})
 
 
 def _range(values: Sequence[float]) -> str:
