@@ -121,3 +121,11 @@ def test_two_sessions_in_one_folder_do_not_overwrite_each_other(
     assert {path.parent for path in made} == {tmp_path / "results"}
     assert all(path.is_file() for path in made)
     assert Path.cwd() == tmp_path
+
+
+def test_a_broken_row_does_not_make_tables_without_rows(tmp_path: Path) -> None:
+    row = tmp_path / "sub-01_measures.json"
+    row.write_text('{"Row": ')
+    with pytest.raises(RuntimeError, match=r"sub-01_measures\.json: not readable as JSON"):
+        interfaces.TabulateStudy(patients=[str(row)], dictionaries={}).run(cwd=str(tmp_path / "out"))
+    assert list((tmp_path / "out").iterdir()) == []

@@ -55,6 +55,10 @@ class TabulateStudy(Step):
         failures.sort(key=lambda row: (row["participant_id"], row.get("session_id", ""), row["what"]))
         self._save("failures", failures)
 
+    def save_fault(self, name: str, reasons: list[str]) -> None:
+        """Stop: tables without rows would pass for those of a study."""
+        raise RuntimeError(f"{name}: {'; '.join(reasons)}; delete that file, so that it is made again")
+
     def _save(self, name: str, rows: list[dict[str, Any]]) -> None:
         dictionary = self.inputs.dictionaries[name]
         columns = {column: [row.get(column) for row in rows] for column in dictionary}
