@@ -10,8 +10,8 @@ _POINTERS = (b"annex/objects/", b"version https://git-lfs")
 _UNFETCHED = "not fetched: {} (datalad get, git annex get, git lfs pull)"
 
 
-def begin(path: Path, size: int = 64) -> bytes:
-    """Return the first bytes of a file of the study.
+def begin(path: Path) -> bytes:
+    """Return the first 64 bytes of a file of the study.
 
     Raises
     ------
@@ -26,12 +26,12 @@ def begin(path: Path, size: int = 64) -> bytes:
         if not stat.S_ISREG(mode):
             raise DataFault(f"{path.name}: it is no file that can be read, but a pipe or a device")
         with path.open("rb") as stream:
-            start = stream.read(max(size, 64))
+            start = stream.read(64)
     except OSError as error:
         raise DataFault(f"{path.name}: {_why(path, error)}") from None
-    if any(pointer in start[:64] for pointer in _POINTERS):
+    if any(pointer in start for pointer in _POINTERS):
         raise DataFault(f"{path.name}: {_UNFETCHED.format('it stands for a file that lies elsewhere')}")
-    return start[:size]
+    return start
 
 
 def _why(path: Path, error: OSError) -> str:

@@ -60,7 +60,7 @@ class ClinicalData:
         """Return (table, sentence) of what is wrong with a participant's row, or with the table of their sessions."""
         own, people = f"sub-{participant}_sessions.tsv", self._table("participants.tsv")
         found = [(own, note)] if (note := self._table(f"sub-{participant}/{own}").note) else []
-        fault = people.fault_of(f"sub-{participant}") if people.columns and not people.is_lost else ""
+        fault = people.fault_of(f"sub-{participant}")
         return found + ([("participants.tsv", f"participants.tsv {fault}")] if fault else [])
 
     def scanned_at(self, participant: str, session: str) -> datetime | None:
@@ -115,8 +115,7 @@ class ClinicalData:
         called = self._columns.get(column, column)
         text = self.value(participant, session, column)
         if not text:
-            table = self._table("participants.tsv")
-            fault = table.fault_of(f"sub-{participant}") if table.columns and not table.is_lost else ""
+            fault = self._table("participants.tsv").fault_of(f"sub-{participant}")
             raise Unknown(f"participants.tsv {fault}" if fault else f"the study's tables have no {called}")
         try:
             return read(text)

@@ -200,11 +200,7 @@ def _matching(key: str, prefix: str, known: set[str], wanted: Sequence[str | int
         matching = [
             name
             for name in known
-            if (
-                name.isdecimal() and int(name) == label
-                if isinstance(label, int)
-                else name == label.removeprefix(prefix)
-            )
+            if (_is_number(name, label) if isinstance(label, int) else name == label.removeprefix(prefix))
         ]
         if len(matching) != 1:
             problem = f"is ambiguous, write {prefix}<label>" if matching else "is not in the study"

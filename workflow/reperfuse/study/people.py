@@ -22,7 +22,7 @@ class Table:
         self._rows: list[tuple[str, list[str]]] = []
         self._ragged: dict[str, str] = {}
         #: No row of it belongs to anyone.
-        self.is_lost = False
+        self._is_lost = False
         if not path.exists() and not path.is_symlink():
             return
         try:
@@ -36,7 +36,7 @@ class Table:
         wanted = "session_id" if path.name.endswith("_sessions.tsv") else "participant_id"
         places = self.places(wanted)
         if not places:
-            self.is_lost, self.note = True, _without_key(path.name, wanted, self.columns)
+            self._is_lost, self.note = True, _without_key(path.name, wanted, self.columns)
             return
         for row in cells[1:]:
             label = tidy(row[places[0]]) if len(row) > places[0] else ""
@@ -60,8 +60,8 @@ class Table:
         return [row for name, row in self._rows if name in names]
 
     def fault_of(self, label: str) -> str:
-        """Say why a label has no row; empty if it has one."""
-        if self._of(label):
+        """Say why a label has no row; empty if it has one, and where there is no table or no row is anyone's."""
+        if not self.columns or self._is_lost or self._of(label):
             return ""
         ragged = _matching(label, [*self._ragged])
         return f"{self._ragged[next(iter(ragged))]} {label}" if ragged else f"has no row for {label}"
