@@ -6,30 +6,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from reperfuse.faults import DataFault
+from reperfuse.study.columns import EXCLUSIONS, READERS, read_own
 from reperfuse.study.manifest import StudyError
 from reperfuse.study.people import Table
-from reperfuse.study.vocabulary import (
-    NotUnderstood,
-    read_flag,
-    read_grade,
-    read_moment,
-    read_number,
-    read_side,
-    read_start,
-)
+from reperfuse.study.vocabulary import NotUnderstood, read_flag, read_grade, read_moment, read_number, read_start
 
 T = TypeVar("T")
 
-#: Why reflow cannot be judged in a patient whose column says yes.
-_EXCLUSIONS = {
-    "ica_occlusion": "carotid occlusion",
-    "hemorrhagic_transformation": "haemorrhagic transformation",
-    "reocclusion": "reocclusion",
-}
 #: mTICI of an artery that never opened: the deficit says nothing of the microvessels.
 _NOT_RECANALISED = ("0", "1", "2a")
-#: What a number can be: years, points of the NIH Stroke Scale, and hours before a session.
-_RANGES = {"age": (0, 120), "nihss_baseline": (0, 42)}
 _LONGEST_H = 24 * 366
 
 
@@ -75,6 +60,14 @@ class ClinicalData:
             return read_moment(self.value(participant, session, "acq_time"))
         except NotUnderstood:
             return None
+
+    def without_scans(self, participants: Collection[str]) -> list[str]:
+        """Return the labels in participants.tsv of people who are none of `participants`.
+
+        A name that is no label is not one: it may be a patient's own.
+        """
+        others = self._table("participants.tsv").others([f"sub-{label}" for label in participants])
+        return [bare for name in others if (bare := name.removeprefix("sub-")).isascii() and bare.isalnum()]
 
     def check_columns(self, shipped: Mapping[str, str]) -> None:
         """Make sure that each column the study has named itself is there.
@@ -123,6 +116,16 @@ class ClinicalData:
             # not the value itself: text there may name a patient
             raise DataFault(f"{called} is not understood: {fault}") from None
 
+    def known(self, participant: str, session: str | None, column: str) -> float | str:
+        """Return the value of a column, read as that column is: a number, yes or no, or a word of its vocabulary.
+
+        Raises
+        ------
+        DataFault
+            If it is not understood; `Unknown` if nothing is said.
+        """
+        return self._read(participant, session, column, READERS.get(column, read_own))
+
     def is_set(self, participant: str, session: str | None, column: str) -> bool:
         """Tell whether a column says yes.
 
@@ -151,22 +154,21 @@ class ClinicalData:
         DataFault
             If it is no number that it can be; `Unknown` if nothing is said.
         """
-        least, most = _RANGES.get(column, (-1e12, 1e12))
-        return self._read(participant, session, column, lambda text: read_number(text, least, most))
+        return float(self.known(participant, session, column))
 
     def side(self, participant: str, session: str | None) -> str:
         """Return left, right or unknown: the symptomatic hemisphere."""
         try:
-            return self._read(participant, session, "side", read_side)
+            return str(self.known(participant, session, "side"))
         except DataFault:
             return "unknown"
 
     def reflow_exclusions(self, participant: str, session: str | None, wanted: Collection[str]) -> list[str]:
         """Return the reasons, of those that are wanted, why a patient's reflow cannot be judged."""
         found = []
-        for name in (name for name in _EXCLUSIONS if name in wanted):
+        for name in (name for name in EXCLUSIONS if name in wanted):
             try:
-                found += [_EXCLUSIONS[name]] if self.is_set(participant, session, name) else []
+                found += [EXCLUSIONS[name]] if self.is_set(participant, session, name) else []
             except DataFault:
                 continue  # `unknown_exclusions` names it
         try:
@@ -187,16 +189,10 @@ class ClinicalData:
 
     def not_understood(self, participant: str, session: str | None) -> list[tuple[str, str]]:
         """Return (column, reason) for each value that is there and not understood."""
-        asked: dict[str, Callable[[str | None, str], object]] = {
-            **dict.fromkeys(_EXCLUSIONS, lambda visit, name: self.is_set(participant, visit, name)),
-            **dict.fromkeys(_RANGES, lambda visit, name: self.number(participant, visit, name)),
-            "mtici": lambda visit, name: self.grade(participant, visit, name),
-            "side": lambda visit, name: self._read(participant, visit, name, read_side),
-        }
         found = []
-        for name, ask in asked.items():
+        for name in READERS:
             try:
-                ask(session, name)
+                self.known(participant, session, name)
             except Unknown:
                 continue
             except DataFault as fault:

@@ -6,6 +6,11 @@ from typing import Any
 
 from reperfuse.study.yaml_lines import read_yaml
 
+#: Roles whose sessions the analysis has columns of, and what their descriptions begin with.
+_VISITS = {"baseline": "Before treatment", "post": "After treatment"}
+#: Columns of a session that are no result of it.
+_NOT_OF_A_VISIT = ("participant_id", "session_id", "role", "reasons")
+
 
 def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, Any]:
     """Return the dictionary of each table, with a column of the sessions for every criterion of the catalogue.
@@ -29,7 +34,16 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
         if name == "hir":
             needs = {"needs": columns["mismatch_ratio"]["needs"]}
             columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
-    return {"sessions": columns, **tables}
+    clinical, derived = tables.pop("clinical"), tables.pop("derived")
+    visits = {
+        f"{role}_{name}": entry | {"Description": f"{when}: {entry['Description']}"}
+        for role, when in _VISITS.items()
+        for name, entry in columns.items()
+        if name not in _NOT_OF_A_VISIT and not (role == "post" and name in catalogue)  # criteria judge the baseline
+    }
+    identity, *results = tables["patients"].items()
+    analysis = dict([identity]) | clinical | visits | dict(results) | derived
+    return {"sessions": columns, **tables, "analysis": analysis}
 
 
 def public_entry(entry: Mapping[str, Any]) -> dict[str, Any]:

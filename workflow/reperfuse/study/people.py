@@ -1,6 +1,7 @@
 """A table of people or of sessions as anyone may have written it: which row is whose, and what it holds."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from reperfuse.faults import DataFault
@@ -20,6 +21,8 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.note, self.columns = "", []
         self._rows: list[tuple[str, list[str]]] = []
+        #: The rows of each label that was asked for: a large study asks for the same ones a hundred times.
+        self._found: dict[str, list[list[str]]] = {}
         self._ragged: dict[str, str] = {}
         #: No row of it belongs to anyone.
         self._is_lost = False
@@ -56,8 +59,10 @@ class Table:
 
     def _of(self, label: str) -> list[list[str]]:
         """Return the rows of a label: as it is written, without its prefix, or as the same number."""
-        names = _matching(label, [name for name, _ in self._rows])
-        return [row for name, row in self._rows if name in names]
+        if label not in self._found:
+            names = _matching(label, [name for name, _ in self._rows])
+            self._found[label] = [row for name, row in self._rows if name in names]
+        return self._found[label]
 
     def fault_of(self, label: str) -> str:
         """Say why a label has no row; empty if it has one, and where there is no table or no row is anyone's."""
@@ -65,6 +70,12 @@ class Table:
             return ""
         ragged = _matching(label, [*self._ragged])
         return f"{self._ragged[next(iter(ragged))]} {label}" if ragged else f"has no row for {label}"
+
+    def others(self, labels: Collection[str]) -> list[str]:
+        """Return what the rows of nobody in `labels` are called."""
+        names = [name for name, _ in self._rows if name]
+        theirs = {name for label in labels for name in _matching(label, names)}
+        return [name for name in dict.fromkeys(names) if name not in theirs]
 
     def values(self, label: str, column: str) -> set[str]:
         """Return what the rows of a label hold in a column: one value, unless they contradict each other."""

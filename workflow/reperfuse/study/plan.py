@@ -252,6 +252,13 @@ class Plan:
         post = self.manifest.session_of(subject, "post")
         return self.clinical.reflow_exclusions(subject, post, self.reflow_settings["exclusions"])
 
+    def people(self) -> list[str]:
+        """Return the study's own tables of people and of their sessions."""
+        study = Path(self.config["bids_dir"])
+        tables = [study / "participants.tsv"]
+        tables += [study / f"sub-{subject}" / f"sub-{subject}_sessions.tsv" for subject in self.subjects]
+        return [str(path) for path in tables if path.is_file()]
+
     # --- the tables, and what is delivered -------------------------------------------------------
 
     def is_tabulated(self, subject: str) -> bool:

@@ -133,7 +133,7 @@ def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = ()) -> bo
         config["bids_dir"], config["lesion_masks"] = "demo", "demo/derivatives/lesions"
     if config["output_dir"] is None:
         config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
-    for key in ("bids_dir", "output_dir", "benchmarks", *(given.key for given in GIVEN.values())):
+    for key in ("bids_dir", "output_dir", "benchmarks", "group_tables", *(given.key for given in GIVEN.values())):
         if config.get(key) is not None:
             config[key] = str(Path(config[key]).expanduser().resolve())
     study, results = (Path(config[key]) for key in ("bids_dir", "output_dir"))

@@ -33,6 +33,8 @@ _QUESTIONS = {
     "--unlock",
     "--cleanup-metadata",
 }
+#: The tables of a study that its analysis is made from.
+TABLES = ("sessions", "patients", "failures")
 #: Where Snakemake keeps the records of how each result was made, below the folder a run is in.
 _RECORDS = ".snakemake"
 
@@ -73,7 +75,10 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
         from reperfuse.simulation.study import simulate_demo
 
         simulate_demo(study, cores)
-    manifest = index_configured(config)
+    only_tables = config["group_tables"] is not None
+    if only_tables:
+        _refuse_missing_tables(Path(config["group_tables"]))
+    manifest = Manifest([]) if only_tables else index_configured(config)
     if has_records:
         _refuse_unrecorded(output_dir)
     if not asks:
@@ -81,7 +86,7 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
             results.claim(output_dir)
             for label in results.crashed(output_dir):
                 results.forget(output_dir, label)
-            for place in results.put_aside(output_dir, study):
+            for place in results.put_aside(output_dir, study) if not only_tables else ():
                 _say(f"{place} is no longer in the study; what was computed of it is in {output_dir}/removed")
             results.describe_results(output_dir, study)
             manifest.write(output_dir / "logs" / "manifest.tsv")
@@ -97,6 +102,14 @@ def enter(output_dir: Path, elsewhere: Path) -> None:
     to an empty folder.
     """
     os.chdir(output_dir if (output_dir / "logs").is_dir() else elsewhere)
+
+
+def _refuse_missing_tables(folder: Path) -> None:
+    missing = [f"{name}.tsv" for name in TABLES if not (folder / f"{name}.tsv").is_file()]
+    if missing:
+        raise StudyError(
+            f"group_tables: {folder} has no {', '.join(missing)}; name the folder group of an earlier run's results"
+        )
 
 
 def _refuse_unrecorded(output_dir: Path) -> None:

@@ -12,7 +12,9 @@ _YES = {"1", "y", "yes", "true", "t", "x", "present", "positive", "pos", "+"}
 _NO = {"0", "n", "no", "false", "f", "absent", "negative", "neg"}
 #: Grades of haemorrhagic transformation (ECASS): each says that there is one.
 _BLEEDING = re.compile(r"(hi|ph)[- ]?[12]")
-_GRADE = re.compile(r"(?:[me]?tici[ :=-]*)?(0|1|2a|2b|2b50|2b67|2c|3)")
+#: Grades of reperfusion, the lowest first.
+GRADES = ("0", "1", "2a", "2b", "2b50", "2b67", "2c", "3")
+_GRADE = re.compile(rf"(?:[me]?tici[ :=-]*)?({'|'.join(GRADES)})")
 _ROMAN = {"i": "1", "iia": "2a", "iib": "2b", "iic": "2c", "iii": "3"}
 _SIDES = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
 #: Words that leave a side certain: vessels, and where a stroke is. A weakness would be of the other side.
@@ -20,6 +22,16 @@ _BESIDE_A_SIDE = {
     *("m", "mca", "aca", "pca", "ica", "tica", "t", "a", "p", "carotid", "internal", "middle", "anterior", "posterior"),
     *("cerebral", "artery", "terminus", "distal", "proximal", "side", "sided", "hemisphere", "hemispheric"),
     *("stroke", "infarct", "infarction", "occlusion", "lvo"),
+}
+_SEXES = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+_GENERAL_ANAESTHESIA = {"general", "ga", "general anaesthesia", "general anesthesia"}
+_AWAKE = {"sedation", "conscious sedation", "cs", "local", "local anaesthesia", "local anesthesia", "awake"}
+#: Where a large artery is closed, as the segments are named; a tandem occlusion is of the neck and the head.
+_SITES = {
+    **{site: site.upper() for site in ("ica", "m1", "m2", "m3", "a1", "a2", "p1", "p2", "ba", "va")},
+    **{"mca m1": "M1", "m1 mca": "M1", "mca-m1": "M1", "mca m2": "M2", "m2 mca": "M2", "mca-m2": "M2"},
+    **dict.fromkeys(("t-ica", "tica", "ica-t", "ica t", "carotid t", "ica terminus", "carotid terminus"), "ICA-T"),
+    **{"basilar": "BA", "basilar artery": "BA", "vertebral": "VA", "vertebral artery": "VA", "tandem": "tandem"},
 }
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 
@@ -61,6 +73,42 @@ def read_side(text: str) -> str:
     if len(sides) == 1 and all(word in _SIDES or word in _BESIDE_A_SIDE for word in words):
         return sides.pop()
     raise NotUnderstood("a side is left or right")
+
+
+def read_sex(text: str) -> str:
+    """Read female or male."""
+    if (word := text.lower()) in _SEXES:
+        return _SEXES[word]
+    raise NotUnderstood("a sex is F or M")
+
+
+def read_anaesthesia(text: str) -> bool:
+    """Read whether a treatment was under general anaesthesia."""
+    word = text.lower()
+    if word in _GENERAL_ANAESTHESIA | _AWAKE:
+        return word in _GENERAL_ANAESTHESIA
+    try:
+        return read_flag(text)
+    except NotUnderstood:
+        raise NotUnderstood("it is general or sedation, or 1 or 0") from None
+
+
+def read_site(text: str) -> str:
+    """Read the segment of an artery that was closed."""
+    if site := _SITES.get(" ".join(text.lower().split())):
+        return site
+    raise NotUnderstood(f"a site is one of {', '.join(sorted(set(_SITES.values())))}")
+
+
+def read_score(text: str, least: int, most: int) -> float:
+    """Read whole points of a scale such as mRS or NIHSS."""
+    try:
+        number = read_number(re.sub(r"^(mrs|nihss)[ :=]*", "", text.lower()), least, most)
+    except NotUnderstood:
+        number = math.nan
+    if number % 1 == 0:
+        return number
+    raise NotUnderstood(f"it is a whole number from {least} to {most}")
 
 
 def read_number(text: str, least: float, most: float) -> float:
