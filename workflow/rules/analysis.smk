@@ -1,0 +1,43 @@
+# Needs: the tables of a study, made here or by an earlier run (group_tables), and its participants.tsv.
+# Gives: the analysis table, the tables and figures of a paper, and a paragraph on how they were made.
+
+#: The folder that the analysis finds its tables in.
+TABULATED = config["group_tables"] or f"{ROOT}group"
+ANALYSIS = {
+    "analysis": f"{ROOT}group/analysis.tsv",
+    "imr": f"{ROOT}group/imr.tsv",
+    "tables": f"{ROOT}group/tables",
+    "figures": f"{ROOT}group/figures",
+    "citation": f"{ROOT}group/CITATION.md",
+    "references": f"{ROOT}group/CITATION.bib",
+}
+#: The settings that the methods paragraph tells.
+METHODS = "motion concentration aif deconvolution core hypoperfusion registration growth imr".split()
+
+
+rule analyze_study:
+    input:
+        **{name: f"{TABULATED}/{name}.tsv" for name in ("sessions", "patients", "reflow")},
+        people=ask(Plan.people),
+    output:
+        analysis=ANALYSIS["analysis"],
+        imr=ANALYSIS["imr"],
+        tables=directory(ANALYSIS["tables"]),
+        figures=directory(ANALYSIS["figures"]),
+        citation=ANALYSIS["citation"],
+        references=ANALYSIS["references"],
+    log:
+        f"{ROOT}logs/analyze_study.log",
+    conda:
+        CONDA
+    params:
+        **step("AnalyzeStudy"),
+        dictionaries=DICTIONARIES,
+        columns=config["columns"],
+        choices=config["analysis"],
+        reflow=REFLOW,
+        methods={name: config[name] for name in METHODS},
+        criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
+        all_enrolled=not config["participants"],
+    script:
+        "../scripts/run_interface.py"
