@@ -1,0 +1,1 @@
+"""Tables in, statistics out: the analysis of a study."""
