@@ -17,6 +17,7 @@ STOREYS = (
 SCIENCE = ("volumes", "head", "perfusion", "diffusion", "registration", "serial", "mismatch")
 FORBIDDEN_IN_SCIENCE = {"nibabel", "bids", "nipype", "matplotlib", "pandas", "pathlib", "json", "logging"}
 ONLY_IMPORTER = {"bids": "study/layout.py", "ants": "registration/ants.py", "nibabel": "files/nifti.py"}
+ONLY_FOLDER = {"pandas": "analysis", "statsmodels": "analysis"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
@@ -96,6 +97,12 @@ def test_a_library_has_one_importer(library: str, module: str) -> None:
         if library in {name.split(".")[0] for name in imported(path)} and folder(path) != "simulation"
     }
     assert importers == {module}
+
+
+@pytest.mark.parametrize(("library", "room"), ONLY_FOLDER.items())
+def test_a_library_has_one_folder(library: str, room: str) -> None:
+    importers = {folder(path) for path in MODULES if library in {name.split(".")[0] for name in imported(path)}}
+    assert importers == {room}
 
 
 @pytest.mark.parametrize("path", list(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)

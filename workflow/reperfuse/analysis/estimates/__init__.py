@@ -1,0 +1,1 @@
+"""Numbers from tables of patients; they know nothing of strokes."""
