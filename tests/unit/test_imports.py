@@ -11,7 +11,7 @@ STOREYS = (
     {"faults", "volumes"},
     {"head"},
     {"diffusion", "perfusion", "serial", "mismatch", "files"},
-    {"study", "registration", "simulation"},
+    {"study", "registration", "simulation", "analysis"},
     {"interfaces", "reports", "deconvolution"},
 )
 SCIENCE = ("volumes", "head", "perfusion", "diffusion", "registration", "serial", "mismatch")
