@@ -167,6 +167,9 @@ DEMO_PATIENTS = (
             "age": 71, "sex": "F", "side": "left", "onset_time": "2025-03-04T08:10:00", "mtici": "3",
             "nihss_baseline": 14, "nihss_24h": 6, "nihss_day5": 4, "mrs_90d": 1,
             "ica_occlusion": 0, "hemorrhagic_transformation": 0, "reocclusion": 0,
+            "treatment_time": "2025-03-04T12:35:00", "nihss_day30": 2, "mrs_premorbid": 0, "tpa": 1, "glucose": 118,
+            "hypertension": 1, "diabetes": 0, "atrial_fibrillation": 1, "occlusion_site": "M1", "passes": 1,
+            "onset_to_reperfusion_min": 265, "anaesthesia": "sedation", "death_90d": 0, "sich": 0,
         },
     ),
     Patient(
@@ -183,6 +186,9 @@ DEMO_PATIENTS = (
             "age": 66, "sex": "M", "side": "right", "onset_time": "2025-05-19T13:40:00", "mtici": "2c",
             "nihss_baseline": 17, "nihss_24h": 13, "nihss_day5": 11, "mrs_90d": 3,
             "ica_occlusion": 0, "hemorrhagic_transformation": 0, "reocclusion": 0,
+            "treatment_time": "2025-05-19T18:00:00", "nihss_day30": 9, "mrs_premorbid": 0, "tpa": 0, "glucose": 146,
+            "hypertension": 1, "diabetes": 1, "atrial_fibrillation": 0, "occlusion_site": "M1", "passes": 3,
+            "onset_to_reperfusion_min": 260, "anaesthesia": "general", "death_90d": 0, "sich": 0,
         },
     ),
     Patient(
@@ -200,6 +206,9 @@ DEMO_PATIENTS = (
             "age": 79, "sex": "F", "side": "left", "onset_time": "2025-09-27T06:25:00", "mtici": "1",
             "nihss_baseline": 21, "nihss_24h": 22, "nihss_day5": 21, "mrs_90d": 5,
             "ica_occlusion": 0, "hemorrhagic_transformation": 0, "reocclusion": 0,
+            "treatment_time": "2025-09-27T10:55:00", "nihss_day30": 20, "mrs_premorbid": 1, "tpa": 1, "glucose": 171,
+            "hypertension": 1, "diabetes": 0, "atrial_fibrillation": 1, "occlusion_site": "ICA", "passes": 5,
+            "onset_to_reperfusion_min": 270, "anaesthesia": "general", "death_90d": 0, "sich": 0,
         },
     ),
 )  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 from reperfuse.files.tables import format_cell, table_text
 from reperfuse.simulation import scanner, truth
 from reperfuse.simulation.anatomy import Array
+from reperfuse.simulation.clinical import COLUMNS
 from reperfuse.simulation.geometry import Grid
 from reperfuse.simulation.patient_truth import patient_row
 from reperfuse.simulation.patients import DEMO_PATIENTS, HOURS_AFTER_ONSET, SESSIONS, Patient
@@ -212,31 +213,6 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
             if s in patient.scans
         ]
         _write_tsv(root / f"sub-{patient.label}" / f"sub-{patient.label}_sessions.tsv", rows)
-
-
-COLUMNS = {
-    "age": {"Description": "Age", "Units": "year"},
-    "sex": {"Description": "Sex", "Levels": {"F": "female", "M": "male"}},
-    "side": {"Description": "Side of the stroke", "Levels": {"left": "left", "right": "right"}},
-    "onset_time": {"Description": "Onset of symptoms, or last seen well"},
-    "mtici": {"Description": "Modified Thrombolysis in Cerebral Infarction score after treatment"},
-    "nihss_baseline": {"Description": "NIH Stroke Scale on admission"},
-    "nihss_24h": {"Description": "NIH Stroke Scale at 24 h"},
-    "nihss_day5": {"Description": "NIH Stroke Scale at day 5"},
-    "mrs_90d": {"Description": "Modified Rankin Scale at 90 days"},
-    "ica_occlusion": {
-        "Description": "Occlusion of the internal carotid artery",
-        "Levels": {"0": "no", "1": "yes"},
-    },
-    "hemorrhagic_transformation": {
-        "Description": "Bleeding into the infarct",
-        "Levels": {"0": "no", "1": "yes"},
-    },
-    "reocclusion": {
-        "Description": "Artery occluded again after treatment",
-        "Levels": {"0": "no", "1": "yes"},
-    },
-}
 
 
 def _write_dataset(folder: Path, name: str, kind: str) -> None:

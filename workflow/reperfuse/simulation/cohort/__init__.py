@@ -1,0 +1,1 @@
+"""A cohort of stroke patients as the tables of a study, with known effects."""
