@@ -22,27 +22,40 @@ def factors_of_imr(frame: pd.DataFrame, factors: Sequence[str]) -> list[dict[str
     frame : DataFrame
         The analysis table.
     factors : sequence of str
-        Its columns of numbers.
+        Its columns; of text each class but the first is a factor.
 
     Returns
     -------
     list of rows
         ``factor, model, covariates, n, events, odds_ratio, low, high, p`` (Firth's penalised likelihood), ``note``.
     """
-    people = judged(frame)
-    known = [name for name in factors if people[name].nunique() > 1]
-    rows = [_row(name, firth_effect(people, "imr_significant", name)) for name in factors]
+    people, names = _as_numbers(judged(frame), factors)
+    rows = [_row(name, firth_effect(people, "imr_significant", name)) for name in names]
     impaired = int((people["imr_significant"] == 1).sum())
-    rarer = min(impaired, len(people) - impaired)
-    together = known[: rarer // PER_COVARIATE]
+    rarer, which = min((impaired, "with"), (len(people) - impaired, "without"))
+    together = [name for name in names if people[name].min() < people[name].max()][: rarer // PER_COVARIATE]
     if len(together) < 2:
         least = 2 * PER_COVARIATE
-        note = f"not estimable: {rarer} patients with or without IMR, and {least} are needed for two factors together"
+        note = f"not estimable: {rarer} patients {which} IMR, and {least} are needed for two factors together"
         return [*rows, _row("", Estimate(len(people), events=impaired, note=note), model="together")]
     for name in together:
         others = [other for other in together if other != name]
         rows.append(_row(name, firth_effect(people, "imr_significant", name, others), others, model="together"))
     return rows
+
+
+def _as_numbers(people: pd.DataFrame, factors: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the patients with a column of 0 and 1 for each class of text but the first, and the factors' columns."""
+    names = []
+    for factor in factors:
+        if pd.api.types.is_numeric_dtype(people[factor]):
+            names.append(factor)
+            continue
+        for level in sorted(people[factor].dropna().unique())[1:]:
+            is_it = (people[factor] == level).astype(float).where(people[factor].notna())
+            people = people.assign(**{f"{factor} {level}": is_it})
+            names.append(f"{factor} {level}")
+    return people, names
 
 
 def _row(name: str, found: Estimate, others: Sequence[str] = (), model: str = "alone") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What impaired reflow (IMR) goes with: the deficit in the first days, and disability at 90 days."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -42,9 +42,7 @@ def linear_models(
     return rows
 
 
-def disability_models(
-    frame: pd.DataFrame, exposures: Sequence[str], covariates: Sequence[str]
-) -> list[dict[str, Any]]:
+def disability_models(frame: pd.DataFrame, exposures: Sequence[str], covariates: Sequence[str]) -> list[dict[str, Any]]:
     """Explain disability at 90 days by IMR: every grade (ordinal), and grades taken together.
 
     Parameters
@@ -84,7 +82,7 @@ def _untested(effect: Estimate, proportional: Estimate) -> str:
 
 def _models(
     outcomes: Sequence[str], exposures: Sequence[str], covariates: Sequence[str]
-) -> Iterator[tuple[Mapping[str, Any], Sequence[str]]]:
+) -> Iterator[tuple[dict[str, Any], Sequence[str]]]:
     """Yield what a row begins with, and the covariates of its model."""
     for outcome in outcomes:
         for exposure in exposures:

@@ -22,6 +22,7 @@ _STAGES = {
     "reflow": ("MapReflow",),
     "patient": ("MeasurePatient",),
     "group": ("TabulateStudy",),
+    "analysis": ("AnalyzeStudy",),
     "figures": ("PlotPatient",),
     "pages": ("ReportPatient", "ReportStudy"),
 }

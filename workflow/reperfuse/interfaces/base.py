@@ -45,6 +45,11 @@ def folder(desc: str) -> Directory:
     return Directory(desc=desc, ending="")
 
 
+def text(desc: str, ending: str) -> File:
+    """Return an output trait for a file of text."""
+    return File(desc=desc, ending=ending)
+
+
 def page(desc: str) -> File:
     """Return an output trait for an HTML page."""
     return File(desc=desc, ending=".html")

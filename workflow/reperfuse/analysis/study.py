@@ -1,0 +1,105 @@
+"""The analysis of a study: from its tables to all that a paper prints."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reperfuse.analysis.cohort import build_cohort, derive, judged
+from reperfuse.analysis.definitions import definitions_table
+from reperfuse.analysis.methods_text import bibliography, methods_text
+from reperfuse.analysis.paper import Choices, Rows, make_tables
+from reperfuse.study.clinical import ClinicalData
+
+if TYPE_CHECKING:
+    from reperfuse.analysis.figures.style import Drawing
+
+Table = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """All that a paper prints of a study.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The analysis table, a row a patient.
+    definitions : list of rows
+        How often reflow is impaired by every definition.
+    tables : dict of str to list of rows
+    drawings : dict of str to Drawing
+        Figures by their names.
+    methods, references : str
+        The methods paragraph (Markdown), and what it cites (BibTeX).
+    """
+
+    frame: pd.DataFrame
+    definitions: Rows
+    tables: dict[str, Rows]
+    drawings: dict[str, "Drawing"]
+    methods: str
+    references: str
+
+
+def analyze(
+    tables: Mapping[str, Table],
+    clinical: ClinicalData,
+    choices: Choices,
+    dictionary: Mapping[str, Mapping[str, Any]],
+    *,
+    definition: Mapping[str, Any],
+    presets: Mapping[str, Mapping[str, Any]],
+    methods: Mapping[str, Any],
+    all_enrolled: bool,
+) -> Paper:
+    """Analyse a study.
+
+    Parameters
+    ----------
+    tables : mapping
+        ``patients``, ``sessions`` and ``reflow`` as text.
+    clinical : ClinicalData
+        The study's own tables.
+    choices : Choices
+    dictionary : mapping
+        The columns of the analysis table.
+    definition : mapping
+        What counts as impaired reflow, see `reperfuse.study.options.read_reflow`.
+    presets : mapping
+        All definitions.
+    methods : mapping
+        Sections of the configuration that the methods paragraph tells.
+    all_enrolled : bool
+        People of participants.tsv without a scan count too.
+
+    Returns
+    -------
+    Paper
+    """
+    from reperfuse.analysis.drawings import draw
+
+    frame, notes = build_cohort(
+        tables["patients"],
+        tables["sessions"],
+        clinical,
+        dictionary,
+        own_columns=[name for name in choices.names() if name not in dictionary],
+        enrolled=all_enrolled,
+    )
+    frame, remarks = derive(
+        frame,
+        profile=choices.profile,
+        target=choices.target,
+        reperfused=choices.reperfused,
+        min_mtici=definition["min_mtici"],
+    )
+    reflow = pd.DataFrame(tables["reflow"])
+    made = make_tables(frame, reflow, choices, dictionary, preset=definition["name"], remarks=remarks)
+    definitions = definitions_table(reflow, frame, presets)
+    drawings, not_drawn = draw(frame, made, definitions, choices, cut_ml=definition["significant_ml"])
+    unused = [{"what": f"{column} of {name}", "reason": reason} for name, column, reason in notes]
+    made["not_done"] += [*unused, *not_drawn]
+    text = methods_text(methods, definition, {"enrolled": len(frame), "reflow": len(judged(frame))}, list(made))
+    return Paper(frame, definitions, made, drawings, text, bibliography(text))
