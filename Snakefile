@@ -15,6 +15,7 @@ include: "workflow/rules/diffusion.smk"
 include: "workflow/rules/mismatch.smk"
 include: "workflow/rules/serial.smk"
 include: "workflow/rules/group.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -22,6 +23,7 @@ rule all:
     default_target: True
     input:
         TABLES,
+        ANALYSIS.values(),
         PAGES,
         STUDY_PAGE,
         ask(Plan.missing_results),
@@ -35,6 +37,7 @@ rule participants:
 rule group:
     input:
         TABLES,
+        ANALYSIS.values(),
         STUDY_PAGE,
 
 
@@ -47,7 +50,7 @@ if config["benchmarks"]:
 
 onsuccess:
     print(f"Finished. The results are in {OUTPUT_DIR}")
-    print(f"  pages   {OUTPUT_DIR / 'group.html'} and a sub-<label>.html for each patient")
+    print(f"  pages   {OUTPUT_DIR / 'group.html'}{' and a sub-<label>.html for each patient' if PAGES else ''}")
     print(f"  tables  {OUTPUT_DIR / 'group'}")
     if crashes := results.crashes(OUTPUT_DIR):
         raise WorkflowError(

@@ -1,7 +1,11 @@
 # Needs: the rows of every session and patient.
 # Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv and failures.tsv with their data dictionaries.
 
-TABLES = expand(f"{ROOT}group/{{table}}.tsv", table=["sessions", "patients", "thresholds", "stability", "failures"])
+#: None of their own where those of an earlier run are given.
+TABLES = expand(
+    f"{ROOT}group/{{table}}.tsv",
+    table=[] if config["group_tables"] else ["sessions", "patients", "thresholds", "stability", "failures", "reflow"],
+)
 
 
 rule tabulate_study:

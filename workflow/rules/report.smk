@@ -70,9 +70,11 @@ rule report_patient:
 
 rule report_study:
     input:
-        sessions=f"{ROOT}group/sessions.tsv",
-        patients=f"{ROOT}group/patients.tsv",
-        failures=f"{ROOT}group/failures.tsv",
+        sessions=f"{TABULATED}/sessions.tsv",
+        patients=f"{TABULATED}/patients.tsv",
+        failures=f"{TABULATED}/failures.tsv",
+        tables=ANALYSIS["tables"],
+        figures=ANALYSIS["figures"],
     output:
         page=STUDY_PAGE,
     log:
@@ -81,6 +83,7 @@ rule report_study:
         CONDA
     params:
         **step("ReportStudy"),
+        has_pages=not config["group_tables"],
         dictionaries=DICTIONARIES,
     script:
         "../scripts/run_interface.py"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from reperfuse.analysis.cohort import is_numeric, judged
-from reperfuse.analysis.estimates.contrasts import Kind, compare_groups, standardised_difference
+from reperfuse.analysis.estimates.contrasts import Comparison, Kind, compare_groups, standardised_difference
 from reperfuse.study.vocabulary import GRADES
 
 #: What describes a patient before treatment is over, and what was seen after it.
@@ -25,7 +25,9 @@ AFTER_TREATMENT = (
     *("imr_percent", "imr_null_ml", "infarct_followup_ml", "growth_ml"),
     *("growth_voxelwise_ml", "reversal_ml", "salvage_fraction"),
 )
-#: Whole numbers so few that an order of them is their size; text with an order of its own.
+#: What the groups are made by.
+_DEFINING = ("imr_ml", "imr_percent")
+#: Text with an order of its own.
 _ORDERED = {"mtici": GRADES}
 
 
@@ -61,7 +63,8 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
     values, impaired = people[name], people["imr_significant"]
     is_flag = set(entry.get("Levels", ())) == {"0", "1"}
     kind: Kind = "numeric" if is_numeric(entry) and not is_flag else "categories"
-    tested = compare_groups(values, impaired, kind)
+    defines = name in _DEFINING
+    tested = Comparison(0, note="IMR itself, so not tested") if defines else compare_groups(values, impaired, kind)
     known = {group: values[chosen].dropna() for group, chosen in _groups(impaired)}
     head = {
         "variable": name,
@@ -70,7 +73,7 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
         "missing": int(values.isna().sum()),
         "test": tested.test,
         "p": tested.p,
-        "smd": standardised_difference(values, impaired, kind),
+        "smd": None if defines else standardised_difference(values, impaired, kind),
         "note": tested.note,
     }
     if kind == "numeric":

@@ -27,6 +27,15 @@ def is_numeric(entry: Mapping[str, Any]) -> bool:
     return "Units" in entry or set(entry.get("Levels", {"text": ""})) <= {"0", "1"}
 
 
+def as_frame(rows: Sequence[Mapping[str, Any]], dictionary: Entries) -> pd.DataFrame:
+    """Return rows as a frame with the columns of a dictionary: numbers and flags as float with NaN, text with None."""
+    frame = pd.DataFrame(rows, columns=list(dictionary))
+    for column, entry in dictionary.items():
+        read = _as_number if is_numeric(entry) else _as_text
+        frame[column] = pd.Series([read(value) for value in frame[column]], dtype=float if is_numeric(entry) else object)
+    return frame
+
+
 def build_cohort(
     patients: Sequence[Row],
     sessions: Sequence[Row],
@@ -75,10 +84,7 @@ def build_cohort(
             row |= {f"{role}_{key}": text for key, text in visits.get((name, role), {}).items()}
         rows.append(row | dict(measured.get(name, {})))
     columns = [*dictionary, *(name for name in own_columns if name not in dictionary)]
-    frame = pd.DataFrame(rows, columns=columns)
-    for column in columns:
-        numeric = is_numeric(dictionary[column]) if column in dictionary else True
-        frame[column] = frame[column].map(_as_number).astype(float) if numeric else frame[column].map(_as_text)
+    frame = as_frame(rows, {name: dictionary.get(name, {"Units": "1"}) for name in columns})
     return frame, notes + _check(frame)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reperfuse.analysis.cohort import build_cohort, derive, judged
+from reperfuse.analysis.cohort import as_frame, build_cohort, derive, judged
 from reperfuse.analysis.definitions import definitions_table
 from reperfuse.analysis.methods_text import bibliography, methods_text
 from reperfuse.analysis.paper import Choices, Rows, make_tables
@@ -47,7 +47,7 @@ def analyze(
     tables: Mapping[str, Table],
     clinical: ClinicalData,
     choices: Choices,
-    dictionary: Mapping[str, Mapping[str, Any]],
+    dictionaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
     *,
     definition: Mapping[str, Any],
     presets: Mapping[str, Mapping[str, Any]],
@@ -63,8 +63,8 @@ def analyze(
     clinical : ClinicalData
         The study's own tables.
     choices : Choices
-    dictionary : mapping
-        The columns of the analysis table.
+    dictionaries : mapping
+        The columns of the tables ``analysis`` and ``reflow``.
     definition : mapping
         What counts as impaired reflow, see `reperfuse.study.options.read_reflow`.
     presets : mapping
@@ -80,6 +80,7 @@ def analyze(
     """
     from reperfuse.analysis.drawings import draw
 
+    dictionary = dictionaries["analysis"]
     frame, notes = build_cohort(
         tables["patients"],
         tables["sessions"],
@@ -95,7 +96,7 @@ def analyze(
         reperfused=choices.reperfused,
         min_mtici=definition["min_mtici"],
     )
-    reflow = pd.DataFrame(tables["reflow"])
+    reflow = as_frame(tables["reflow"], dictionaries["reflow"])
     made = make_tables(frame, reflow, choices, dictionary, preset=definition["name"], remarks=remarks)
     definitions = definitions_table(reflow, frame, presets)
     drawings, not_drawn = draw(frame, made, definitions, choices, cut_ml=definition["significant_ml"])

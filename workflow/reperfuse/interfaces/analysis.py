@@ -56,7 +56,7 @@ class AnalyzeStudy(Step):
             {name: read_rows(getattr(self.inputs, name)) for name in ("patients", "sessions", "reflow")},
             ClinicalData(self._study(), self.inputs.columns if isdefined(self.inputs.columns) else {}),
             Choices(**self.inputs.choices),
-            self.inputs.dictionaries["analysis"],
+            self.inputs.dictionaries,
             definition=self.inputs.definition,
             presets=self.inputs.presets,
             methods=self.inputs.methods,

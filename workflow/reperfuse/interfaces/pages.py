@@ -51,6 +51,9 @@ class ReportStudyInputSpec(StepInputSpec):
     sessions = File(exists=True, mandatory=True, desc="table of the sessions")
     patients = File(exists=True, mandatory=True, desc="table of the patients")
     failures = File(exists=True, mandatory=True, desc="table of what was not computed")
+    tables = Directory(exists=True, mandatory=True, desc="tables of a paper")
+    figures = Directory(exists=True, mandatory=True, desc="figures of a paper")
+    has_pages = traits.Bool(True, usedefault=True, desc="each patient has a page")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
 
 
@@ -68,6 +71,8 @@ class ReportStudy(Step):
             Path(self.inputs.sessions),
             Path(self.inputs.patients),
             Path(self.inputs.failures),
+            statistics=(Path(self.inputs.tables), Path(self.inputs.figures)),
+            has_pages=self.inputs.has_pages,
             dictionaries=self.inputs.dictionaries,
             version=__version__,
         )

@@ -10,6 +10,7 @@ from reperfuse.files import sidecars
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.files.tables import read_rows
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
+from reperfuse.reports.statistics import read_statistics
 from reperfuse.reports.values import Numbers, Value, show
 
 ROLES = ("baseline", "post", "followup")
@@ -127,9 +128,35 @@ def render_patient(
 
 
 def render_study(
-    sessions: Path, patients: Path, failures: Path, *, dictionaries: Mapping[str, Dictionary], version: str
+    sessions: Path,
+    patients: Path,
+    failures: Path,
+    *,
+    statistics: tuple[Path, Path],
+    dictionaries: Mapping[str, Dictionary],
+    has_pages: bool,
+    version: str,
 ) -> str:
-    """Write the study's page from its three tables (TSV), with a link to each patient's page."""
+    """Write the study's page.
+
+    Parameters
+    ----------
+    sessions, patients, failures : path
+        Its tables (TSV).
+    statistics : (path, path)
+        Folders of a paper's tables and figures.
+    dictionaries : mapping
+        Data dictionary of each table.
+    has_pages : bool
+        Each patient has a page, to which it links.
+    version : str
+        Of the program.
+
+    Returns
+    -------
+    str
+        HTML with everything embedded.
+    """
     tables = {
         name: read_rows(path) for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
     }
@@ -141,7 +168,8 @@ def render_study(
         "study.html",
         counts=_counts(tables["patients"], tables["sessions"], tables["failures"]),
         tables=shown,
-        pages=[row["participant_id"] for row in tables["patients"]],
+        pages=[row["participant_id"] for row in tables["patients"]] if has_pages else [],
+        statistics=read_statistics(*statistics, dictionaries["analysis"]),
         dictionaries=dictionaries,
         version=version,
     )

@@ -62,3 +62,34 @@ def _determined(design: Design) -> str:
     if rest @ rest < DETERMINED**2 * ((design.y - design.y.mean()) ** 2).sum():
         return "the outcome follows exactly from the exposure and the covariates"
     return ""
+
+
+def linear_band(frame: pd.DataFrame, outcome: str, exposure: str, points: int = 50) -> pd.DataFrame:
+    """Return the line of the model without covariates, with the 95 % band of its mean, HC3.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a patient.
+    outcome, exposure : str
+        Columns of numbers.
+    points : int
+        How many, from the least exposure to the largest.
+
+    Returns
+    -------
+    DataFrame
+        ``x`` (exposure), ``fit``, ``low`` and ``high`` (outcome); no row where the effect cannot be estimated.
+    """
+    from statsmodels.regression.linear_model import OLS
+
+    columns = ["x", "fit", "low", "high"]
+    if linear_effect(frame, outcome, exposure).note:
+        return pd.DataFrame(columns=columns, dtype=float)
+    design = prepare(frame, outcome, [exposure], ())
+    at = np.linspace(design.x[:, 1].min(), design.x[:, 1].max(), points)
+    model = OLS(design.y, design.x).fit(cov_type="HC3", use_t=True)
+    mean = model.get_prediction(np.column_stack([np.ones(points), at]))
+    limits = mean.conf_int()
+    values = [at * design.scale[1] + design.mean[1], mean.predicted_mean, *limits.T]
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))
