@@ -53,8 +53,8 @@ class Design:
 
 def complete_cases(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return the rows in which every column is known and finite."""
-    used = frame[list(dict.fromkeys(columns))]
-    return used.replace([np.inf, -np.inf], np.nan).dropna()
+    rows = frame[list(dict.fromkeys(columns))].dropna()
+    return rows[np.isfinite(rows.select_dtypes("number")).all(axis=1)]
 
 
 def prepare(frame: pd.DataFrame, outcome: str, exposures: Sequence[str], covariates: Sequence[str]) -> Design:
@@ -114,12 +114,12 @@ def _collinear(x: np.ndarray, names: Sequence[str]) -> str:
 
 def too_few_events(design: Design) -> str:
     """Say that patients outside the commonest outcome are too few for the covariates, if they are."""
-    least = PER_COVARIATE * design.covariates
-    if design.outside_commonest >= least:
+    allowed = design.outside_commonest // PER_COVARIATE
+    if design.covariates <= allowed:
         return ""
     return (
-        f"{design.outside_commonest} patients outside the commonest outcome, and {PER_COVARIATE} are needed for "
-        f"each covariate ({least})"
+        f"{design.outside_commonest} patients outside the commonest outcome are enough for {allowed} covariates, "
+        f"not for {design.covariates}"
     )
 
 

@@ -104,9 +104,9 @@ def standardised_shares(
     """
     design, fit = _fit(frame, outcome, exposure, covariates)
     grades = np.unique(design.y)
-    shares = {}
     if fit is None:
         return pd.DataFrame(columns=grades)
+    shares = {}
     for value in (0, 1):
         x = design.x.copy()
         x[:, 1] = (value - design.mean[1]) / design.scale[1]
