@@ -53,8 +53,8 @@ def bland_altman(a: ArrayLike, b: ArrayLike) -> Agreement:
         return Agreement(none, none, none)
     bias, sd = difference.mean(), difference.std(ddof=1)
     if sd <= 1e-12 * np.abs(difference).max():
-        none = not_estimable("the difference is the same in all patients", n)
-        return Agreement(none, none, none)
+        same = Estimate(n, float(bias), note="no interval: the difference is the same in all patients")
+        return Agreement(same, same, same)
     quantile = t.ppf(0.975, n - 1)
     error = sd / np.sqrt(n)
     error_of_limit = sd * np.sqrt(1 / n + Z95**2 / (2 * (n - 1)))
@@ -93,9 +93,9 @@ def icc_a1(*measurements: ArrayLike) -> Estimate:
     msr = k * means.var(ddof=1)
     msc = n * columns.var(ddof=1)
     mse = ((x - means[:, None] - columns + x.mean()) ** 2).sum() / ((n - 1) * (k - 1))
-    if mse <= 1e-24 * np.square(x).max():
-        return not_estimable("the measurements differ by the same in all patients", n)
     icc = (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n)
+    if mse <= 1e-24 * np.square(x).max():
+        return Estimate(n, float(icc), note="no interval: the measurements differ by the same in all patients")
     # Satterthwaite's degrees of freedom of the mean square that the patients' one is compared with
     columns_part, error_part = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
     freedom = (columns_part * msc + error_part * mse) ** 2 / (

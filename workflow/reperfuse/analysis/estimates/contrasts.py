@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 from scipy.stats import chi2_contingency, fisher_exact, mannwhitneyu, rankdata
 
+from reperfuse.analysis.estimates.design import complete_cases
 from reperfuse.analysis.estimates.estimate import Z95, Estimate, not_estimable
 
 Kind = Literal["numeric", "categories"]
@@ -138,7 +139,7 @@ def hodges_lehmann(a: ArrayLike, b: ArrayLike) -> Estimate:
 def _two_groups(values: ArrayLike, group: ArrayLike) -> tuple[pd.DataFrame, list[object], str]:
     """Return the known values with their group, the two groups, and why they cannot be compared."""
     rows = pd.DataFrame({"value": np.asarray(values), "group": np.asarray(group)})
-    rows = rows.replace([np.inf, -np.inf], np.nan).dropna()
+    rows = complete_cases(rows, ["value", "group"])
     classes = sorted(rows["group"].unique())
     problem = "" if len(classes) == 2 else f"there are patients in {len(classes)} groups, not in two"
     return rows, classes, problem

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-PER_COVARIATE = 5  # Vittinghoff & McCulloch 2007, doi:10.1093/aje/kwk052
+NOBODY = "no patient of whom all values are known"
+PATIENTS_PER_COEFFICIENT = 5
+EVENTS_PER_COEFFICIENT = 5  # Vittinghoff & McCulloch 2007, doi:10.1093/aje/kwk052
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Design:
 
 def complete_cases(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return the rows in which every column is known and finite."""
-    used = frame[list(dict.fromkeys(columns))]
-    return used.replace([np.inf, -np.inf], np.nan).dropna()
+    rows = frame[list(dict.fromkeys(columns))].dropna()
+    return rows.loc[np.isfinite(rows.select_dtypes("number")).all(axis=1)]
 
 
 def prepare(frame: pd.DataFrame, outcome: str, exposures: Sequence[str], covariates: Sequence[str]) -> Design:
@@ -78,7 +80,7 @@ def prepare(frame: pd.DataFrame, outcome: str, exposures: Sequence[str], covaria
     rows = complete_cases(frame, [outcome, *exposures, *covariates])
     y = rows[outcome].to_numpy(float)
     if not len(y):
-        return Design(y, problem="no patient of whom all values are known")
+        return Design(y, problem=NOBODY)
     if np.ptp(y) == 0:
         return Design(y, problem=f"{outcome} is the same in all patients")
     columns = {name: rows[name].to_numpy(float) for name in exposures}
@@ -90,7 +92,8 @@ def prepare(frame: pd.DataFrame, outcome: str, exposures: Sequence[str], covaria
     values = np.column_stack(list(columns.values()))
     mean, scale = np.r_[0, values.mean(axis=0)], np.r_[1, values.std(axis=0)]
     x = (np.column_stack([np.ones(len(y)), values]) - mean) / scale
-    return Design(y, x, mean, scale, len(exposures), _collinear(x, list(columns)))
+    problem = _too_few_patients(x) or _collinear(x, list(columns))
+    return Design(y, x, mean, scale, len(exposures), problem)
 
 
 def _columns(rows: pd.DataFrame, name: str) -> dict[str, np.ndarray]:
@@ -103,8 +106,8 @@ def _columns(rows: pd.DataFrame, name: str) -> dict[str, np.ndarray]:
 
 
 def _collinear(x: np.ndarray, names: Sequence[str]) -> str:
-    """Name the first column that those before it determine; nothing where patients are too few to tell."""
-    for column in range(2, min(x.shape)):
+    """Name the first column that those before it determine."""
+    for column in range(2, x.shape[1]):
         before = x[:, :column]
         rest = x[:, column] - before @ np.linalg.lstsq(before, x[:, column], rcond=None)[0]
         if rest @ rest < 1e-9 * len(x):
@@ -112,15 +115,19 @@ def _collinear(x: np.ndarray, names: Sequence[str]) -> str:
     return ""
 
 
-def too_few_events(design: Design) -> str:
-    """Say that patients outside the commonest outcome are too few for the covariates, if they are."""
-    least = PER_COVARIATE * design.covariates
+def _too_few_patients(x: np.ndarray) -> str:
+    n, coefficients = x.shape
+    if n >= PATIENTS_PER_COEFFICIENT * coefficients:
+        return ""
+    return f"{n} patients, and {PATIENTS_PER_COEFFICIENT * coefficients} are needed for {coefficients} coefficients"
+
+
+def too_few_events(design: Design, coefficients: int) -> str:
+    """Say that patients outside the commonest outcome are too few for some coefficients, if they are."""
+    least = EVENTS_PER_COEFFICIENT * coefficients
     if design.outside_commonest >= least:
         return ""
-    return (
-        f"{design.outside_commonest} patients outside the commonest outcome, and {PER_COVARIATE} are needed for "
-        f"each covariate ({least})"
-    )
+    return f"{design.outside_commonest} patients outside the commonest outcome, and {least} are needed"
 
 
 def is_separated(rows: np.ndarray) -> bool:

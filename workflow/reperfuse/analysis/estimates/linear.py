@@ -8,7 +8,6 @@ import pandas as pd
 from reperfuse.analysis.estimates.design import Design, prepare
 from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
 
-PATIENTS_PER_COEFFICIENT = 5
 DETERMINED = 1e-9
 
 
@@ -36,21 +35,13 @@ def linear_effect(frame: pd.DataFrame, outcome: str, exposure: str, covariates: 
     from statsmodels.regression.linear_model import OLS
 
     design = prepare(frame, outcome, [exposure], covariates)
-    problem = _too_few_patients(design) or design.problem or _determined(design)
+    problem = design.problem or _determined(design)
     if problem:
         return not_estimable(problem, design.n)
     fit = OLS(design.y, design.x).fit(cov_type="HC3", use_t=True)
     low, high = fit.conf_int()[1] / design.scale[1]
     value = fit.params[1] / design.scale[1]
     return Estimate(design.n, float(value), float(low), float(high), float(fit.pvalues[1]), r2=float(fit.rsquared))
-
-
-def _too_few_patients(design: Design) -> str:
-    coefficients = design.x.shape[1]
-    least = PATIENTS_PER_COEFFICIENT * coefficients
-    if not design.n or design.n >= least:
-        return ""
-    return f"{design.n} patients, and {least} are needed for {coefficients} coefficients"
 
 
 def _determined(design: Design) -> str:

@@ -10,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import chi2, norm
 
 from reperfuse.analysis.estimates.design import (
-    PER_COVARIATE,
+    NOBODY,
     Design,
     complete_cases,
     is_separated,
@@ -134,6 +134,8 @@ def interaction_effect(
 
 
 def _no_interaction(rows: pd.DataFrame, exposure: str, names: pd.Series, classes: Sequence[str]) -> str:
+    if not classes:
+        return NOBODY
     if len(classes) != 2:
         return f"{names.name} has {len(classes)} classes, not two"
     for name in classes:
@@ -146,7 +148,7 @@ def _prepare(frame: pd.DataFrame, outcome: str, exposures: Sequence[str], covari
     design = prepare(frame, outcome, exposures, covariates)
     if not np.isin(design.y, (0, 1)).all():
         return replace(design, problem=f"{outcome} is not 0 or 1 in all patients")
-    return design if design.problem else replace(design, problem=too_few_events(design))
+    return design if design.problem else replace(design, problem=too_few_events(design, design.covariates))
 
 
 def _events(design: Design) -> int:
@@ -162,8 +164,7 @@ def _effect(design: Design, column: int) -> Estimate:
         return _none(design)
     if is_separated((2 * design.y - 1)[:, None] * design.x):
         return replace(_firth(design, column), note=f"{FIRTH}, because the outcomes are separated")
-    coefficients = design.x.shape[1] - 1
-    if design.outside_commonest < PER_COVARIATE * coefficients:
+    if too_few_events(design, design.x.shape[1] - 1):
         return replace(_firth(design, column), note=f"{FIRTH}, because events are few")
     fit = fit_logistic(design.x, design.y)
     if fit is None:

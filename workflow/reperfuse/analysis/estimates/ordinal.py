@@ -29,7 +29,7 @@ def ordinal_effect(frame: pd.DataFrame, outcome: str, exposure: str, covariates:
     exposure : str
         Column of numbers.
     covariates : sequence of str
-        Columns of numbers or of text; 5 patients outside the commonest grade are needed for each.
+        Columns of numbers or of text; 5 patients outside the commonest grade are needed for each, and 5 more.
 
     Returns
     -------
@@ -104,9 +104,9 @@ def standardised_shares(
     """
     design, fit = _fit(frame, outcome, exposure, covariates)
     grades = np.unique(design.y)
-    shares = {}
     if fit is None:
         return pd.DataFrame(columns=grades)
+    shares = {}
     for value in (0, 1):
         x = design.x.copy()
         x[:, 1] = (value - design.mean[1]) / design.scale[1]
@@ -119,7 +119,7 @@ def standardised_shares(
 def _fit(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Sequence[str]) -> tuple[Design, Maximum | None]:
     """Return the design and its model; without a model the design's problem says why."""
     design = prepare(frame, outcome, [exposure], covariates)
-    problem = design.problem or too_few_events(design)
+    problem = design.problem or too_few_events(design, design.x.shape[1] - 1)
     if problem:
         return replace(design, problem=problem), None
     grades, grade = np.unique(design.y, return_inverse=True)
