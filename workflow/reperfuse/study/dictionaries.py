@@ -7,7 +7,9 @@ from typing import Any
 from reperfuse.study.yaml_lines import read_yaml
 
 
-def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+def table_dictionaries(
+    path: Path, catalogue: Mapping[str, Any], definitions: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return the dictionary of each table, with a column of the sessions for every criterion of the catalogue.
 
     Parameters
@@ -16,6 +18,8 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
         The columns that every study has, as YAML.
     catalogue : mapping
         The criteria.
+    definitions : mapping
+        The definitions of impaired reflow, see `reperfuse.study.options.read_definitions`.
 
     Returns
     -------
@@ -29,6 +33,8 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
         if name == "hir":
             needs = {"needs": columns["mismatch_ratio"]["needs"]}
             columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
+    preset = tables["reflow"]["preset"]
+    preset["Levels"] = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
     return {"sessions": columns, **tables}
 
 
