@@ -10,7 +10,7 @@ from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.options import CRITERIA, TABLES
 from reperfuse.study.yaml_lines import read_yaml
 
-DICTIONARY = table_dictionaries(TABLES, read_yaml(CRITERIA))["analysis"]
+DICTIONARY = table_dictionaries(TABLES, read_yaml(CRITERIA), {})["analysis"]
 MADE = {"profile": "defuse2", "target": "target", "reperfused": "reperfused_50", "min_mtici": "2c"}
 
 

@@ -15,7 +15,7 @@ from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.options import CRITERIA, TABLES
 from reperfuse.study.yaml_lines import read_yaml
 
-DICTIONARY = table_dictionaries(TABLES, read_yaml(CRITERIA))["analysis"]
+DICTIONARY = table_dictionaries(TABLES, read_yaml(CRITERIA), {})["analysis"]
 NO_REFLOW = pd.DataFrame(columns=["participant_id", "role", "preset", "threshold", "imr_ml"])
 
 

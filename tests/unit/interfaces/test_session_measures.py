@@ -323,7 +323,7 @@ def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None
         *("deficit_side", "deficit_laterality", "relative_flow"),
     }
     assert [what for what, _ in found["Failures"]] == ["deficit_mirror", "rcbf", "relative_flow", "reversal"]
-    columns = table_dictionaries(TABLES, CATALOGUE)["sessions"]
+    columns = table_dictionaries(TABLES, CATALOGUE, {})["sessions"]
     assert why_session("relative_flow", columns, found).endswith(f"not known: {NO_MIRROR}")
     assert {why_session(column, columns, found) for column in ("deficit_side", "rcbf30_ml")} == {NO_MIRROR}
 

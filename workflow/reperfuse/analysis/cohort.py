@@ -31,8 +31,8 @@ def as_frame(rows: Sequence[Mapping[str, Any]], dictionary: Entries) -> pd.DataF
     """Return rows as a frame with the columns of a dictionary: numbers and flags as float with NaN, text with None."""
     frame = pd.DataFrame(rows, columns=list(dictionary))
     for column, entry in dictionary.items():
-        read = _as_number if is_numeric(entry) else _as_text
-        frame[column] = pd.Series([read(value) for value in frame[column]], dtype=float if is_numeric(entry) else object)
+        cells = [_as_number(cell) if is_numeric(entry) else _as_text(cell) for cell in frame[column]]
+        frame[column] = pd.Series(cells, dtype=float if is_numeric(entry) else object)
     return frame
 
 

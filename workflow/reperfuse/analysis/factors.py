@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from reperfuse.analysis.cohort import judged
-from reperfuse.analysis.estimates.design import PER_COVARIATE
+from reperfuse.analysis.estimates.design import EVENTS_PER_COEFFICIENT
 from reperfuse.analysis.estimates.estimate import Estimate
 from reperfuse.analysis.estimates.logistic import firth_effect
 
@@ -33,9 +33,9 @@ def factors_of_imr(frame: pd.DataFrame, factors: Sequence[str]) -> list[dict[str
     rows = [_row(name, firth_effect(people, "imr_significant", name)) for name in names]
     impaired = int((people["imr_significant"] == 1).sum())
     rarer, which = min((impaired, "with"), (len(people) - impaired, "without"))
-    together = [name for name in names if people[name].min() < people[name].max()][: rarer // PER_COVARIATE]
+    together = [name for name in names if people[name].min() < people[name].max()][: rarer // EVENTS_PER_COEFFICIENT]
     if len(together) < 2:
-        least = 2 * PER_COVARIATE
+        least = 2 * EVENTS_PER_COEFFICIENT
         note = f"not estimable: {rarer} patients {which} IMR, and {least} are needed for two factors together"
         return [*rows, _row("", Estimate(len(people), events=impaired, note=note), model="together")]
     for name in together:

@@ -63,7 +63,8 @@ class AnalyzeStudy(Step):
             all_enrolled=self.inputs.all_enrolled,
         )
         own = {name: {"Description": "Column of the study's own"} for name in paper.frame.columns}
-        self._save("analysis", paper.frame.to_dict("records"), own | self.inputs.dictionaries["analysis"])
+        people = ({str(key): value for key, value in row.items()} for row in paper.frame.to_dict("records"))
+        self._save("analysis", people, own | self.inputs.dictionaries["analysis"])
         self._save("imr", paper.definitions, self.inputs.dictionaries["imr"])
         self._save_tables(paper.tables)
         self._save_drawings(paper.drawings)

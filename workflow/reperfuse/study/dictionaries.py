@@ -12,7 +12,9 @@ _VISITS = {"baseline": "Before treatment", "post": "After treatment"}
 _NOT_OF_A_VISIT = ("participant_id", "session_id", "role", "reasons")
 
 
-def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+def table_dictionaries(
+    path: Path, catalogue: Mapping[str, Any], definitions: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return the dictionary of each table, with a column of the sessions for every criterion of the catalogue.
 
     Parameters
@@ -21,6 +23,8 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
         The columns that every study has, as YAML.
     catalogue : mapping
         The criteria.
+    definitions : mapping
+        The definitions of impaired reflow, see `reperfuse.study.options.read_definitions`.
 
     Returns
     -------
@@ -34,6 +38,8 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
         if name == "hir":
             needs = {"needs": columns["mismatch_ratio"]["needs"]}
             columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
+    preset = tables["reflow"]["preset"]
+    preset["Levels"] = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
     clinical, derived = tables.pop("clinical"), tables.pop("derived")
     visits = {
         f"{role}_{name}": entry | {"Description": f"{when}: {entry['Description']}"}

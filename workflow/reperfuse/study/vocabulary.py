@@ -12,7 +12,7 @@ _YES = {"1", "y", "yes", "true", "t", "x", "present", "positive", "pos", "+"}
 _NO = {"0", "n", "no", "false", "f", "absent", "negative", "neg"}
 #: Grades of haemorrhagic transformation (ECASS): each says that there is one.
 _BLEEDING = re.compile(r"(hi|ph)[- ]?[12]")
-#: Grades of reperfusion, the lowest first.
+#: Grades of reperfusion, from none to all of the territory.
 GRADES = ("0", "1", "2a", "2b", "2b50", "2b67", "2c", "3")
 _GRADE = re.compile(rf"(?:[me]?tici[ :=-]*)?({'|'.join(GRADES)})")
 _ROMAN = {"i": "1", "iia": "2a", "iib": "2b", "iic": "2c", "iii": "3"}
@@ -63,7 +63,7 @@ def read_grade(text: str) -> str:
     found = _GRADE.fullmatch(re.sub(r"(?<=2) (?=[abc])", "", word))
     if roman or found:
         return roman or str(found and found[1])
-    raise NotUnderstood("a grade is 0, 1, 2a, 2b, 2b50, 2b67, 2c or 3")
+    raise NotUnderstood(f"a grade is {', '.join(GRADES[:-1])} or {GRADES[-1]}")
 
 
 def read_side(text: str) -> str:
