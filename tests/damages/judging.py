@@ -45,7 +45,7 @@ def plan_of(patient: Patient) -> Plan:
     settings.read_criteria(options.CRITERIA, config["criteria"], options.CRITERIA_SCHEMA, taken=taken)
     clinical = ClinicalData(Path(config["bids_dir"]), config["columns"])
     manifest = index_configured(config)
-    clinical.check_columns(options.defaults("columns"))
+    clinical.check_columns(options.defaults("columns"), ())
     reflow = options.read_reflow(options.REFLOW_PRESETS, config["imr"])
     definitions = options.read_definitions(options.REFLOW_PRESETS, config["imr"])
     return Plan(manifest, Names(config["output_dir"]), clinical, config, reflow, definitions)

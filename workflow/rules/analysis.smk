@@ -33,11 +33,12 @@ rule analyze_study:
     params:
         **step("AnalyzeStudy"),
         dictionaries=DICTIONARIES,
+        statistics=read_yaml(options.STATISTICS),
         columns=config["columns"],
         choices=config["analysis"],
-        reflow=REFLOW,
+        definition=REFLOW | {"name": "study" if "study" in DEFINITIONS else config["imr"]["preset"]},
+        presets=DEFINITIONS,
         methods={name: config[name] for name in METHODS},
-        criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
         all_enrolled=not config["participants"],
     script:
         "../scripts/run_interface.py"

@@ -8,7 +8,7 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, options, results, settings, start
+from reperfuse.study import absences, analysed, options, results, settings, start
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.fingerprint import fingerprint
@@ -44,11 +44,14 @@ try:
         taken=read_yaml(options.TABLES)["sessions"],
         written_in=files,
     )
+    DEFINITIONS = options.read_definitions(options.REFLOW_PRESETS, config["imr"])
+    DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE, DEFINITIONS)
     CLINICAL = ClinicalData(Path(config["bids_dir"]), config["columns"])
     if workflow.is_main_process:
         asks = workflow.output_settings.dryrun or start.only_asks(sys.argv)
         MANIFEST = start.begin(config, is_demo=is_demo, cores=workflow.cores or 1, asks=asks, has_records=not IS_MODULE)
-        CLINICAL.check_columns(options.defaults("columns"))
+        own = analysed.own_columns(config["analysis"], DICTIONARIES["analysis"], CATALOGUE)
+        CLINICAL.check_columns(options.defaults("columns"), own)
     else:  # a job reads what the main process found
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
     if not IS_MODULE:
@@ -59,11 +62,10 @@ try:
         CLINICAL,
         config,
         options.read_reflow(options.REFLOW_PRESETS, config["imr"]),
-        options.read_definitions(options.REFLOW_PRESETS, config["imr"]),
+        DEFINITIONS,
     )
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
-DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE, PLAN.definitions)
 result, ROOT = PLAN.names.pattern, PLAN.names.root
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}

@@ -184,9 +184,9 @@ def test_rows_that_contradict_each_other_are_unknown(study: Study) -> None:
 
 def test_a_column_of_the_config_that_is_not_there_is_an_error(study: Study) -> None:
     people(study, "Alter", "sub-01\t71")
-    ClinicalData(study.root, {"age": "Alter"}).check_columns({"age": "age"})
+    ClinicalData(study.root, {"age": "Alter"}).check_columns({"age": "age"}, ())
     with pytest.raises(StudyError, match=r"columns\.age: the study's tables have no column Jahre; they have Alter"):
-        ClinicalData(study.root, {"age": "Jahre"}).check_columns({"age": "age"})
+        ClinicalData(study.root, {"age": "Jahre"}).check_columns({"age": "age"}, ())
 
 
 def tables(study: Study, participants: str, sessions: str = "", **columns: str) -> ClinicalData:

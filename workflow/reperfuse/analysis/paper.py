@@ -47,6 +47,7 @@ class Choices:
     def names(self) -> list[str]:
         """Return the columns they name."""
         lists = [self.outcomes, self.exposures, self.factors, *self.covariates.values(), self.compared]
+        lists.append(list(self.compared.values()))
         return list(dict.fromkeys(name for names in lists for name in names))
 
 

@@ -75,8 +75,15 @@ class ClinicalData:
         others = self._table("participants.tsv").others([f"sub-{label}" for label in participants])
         return [bare for name in others if (bare := name.removeprefix("sub-")).isascii() and bare.isalnum()]
 
-    def check_columns(self, shipped: Mapping[str, str]) -> None:
+    def check_columns(self, shipped: Mapping[str, str], analysed: Collection[str]) -> None:
         """Make sure that each column the study has named itself is there.
+
+        Parameters
+        ----------
+        shipped : mapping of str to str
+            The names of the clinical columns in the configuration that ships.
+        analysed : collection of str
+            Columns of the study's own that its analysis asks for.
 
         Raises
         ------
@@ -89,10 +96,12 @@ class ClinicalData:
             for path in self._bids_dir.glob("sub-*/sub-*_sessions.tsv")
         ]
         known = {column for table in tables for column in table.columns}
-        for name, called in self._columns.items():
-            if called != shipped[name] and not any(table.places(called) for table in tables):
+        named = {f"columns.{name}": called for name, called in self._columns.items() if called != shipped[name]}
+        named |= {f"analysis, {name}": name for name in analysed}
+        for key, called in named.items():
+            if not any(table.places(called) for table in tables):
                 there = ", ".join(column[:40] for column in sorted(known)[:20]) or "none"
-                raise StudyError(f"columns.{name}: the study's tables have no column {called}; they have {there}")
+                raise StudyError(f"{key}: the study's tables have no column {called}; they have {there}")
 
     def value(self, participant: str, session: str | None, column: str) -> str:
         """Return a value, the session's own before the participant's; empty if it is not known.

@@ -17,6 +17,7 @@ CONFIG_SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 REFLOW_PRESETS = ROOT / "config" / "reflow.yaml"
 CRITERIA = ROOT / "config" / "criteria.yaml"
 CRITERIA_SCHEMA = ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
+STATISTICS = ROOT / "workflow" / "schemas" / "statistics.yaml"
 TABLES = ROOT / "workflow" / "schemas" / "tables.yaml"
 
 

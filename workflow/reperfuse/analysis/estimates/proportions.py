@@ -24,4 +24,5 @@ def wilson(k: int, n: int) -> Estimate:
     if n == 0:
         return not_estimable("no patients", 0, 0)
     low, high = proportion_confint(k, n, method="wilson")
-    return Estimate(n, k / n, float(low), float(high), events=k)
+    # of none or all, one limit is that share itself, but for rounding
+    return Estimate(n, k / n, float(low) if k else 0.0, float(high) if k < n else 1.0, events=k)

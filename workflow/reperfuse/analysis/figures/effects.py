@@ -87,8 +87,7 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     Parameters
     ----------
     nihss, mrs, profile, factors : sequence of mapping
-        The rows of nihss.tsv, mrs.tsv, profile.tsv and factors.tsv; those of another ``model`` than "adjusted" are
-        left aside.
+        The rows of nihss.tsv, mrs.tsv, profile.tsv and factors.tsv; those that hold no covariates are left aside.
 
     Returns
     -------
@@ -102,13 +101,8 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     effects = [
         *(_linear(row) for row in _adjusted(nihss, "outcome", "exposure", "unit", "n", "beta")),
         *(_odds(row) for row in _adjusted(mrs, "outcome", "exposure", "unit", "n", "odds_ratio")),
-        *(
-            _of_profile(row)
-            for row in _adjusted(
-                profile, "outcome", "profile", "reperfused_n", "not_reperfused_n", "odds_ratio", "difference_ml"
-            )
-        ),
-        *(_odds(row) for row in _adjusted(factors, "outcome", "exposure", "unit", "n", "odds_ratio")),
+        *(_of_profile(row) for row in _adjusted(profile, "outcome", "profile", "measure", "n", "value")),
+        *(_factor(row) for row in _adjusted(factors, "factor", "n", "odds_ratio", model="together")),
     ]
     if not effects:
         raise DataFault("not drawn: no adjusted model was asked for")
@@ -127,9 +121,9 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     return Drawing(figure, caption, f"Forest plot of {counted(len(effects), 'adjusted effect')}. {words}.")
 
 
-def _adjusted(rows: Rows, *columns: str) -> Rows:
+def _adjusted(rows: Rows, *columns: str, model: str = "adjusted") -> Rows:
     require(rows, *columns, "model", "low", "high", "note")
-    return [row for row in rows if row["model"] == "adjusted"]
+    return [row for row in rows if row["model"] == model]
 
 
 def _order(effects: Sequence[_Effect]) -> list[str]:
@@ -155,11 +149,14 @@ def _odds(row: Mapping[str, Any]) -> _Effect:
 
 
 def _of_profile(row: Mapping[str, Any]) -> _Effect:
-    in_ml = str(row["outcome"]).endswith("_ml")
-    value = number(row["difference_ml" if in_ml else "odds_ratio"])
-    n = int(row["reperfused_n"]) + int(row["not_reperfused_n"])
-    label = f"{_name(row['outcome'])}: reperfusion, profile {row['profile']}"
-    return _Effect("Difference, mL" if in_ml else _ODDS, label, n, value, *_limits(row))
+    of = "target against no target" if row["profile"] == "interaction" else f"profile {row['profile']}"
+    label = f"{_name(row['outcome'])}: reperfusion, {of} ({row['measure']})"
+    return _Effect(_ODDS, label, int(row["n"]), number(row["value"]), *_limits(row))
+
+
+def _factor(row: Mapping[str, Any]) -> _Effect:
+    label = f"Significant IMR: {_name(row['factor']) or 'factors together'}"
+    return _Effect(_ODDS, label, int(row["n"]), number(row["odds_ratio"]), *_limits(row))
 
 
 def _lay(effect: _Effect) -> tuple[list[str], list[str], float]:

@@ -41,7 +41,7 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
     Parameters
     ----------
     frame : DataFrame
-        ``profile`` ("target"/"no target"), ``reperfused_50`` (0/1), ``growth_ml`` (mL).
+        ``profile`` ("target"/"no target"), ``reperfused`` (0/1), ``growth_ml`` (mL).
 
     Returns
     -------
@@ -52,13 +52,13 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
     DataFault
         No patient has all three, or all are of one group.
     """
-    require(frame, "profile", "reperfused_50", "growth_ml")
-    shown = frame.dropna(subset=["profile", "reperfused_50", "growth_ml"])
+    require(frame, "profile", "reperfused", "growth_ml")
+    shown = frame.dropna(subset=["profile", "reperfused", "growth_ml"])
     refuse_others(shown["profile"], _PROFILES)
-    refuse_others(shown["reperfused_50"], _LOOKS)
+    refuse_others(shown["reperfused"], _LOOKS)
     groups = {
         (profile, flag): shown.loc[
-            (shown["profile"] == profile) & (shown["reperfused_50"] == flag), "growth_ml"
+            (shown["profile"] == profile) & (shown["reperfused"] == flag), "growth_ml"
         ].to_numpy(float)
         for profile in _PROFILES
         for flag in _LOOKS

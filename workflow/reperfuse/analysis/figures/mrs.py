@@ -94,7 +94,7 @@ def draw_mrs_by_profile(frame: "pd.DataFrame", standardised: Mapping[tuple[str, 
     Parameters
     ----------
     frame : DataFrame
-        ``mrs_90d`` (0 to 6), ``profile`` ("target"/"no target"), ``reperfused_50`` (0/1).
+        ``mrs_90d`` (0 to 6), ``profile`` ("target"/"no target"), ``reperfused`` (0/1).
     standardised : mapping of (7,) shares
         Shares of the grades under (profile, reperfused); empty where not estimable.
     note : str
@@ -109,15 +109,15 @@ def draw_mrs_by_profile(frame: "pd.DataFrame", standardised: Mapping[tuple[str, 
     DataFault
         No patient has all three, or all are of one group.
     """
-    require(frame, "mrs_90d", "profile", "reperfused_50")
-    shown = frame.dropna(subset=["mrs_90d", "profile", "reperfused_50"])
+    require(frame, "mrs_90d", "profile", "reperfused")
+    shown = frame.dropna(subset=["mrs_90d", "profile", "reperfused"])
     refuse_others(shown["profile"], ("target", "no target"))
-    refuse_others(shown["reperfused_50"], (0, 1))
+    refuse_others(shown["reperfused"], (0, 1))
     pairs = [
         [
             _Group(
                 f"{profile.capitalize()}, {state}",
-                _counts(shown.loc[(shown["profile"] == profile) & (shown["reperfused_50"] == flag), "mrs_90d"]),
+                _counts(shown.loc[(shown["profile"] == profile) & (shown["reperfused"] == flag), "mrs_90d"]),
                 standardised.get((profile, flag)),
             )
             for flag, state in ((1, "reperfused"), (0, "not reperfused"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: The stages: title, column, and the name of each of its values. What has no name is unknown.
 _STAGES: tuple[tuple[str, str, Mapping[object, str]], ...] = (
     ("Profile at baseline", "profile", {"target": "target", "no target": "no target"}),
-    ("Reperfusion", "reperfused_50", {1.0: "yes", 0.0: "no"}),
+    ("Reperfusion", "reperfused", {1.0: "yes", 0.0: "no"}),
     ("mRS at 90 days", "mrs_0_2", {1.0: "0–2", 0.0: "3–6"}),
 )
 _UNKNOWN = "unknown"
@@ -46,7 +46,7 @@ def draw_profile_outcome(frame: "pd.DataFrame") -> Drawing:
     Parameters
     ----------
     frame : DataFrame
-        ``profile`` ("target"/"no target"), ``reperfused_50`` (0/1), ``mrs_0_2`` (0/1); what is not known has its own
+        ``profile`` ("target"/"no target"), ``reperfused`` (0/1), ``mrs_0_2`` (0/1); what is not known has its own
         stream.
 
     Returns
