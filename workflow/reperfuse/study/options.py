@@ -16,6 +16,7 @@ CONFIG = ROOT / "config" / "config.yaml"
 CONFIG_SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 REFLOW_PRESETS = ROOT / "config" / "reflow.yaml"
 CRITERIA = ROOT / "config" / "criteria.yaml"
+REFERENCES = ROOT / "config" / "references.bib"
 CRITERIA_SCHEMA = ROOT / "workflow" / "schemas" / "criteria.schema.yaml"
 TABLES = ROOT / "workflow" / "schemas" / "tables.yaml"
 
