@@ -128,22 +128,27 @@ def reflow_rows(known: Columns, patient: int, rules: Rules) -> Iterator[Row]:
             continue
         for preset, definition in rules.presets.items():
             own = definition["asymmetry_threshold"]
-            swept = [own] if definition["map"].startswith("tmax") else sorted({*ASYMMETRY, own})
+            swept = [None] if _is_delay(definition) else sorted({*ASYMMETRY, own})
             for threshold in swept:
                 ml, null, within = _impaired(one, definition, threshold, float(one[imr]))
                 yield {
-                    "participant_id": label(patient), "session_id": f"ses-{role}", "role": role, "preset": preset,
+                    "participant_id": label(patient), "role": role, "preset": preset,
                     "threshold": threshold, "imr_ml": ml, "imr_fraction": ml / within, "imr_null_ml": null, "judged": 1,
                 }  # fmt: skip
 
 
+def _is_delay(definition: Mapping[str, Any]) -> bool:
+    """Tell whether tissue counts that is late: no mirror, and no threshold of asymmetry."""
+    return str(definition["map"]).startswith("tmax")
+
+
 def _impaired(
-    one: Mapping[str, Any], definition: Mapping[str, Any], threshold: float, imr_ml: float
-) -> tuple[float, float, float]:
+    one: Mapping[str, Any], definition: Mapping[str, Any], threshold: float | None, imr_ml: float
+) -> tuple[float, float | None, float]:
     """Return what is impaired by a definition, what noise alone gives for it, and the lesion it is a part of, in mL."""
     lesion, deficit = float(one["lesion_ml"]), float(one["tmax6_ml"])
-    if definition["map"].startswith("tmax"):
-        return round(float(one["post_tmax6_ml"]) * 0.95, 2), 0.0, deficit
+    if threshold is None:
+        return round(float(one["post_tmax6_ml"]) * 0.95, 2), None, deficit
     share, noise = (
         float(np.interp(threshold, list(ASYMMETRY), values)) for values in zip(*ASYMMETRY.values(), strict=True)
     )
