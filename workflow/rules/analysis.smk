@@ -12,7 +12,7 @@ ANALYSIS = {
     "references": f"{ROOT}group/CITATION.bib",
 }
 #: The settings that the methods paragraph tells.
-METHODS = "motion concentration aif deconvolution core hypoperfusion registration growth imr".split()
+METHODS = "motion concentration aif deconvolution core hypoperfusion registration growth imr analysis".split()
 
 
 rule analyze_study:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reperfuse import __version__
 from reperfuse.analysis import imaging_text
-from reperfuse.analysis.estimates.design import PER_COVARIATE
+from reperfuse.analysis.estimates.design import EVENTS_PER_COEFFICIENT
 from reperfuse.analysis.references import OF_CRITERION, cited, in_words
 from reperfuse.analysis.wording import WORDS, listed, patients
 
@@ -129,7 +129,7 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         yield "Separated data were fitted by Firth's penalised likelihood [@firth1993; @heinze2002]."
     if "factors" in done:
         yield "Factors of impairment were examined by Firth's penalised likelihood [@firth1993; @heinze2002]."
-        yield f"Models held at most one factor for {PER_COVARIATE} events [@vittinghoff2007]."
+        yield f"Models held at most one factor for {EVENTS_PER_COEFFICIENT} events [@vittinghoff2007]."
     if "profile" in done:
         yield from _profile(analysis, done)
     if "growth_groups" in done:

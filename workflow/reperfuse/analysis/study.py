@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reperfuse.analysis.cohort import as_frame, build_cohort, derive, judged
+from reperfuse.analysis.cohort import as_frame, build_cohort, derive
 from reperfuse.analysis.definitions import definitions_table
-from reperfuse.analysis.methods_text import bibliography, methods_text
+from reperfuse.analysis.done import count_patients, what_was_done
+from reperfuse.analysis.methods_text import methods_text, versions
 from reperfuse.analysis.paper import Choices, Rows, make_tables
+from reperfuse.analysis.references import bibliography
 from reperfuse.study.clinical import ClinicalData
 
 if TYPE_CHECKING:
@@ -102,5 +104,6 @@ def analyze(
     drawings, not_drawn = draw(frame, made, definitions, choices, cut_ml=definition["significant_ml"])
     unused = [{"what": f"{column} of {name}", "reason": reason} for name, column, reason in notes]
     made["not_done"] += [*unused, *not_drawn]
-    text = methods_text(methods, definition, {"enrolled": len(frame), "reflow": len(judged(frame))}, list(made))
+    done = what_was_done(frame, made, choices, remarks)
+    text = methods_text(methods, definition, count_patients(frame), versions(), done)
     return Paper(frame, definitions, made, drawings, text, bibliography(text))

@@ -57,9 +57,9 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
     refuse_others(shown["profile"], _PROFILES)
     refuse_others(shown["reperfused"], _LOOKS)
     groups = {
-        (profile, flag): shown.loc[
-            (shown["profile"] == profile) & (shown["reperfused"] == flag), "growth_ml"
-        ].to_numpy(float)
+        (profile, flag): shown.loc[(shown["profile"] == profile) & (shown["reperfused"] == flag), "growth_ml"].to_numpy(
+            float
+        )
         for profile in _PROFILES
         for flag in _LOOKS
     }
