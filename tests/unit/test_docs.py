@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from damages.faults_page import page
 from reperfuse.study.names import RESULTS
+from reperfuse.study.options import REFLOW_PRESETS
+from reperfuse.study.yaml_lines import read_yaml
 
 DOCS = Path(__file__).parents[2] / "docs"
 TABLE = (DOCS / "methods.md").read_text(encoding="utf-8").partition("Where each equation stands")[2].partition("## ")[0]
@@ -32,3 +34,9 @@ def test_a_delivered_result_is_described(name: str) -> None:
 
 def test_the_table_of_faults_is_that_of_the_corpus() -> None:
     assert (DOCS / "faults.md").read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize(("name", "preset"), read_yaml(REFLOW_PRESETS).items(), ids=str)
+def test_how_a_preset_differs_from_its_publication_is_told(name: str, preset: dict[str, str]) -> None:
+    row = f"| `{name}` | {preset['title']} | {preset['min_mtici']} | {preset['differs']} |"
+    assert row in (DOCS / "methods.md").read_text(encoding="utf-8").splitlines()

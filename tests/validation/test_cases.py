@@ -152,9 +152,9 @@ def test_clinical_values_as_clinicians_write_them(tmp_path: Path) -> None:
     assert clinical.not_understood("01", "post") == []
     assert clinical.hours_from("01", "baseline", "onset_time") > 0
     assert clinical.unknown_exclusions("01", "post", ["ica_occlusion", "reocclusion", "mtici"]) == ["reocclusion"]
-    assert clinical.reflow_exclusions("01", "post", ["ica_occlusion", "mtici"]) == [
+    assert clinical.reflow_exclusions("01", "post", ["ica_occlusion", "mtici"], "2c") == [
         "carotid occlusion",
-        "not recanalised (mTICI 2a)",
+        "not recanalised to mTICI 2c (mTICI 2a)",
     ]
 
 

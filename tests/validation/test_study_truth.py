@@ -63,7 +63,7 @@ def test_impaired_reflow(demo: Demo, patient: str) -> None:
     true = table(demo, "truth", "patients").loc[patient, "imr_ml"]
     if patient == "sub-03":  # still occluded: its deficit is no failure of the microvessels
         assert row["imr_evaluable"] == 0
-        assert row["imr_exclusion"] == "not recanalised (mTICI 1)"
+        assert row["imr_exclusion"] == "not recanalised to mTICI 2c (mTICI 1)"
         return
     assert is_close(row["imr_ml"], true, 0.35, 3), f"{row['imr_ml']} mL, true {true} mL"
     assert row["imr_significant"] == (true > 5)

@@ -194,11 +194,12 @@ def test_rules_other_than_voxelwise(patient: Patient) -> None:
 def test_presets_keep_to_the_schema_and_give_way_to_the_study(name: str) -> None:
     own = CONFIG["imr"] | {"preset": name}
     reflow = read_reflow(ROOT / "config" / "reflow.yaml", own)
-    shown = {key: value for key, value in reflow.items() if key != "title"}
+    shown = {key: value for key, value in reflow.items() if key not in ("title", "differs")}
     check_config(CONFIG | {"imr": own | shown}, ROOT / "workflow" / "schemas" / "config.schema.yaml")
     assert None not in reflow.values()
     changed = read_reflow(ROOT / "config" / "reflow.yaml", own | {"significant_ml": 7.5})
     assert changed == reflow | {"significant_ml": 7.5}
+    assert read_reflow(ROOT / "config" / "reflow.yaml", own | {"min_mtici": 3})["min_mtici"] == "3"
 
 
 @pytest.mark.parametrize(

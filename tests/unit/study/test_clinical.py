@@ -141,7 +141,7 @@ def test_what_is_not_certain_is_listed_unknown_and_never_no(study: Study, column
     assert written not in reason.split(": ")[0]
     assert clinical.side("01", None) == "unknown"
     if column in ("reocclusion", "mtici"):
-        assert clinical.reflow_exclusions("01", None, [column]) == []
+        assert clinical.reflow_exclusions("01", None, [column], "2c") == []
         assert clinical.unknown_exclusions("01", None, [column]) == [column]
 
 
@@ -270,24 +270,46 @@ ALL_EXCLUSIONS = ("ica_occlusion", "hemorrhagic_transformation", "reocclusion", 
 
 def test_reflow_is_ruled_out_by_what_is_wanted_and_set(study: Study) -> None:
     names = "reocclusion ica_occlusion hemorrhagic_transformation mtici"
-    clinical = tables(study, f"participant_id {names}, sub-01 1 1 0 2a, sub-02 0 0 0 2b", f"session_id {names}, x n/a")
-    found = clinical.reflow_exclusions("01", None, ALL_EXCLUSIONS)
-    assert found == ["carotid occlusion", "reocclusion", "not recanalised (mTICI 2a)"]
-    assert clinical.reflow_exclusions("01", None, ("reocclusion", "hemorrhagic_transformation")) == ["reocclusion"]
-    assert clinical.reflow_exclusions("01", None, ("mtici",)) == ["not recanalised (mTICI 2a)"]
-    assert clinical.reflow_exclusions("01", None, ()) == []
-    assert clinical.reflow_exclusions("02", None, ALL_EXCLUSIONS) == []
+    clinical = tables(study, f"participant_id {names}, sub-01 1 1 0 2a, sub-02 0 0 0 2c", f"session_id {names}, x n/a")
+
+    def found(patient: str, *wanted: str) -> list[str]:
+        return clinical.reflow_exclusions(patient, None, wanted, "2c")
+
+    closed = "not recanalised to mTICI 2c (mTICI 2a)"
+    assert found("01", *ALL_EXCLUSIONS) == ["carotid occlusion", "reocclusion", closed]
+    assert found("01", "reocclusion", "hemorrhagic_transformation") == ["reocclusion"]
+    assert found("01", "mtici") == [closed]
+    assert found("01") == []
+    assert found("02", *ALL_EXCLUSIONS) == []
 
 
-@pytest.mark.parametrize(("grade", "opened"), [("0", False), ("1.0", False), ("2A", False), ("2b", True), ("3", True)])
-def test_an_artery_that_stayed_shut_rules_reflow_out(study: Study, grade: str, opened: bool) -> None:
-    clinical = tables(study, "participant_id mtici, sub-01 n/a", f"session_id mtici, ses-x {grade}")
-    assert (clinical.reflow_exclusions("01", "x", ("mtici",)) == []) is opened
-    assert clinical.reflow_exclusions("01", None, ("mtici",)) == []
+@pytest.mark.parametrize(
+    ("least", "too_low", "enough"),
+    [
+        ("2b", "0 1 2A", "2b 2b50 2b67 2c 3"),
+        ("2c", "0 1 2a 2b 2B50 2b67", "2C 3.0"),
+        ("2b67", "2b 2b50", "2b67 2c"),
+        ("3", "2c", "3"),
+    ],
+)
+def test_a_grade_below_the_least_rules_reflow_out(study: Study, least: str, too_low: str, enough: str) -> None:
+    grades = [*too_low.split(), *enough.split()]
+    rows = [f"sub-{number} {grade}" for number, grade in enumerate(grades)]
+    clinical = tables(study, ", ".join(["participant_id mtici", *rows]), "session_id")
+    found = [clinical.reflow_exclusions(str(number), None, ("mtici",), least) for number in range(len(grades))]
+    said = [f"not recanalised to mTICI {least} (mTICI {grade.lower()})" for grade in too_low.split()]
+    assert [reason for reasons in found[: len(said)] for reason in reasons] == said
+    assert not any(found[len(said) :])
+
+
+def test_a_grade_of_the_session_comes_before_the_patients(study: Study) -> None:
+    clinical = tables(study, "participant_id mtici, sub-01 3", "session_id mtici, ses-x 2b")
+    assert clinical.reflow_exclusions("01", "x", ("mtici",), "2c") == ["not recanalised to mTICI 2c (mTICI 2b)"]
+    assert clinical.reflow_exclusions("01", None, ("mtici",), "2c") == []
 
 
 def test_a_finding_of_the_session_rules_reflow_out(study: Study) -> None:
     names = "hemorrhagic_transformation"
     clinical = tables(study, f"participant_id {names}, sub-01 0", f"session_id {names}, ses-x 1")
-    assert clinical.reflow_exclusions("01", "x", (names,)) == ["haemorrhagic transformation"]
-    assert clinical.reflow_exclusions("01", None, (names,)) == []
+    assert clinical.reflow_exclusions("01", "x", (names,), "2c") == ["haemorrhagic transformation"]
+    assert clinical.reflow_exclusions("01", None, (names,), "2c") == []

@@ -55,7 +55,7 @@ def plan_of(
         Names(output_dir),
         ClinicalData(root),
         {**CONFIG, **config},
-        {"lesion_source": source, "exclusions": exclusions},
+        {"lesion_source": source, "exclusions": exclusions, "min_mtici": "2c"},
     )
 
 

@@ -38,6 +38,7 @@ def test_shipped_config_is_valid() -> None:
         ("stability.tmax", 3, "stability.tmax: 3 should be below 2"),
         ("criteria", None, "criteria: None should be of type object"),
         ("core.adc_threshold", 620, "core.adc_threshold: 620 should be below 0.002"),
+        ("imr.min_mtici", "2d", "imr.min_mtici: '2d' should be one of 2a or 2b or 2b50 or 2b67 or 2c or 3 or None"),
         ("imr.significant_ml", float("inf"), "imr.significant_ml: inf is no number to compute with"),
     ],
 )

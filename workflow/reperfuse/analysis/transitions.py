@@ -1,3 +1,5 @@
 """x"""
+
+
 def transitions(frame):
     return []

@@ -9,12 +9,18 @@ from reperfuse.faults import DataFault
 from reperfuse.study.columns import EXCLUSIONS, READERS, read_own
 from reperfuse.study.manifest import StudyError
 from reperfuse.study.people import Table
-from reperfuse.study.vocabulary import NotUnderstood, read_flag, read_grade, read_moment, read_number, read_start
+from reperfuse.study.vocabulary import (
+    GRADES,
+    NotUnderstood,
+    read_flag,
+    read_grade,
+    read_moment,
+    read_number,
+    read_start,
+)
 
 T = TypeVar("T")
 
-#: mTICI of an artery that never opened: the deficit says nothing of the microvessels.
-_NOT_RECANALISED = ("0", "1", "2a")
 _LONGEST_H = 24 * 366
 
 
@@ -163,8 +169,13 @@ class ClinicalData:
         except DataFault:
             return "unknown"
 
-    def reflow_exclusions(self, participant: str, session: str | None, wanted: Collection[str]) -> list[str]:
-        """Return the reasons, of those that are wanted, why a patient's reflow cannot be judged."""
+    def reflow_exclusions(
+        self, participant: str, session: str | None, wanted: Collection[str], min_mtici: str
+    ) -> list[str]:
+        """Return the reasons, of those that are wanted, why a patient's reflow cannot be judged.
+
+        Below a grade of reperfusion, `min_mtici`, what is left of the deficit may be that of larger arteries.
+        """
         found = []
         for name in (name for name in EXCLUSIONS if name in wanted):
             try:
@@ -175,7 +186,8 @@ class ClinicalData:
             grade = self.grade(participant, session, "mtici") if "mtici" in wanted else ""
         except DataFault:
             grade = ""
-        return found + ([f"not recanalised (mTICI {grade})"] if grade in _NOT_RECANALISED else [])
+        is_closed = grade in GRADES and GRADES.index(grade) < GRADES.index(min_mtici)
+        return found + ([f"not recanalised to mTICI {min_mtici} (mTICI {grade})"] if is_closed else [])
 
     def unknown_exclusions(self, participant: str, session: str | None, wanted: Collection[str]) -> list[str]:
         """Return the columns that would rule a patient out, and say nothing or nothing understood."""

@@ -82,4 +82,5 @@ def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     dict
     """
     preset = read_yaml(presets_path)[own["preset"]]
-    return preset | {key: value for key, value in own.items() if value is not None}
+    settings = preset | {key: value for key, value in own.items() if value is not None}
+    return settings | {"min_mtici": str(settings["min_mtici"])}

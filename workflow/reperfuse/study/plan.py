@@ -250,7 +250,8 @@ class Plan:
     def reflow_exclusions(self, subject: str) -> list[str]:
         """Return why a patient's reflow cannot be judged, by the clinical columns."""
         post = self.manifest.session_of(subject, "post")
-        return self.clinical.reflow_exclusions(subject, post, self.reflow_settings["exclusions"])
+        settings = self.reflow_settings
+        return self.clinical.reflow_exclusions(subject, post, settings["exclusions"], settings["min_mtici"])
 
     def people(self) -> list[str]:
         """Return the study's own tables of people and of their sessions."""

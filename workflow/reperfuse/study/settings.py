@@ -282,4 +282,4 @@ def _unknown_key(key: str, name: str, known: list[str]) -> str:
 
 
 def _or(values: Any) -> str:
-    return " or ".join(map(str, values)) if isinstance(values, list) else str(values)
+    return " or ".join(dict.fromkeys(map(str, values))) if isinstance(values, list) else str(values)

@@ -63,7 +63,7 @@ def read_grade(text: str) -> str:
     found = _GRADE.fullmatch(re.sub(r"(?<=2) (?=[abc])", "", word))
     if roman or found:
         return roman or str(found and found[1])
-    raise NotUnderstood("a grade is 0, 1, 2a, 2b, 2b50, 2b67, 2c or 3")
+    raise NotUnderstood(f"a grade is {', '.join(GRADES[:-1])} or {GRADES[-1]}")
 
 
 def read_side(text: str) -> str:
