@@ -47,7 +47,8 @@ def plan_of(patient: Patient) -> Plan:
     manifest = index_configured(config)
     clinical.check_columns(options.defaults("columns"))
     reflow = options.read_reflow(options.REFLOW_PRESETS, config["imr"])
-    return Plan(manifest, Names(config["output_dir"]), clinical, config, reflow)
+    definitions = options.read_definitions(options.REFLOW_PRESETS, config["imr"])
+    return Plan(manifest, Names(config["output_dir"]), clinical, config, reflow, definitions)
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

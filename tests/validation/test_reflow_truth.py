@@ -50,7 +50,7 @@ def test_no_island(snr):
 def test_the_sweep_of_thresholds_is_nested_and_holds_the_threshold_itself():
     found, _ = scene(0).find(8.0, 0.6, 50, 0)
     swept = list(found.sweep_ml.values())
-    assert list(found.sweep_ml) == [0.10, 0.15, 0.20, 0.30]
+    assert list(found.sweep_ml) == [0.10, 0.15, 0.20, 0.25, 0.30, 0.40]
     assert swept == sorted(swept, reverse=True)
     assert found.sweep_ml[0.15] == found.imr_ml
 

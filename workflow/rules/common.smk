@@ -59,10 +59,11 @@ try:
         CLINICAL,
         config,
         options.read_reflow(options.REFLOW_PRESETS, config["imr"]),
+        options.read_definitions(options.REFLOW_PRESETS, config["imr"]),
     )
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
-DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE)
+DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE, PLAN.definitions)
 result, ROOT = PLAN.names.pattern, PLAN.names.root
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}

@@ -1,5 +1,6 @@
 # Needs: the rows of every session and patient.
-# Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv and failures.tsv with their data dictionaries.
+# Gives: group/sessions.tsv, patients.tsv, thresholds.tsv, stability.tsv, reflow.tsv and failures.tsv with their data
+#        dictionaries.
 
 #: None of their own where those of an earlier run are given.
 TABLES = expand(
@@ -17,6 +18,7 @@ rule tabulate_study:
         patients=f"{ROOT}group/patients.tsv",
         thresholds=f"{ROOT}group/thresholds.tsv",
         stability=f"{ROOT}group/stability.tsv",
+        reflow=f"{ROOT}group/reflow.tsv",
         failures=f"{ROOT}group/failures.tsv",
     log:
         f"{ROOT}logs/tabulate_study.log",

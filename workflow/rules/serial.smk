@@ -4,7 +4,7 @@
 
 REFLOW = PLAN.reflow_settings
 #: What of them the step itself takes.
-REFLOW_PARAMETERS = """asymmetry_threshold rule noise_limit min_volume_ml min_covered_share
+REFLOW_PARAMETERS = """map lesion_source asymmetry_threshold rule noise_limit min_volume_ml min_covered_share
     min_one_sided_share""".split()
 
 
@@ -190,11 +190,13 @@ rule compare_deficits:
 rule map_reflow:
     input:
         rcbv=result("rcbv"),
-        rcbf=result("rcbf") if REFLOW["map"] == "rcbf" else [],
-        delayed=result(REFLOW["map"]) if REFLOW["map"].startswith("tmax") else [],
-        brain=result("brain", datatype="perf"),
+        rcbf=result("rcbf"),
+        tmax4=result("tmax4"),
         deficit=result("tmax6"),
-        lesion=ask(Plan.reflow_lesion),
+        brain=result("brain", datatype="perf"),
+        lesion=ask(Plan.lesion_after, "followup"),
+        baseline_core=ask(Plan.lesion_after, "core"),
+        baseline_deficit=ask(Plan.lesion_after, "deficit"),
         early=ask(Plan.own, "core_dscref"),
         adc=ask(Plan.own, "adc_dscref"),
         mirror=result("mirror", datatype="perf"),
@@ -212,6 +214,7 @@ rule map_reflow:
         **step("MapReflow"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
+        definitions=options.measured_by(PLAN.definitions),
     script:
         "../scripts/run_interface.py"
 

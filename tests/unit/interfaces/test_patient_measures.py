@@ -1,5 +1,6 @@
 """Reflow and a patient's row, from small files with known volumes."""
 
+import importlib
 import math
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ import yaml
 from reperfuse.files import nifti
 from reperfuse.files.itk import write_itk
 from reperfuse.files.sidecars import read_sidecar, write_json
-from reperfuse.interfaces import CompareDeficits, MapReflow, MeasurePatient, ProjectLesion, QuantifyGrowth
+from reperfuse.files.tables import read_rows
+from reperfuse.interfaces import (
+    CompareDeficits,
+    MapReflow,
+    MeasurePatient,
+    ProjectLesion,
+    QuantifyGrowth,
+    TabulateStudy,
+)
 from reperfuse.study.options import read_reflow
 from reperfuse.study.settings import check_config
 from reperfuse.volumes.image import volume_ml
@@ -58,7 +67,6 @@ class Patient:
     def reflow(self, **changed: Any) -> dict[str, Any]:
         reflow = read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
         parameters = {name: reflow[name] for name in MapReflow.input_spec().copyable_trait_names() if name in reflow}
-        parameters.pop("map", None)
         done = MapReflow(**self.files | parameters | changed).run(cwd=str(self.folder)).outputs
         self.found = nifti.load(done.imr).data
         self.document = done.measures
@@ -74,7 +82,8 @@ class Patient:
             "hours_allowed": [0.0, 2.0],
         }
         step = MeasurePatient(**given | changed)
-        return read_sidecar(step.run(cwd=str(self.folder)).outputs.measures)["Row"]
+        self.measures = step.run(cwd=str(self.folder)).outputs.measures
+        return read_sidecar(self.measures)["Row"]
 
 
 @pytest.fixture
@@ -86,7 +95,7 @@ def test_reflow_of_an_island(patient: Patient) -> None:
     measures = patient.reflow()
     true_ml = volume_ml(ISLAND, AFFINE)
     assert measures["imr_ml"] == pytest.approx(true_ml, rel=0.2)
-    assert list(measures["asymmetry_sweep_ml"]) == ["0.10", "0.15", "0.20", "0.30"]
+    assert list(measures["asymmetry_sweep_ml"]) == ["0.10", "0.15", "0.20", "0.25", "0.30", "0.40"]
     assert measures["asymmetry_sweep_ml"]["0.15"] == pytest.approx(measures["imr_ml"])
     row = patient.row(reflow=patient.document)
     assert (row["imr_evaluable"], row["imr_significant"], row["imr_exclusion"]) == (True, True, "")
@@ -185,9 +194,144 @@ def test_rules_other_than_voxelwise(patient: Patient) -> None:
     assert found["rcbv_asymmetry_median_growth"] == pytest.approx(0.0, abs=0.03)
     assert found["imr_ml"] == pytest.approx(volume_ml(ISLAND, AFFINE))
     delayed = patient.save("delayed", WORLD[..., 1] > 0)
-    assert patient.reflow(delayed=delayed)["imr_ml"] == pytest.approx(lesion_ml / 2, rel=0.1)
+    assert patient.reflow(tmax4=delayed, map="tmax4")["imr_ml"] == pytest.approx(lesion_ml / 2, rel=0.1)
     flow = patient.save("rcbf", np.where(BRAIN, np.where(LESION, 0.5, 1.0), np.nan))
-    assert patient.reflow(rcbf=flow, rule="regional")["imr_ml"] == pytest.approx(lesion_ml, rel=0.02)
+    assert patient.reflow(rcbf=flow, map="rcbf", rule="regional")["imr_ml"] == pytest.approx(lesion_ml, rel=0.02)
+    assert patient.reflow(rcbf=flow, tmax4=delayed, rule="regional")["imr_ml"] == 0  # they are asked for, or not used
+
+
+PRESETS = yaml.safe_load((ROOT / "config" / "reflow.yaml").read_text(encoding="utf-8"))
+
+
+def readings(found: dict[str, Any]) -> dict[tuple[str, Any], dict[str, Any]]:
+    return {(row["preset"], row["threshold"]): row for row in found["Definitions"]}
+
+
+class Scanned(Patient):
+    """A patient of whom every definition can be judged, each by a map or a lesion that differs from the others'."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        deficit = ball((-35, 20, 0), 20)
+        self.files["rcbf"] = self.save("rcbf", np.where(BRAIN, np.where(LESION, 0.5, 1.0), np.nan))
+        self.files["tmax4"] = self.save("tmax4", WORLD[..., 1] > 20)
+        ml = volume_ml(deficit, AFFINE)
+        self.files["baseline_deficit"] = self.save("before", deficit, LesionMl=ml, ShareInFieldOfView=1.0)
+        self.files["early"] = self.save("early", ISLAND)
+
+
+def test_every_definition_reads_what_it_would_find_if_it_were_the_studys(tmp_path: Path) -> None:
+    patient = Scanned(tmp_path)
+    by_default = patient.reflow()
+    for name, preset in PRESETS.items():
+        own = {key: preset[key] for key in ("map", "lesion_source", "rule", "asymmetry_threshold")}
+        found = patient.reflow(**own)
+        assert found["Definitions"] == by_default["Definitions"]
+        is_delay = preset["map"] == "tmax4"
+        row = readings(found)[name, "n/a" if is_delay else preset["asymmetry_threshold"]]
+        assert row["imr_ml"] == pytest.approx(found["imr_ml"], rel=1e-9)
+        assert row["imr_fraction"] == pytest.approx(found["imr_fraction"], rel=1e-9)
+        assert row["imr_null_ml"] == ("n/a" if is_delay else pytest.approx(found["imr_null_ml"]))
+        assert (row["judged"], row["reason"]) == (not found["NotEvaluable"], "; ".join(found["NotEvaluable"]))
+    rows = readings(by_default)
+    assert len(rows) == len(by_default["Definitions"]) == 4 * 6 + 1
+    assert rows["ng2022", 0.15]["imr_ml"] == 0  # most of the lesion flows
+    assert rows["valls2025", 0.15]["imr_ml"] == pytest.approx(volume_ml(ISLAND, AFFINE), rel=0.2)
+    assert rows["anzsoc2025", 0.15]["imr_ml"] == pytest.approx(volume_ml(ISLAND, AFFINE))
+    assert rows["schiphorst2021", 0.4]["imr_ml"] == pytest.approx(volume_ml(LESION, AFFINE), rel=0.05)
+    late = ball((-35, 20, 0), 20) & BRAIN & (WORLD[..., 1] > 20)
+    assert rows["mujanovic2022", "n/a"]["imr_ml"] == pytest.approx(volume_ml(late, AFFINE))
+    assert [rows["anzsoc2025", threshold]["imr_ml"] > 0 for threshold in (0.25, 0.3, 0.4)] == [True, True, False]
+
+
+def test_no_map_is_compared_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient, compared = Scanned(tmp_path), []
+    for module in ("imr", "definitions"):
+        real = importlib.import_module(f"reperfuse.serial.{module}").compare
+
+        def count(*given: Any, real: Any = real) -> Any:
+            compared.append(given[1].lesion.sum())
+            return real(*given)
+
+        monkeypatch.setattr(f"reperfuse.serial.{module}.compare", count)
+    patient.reflow()
+    assert len(compared) == 3  # rCBV and rCBF in the follow-up lesion, rCBV in the deficit
+    compared.clear()
+    patient.reflow(map="rcbf", asymmetry_threshold=0.40)
+    assert len(compared) == 3
+
+
+def test_the_studys_own_definition_is_read_beside_the_presets(tmp_path: Path) -> None:
+    patient = Scanned(tmp_path)
+    own = {"map": "rcbv", "lesion_source": "followup", "rule": "voxelwise", "asymmetry_threshold": 0.05}
+    published = {name: {key: preset[key] for key in own} for name, preset in PRESETS.items()}
+    found = patient.reflow(asymmetry_threshold=0.05, definitions=published | {"study": own})
+    rows = readings(found)
+    assert rows["study", 0.05]["imr_ml"] == pytest.approx(found["imr_ml"])
+    theirs = [row for row in found["Definitions"] if row["preset"] != "study"]
+    assert theirs == patient.reflow()["Definitions"]
+
+
+def test_what_is_not_there_is_the_reason_of_those_that_need_it(tmp_path: Path) -> None:
+    patient = Scanned(tmp_path)
+    whole = patient.reflow()
+    for name in ("rcbf", "tmax4"):
+        del patient.files[name]
+    patient.files["baseline_deficit"] = patient.save("before", np.full((1, 1, 1), np.nan), Reasons=["no bolus"])
+    found = patient.reflow()
+    assert {row["preset"]: row["reason"] for row in found["Definitions"] if not row["judged"]} == {
+        "schiphorst2021": "there is no relative CBF",
+        "mujanovic2022": "there is no map of Tmax above 4 s",
+    }
+    assert all(row["imr_ml"] == "n/a" for row in found["Definitions"] if not row["judged"])
+    judged = [row for row in found["Definitions"] if row["judged"]]
+    assert judged == [row for row in whole["Definitions"] if row["preset"] not in ("schiphorst2021", "mujanovic2022")]
+    assert {key: found[key] for key in ("imr_ml", "imr_fraction", "imr_null_ml", "imr_covered")} == {
+        key: whole[key] for key in ("imr_ml", "imr_fraction", "imr_null_ml", "imr_covered")
+    }
+    patient.files["tmax4"] = patient.save("tmax4", BRAIN)
+    assert readings(patient.reflow())["mujanovic2022", "n/a"]["reason"] == "no bolus"
+
+
+def test_a_definition_may_be_judged_where_the_studys_cannot(tmp_path: Path) -> None:
+    patient = Scanned(tmp_path)
+    whole = readings(patient.reflow())
+    patient.files["lesion"] = patient.lesion(LESION & False)
+    found = patient.reflow()
+    assert found["Reasons"] == ["there is no lesion"]
+    rows = readings(found)
+    assert rows["mujanovic2022", "n/a"] == whole["mujanovic2022", "n/a"]
+    assert {row["reason"] for key, row in rows.items() if key[0] != "mujanovic2022"} == {"there is no lesion"}
+    patient.files["rcbv"] = patient.save("rcbv", np.full((1, 1, 1), np.nan), Reasons=["no artery"])
+    rows = readings(patient.reflow())
+    assert rows.keys() == whole.keys()
+    assert {(row["judged"], row["reason"], row["imr_ml"]) for row in rows.values()} == {(False, "no artery", "n/a")}
+
+
+def test_a_doubtful_lesion_has_volumes_and_is_not_judged(tmp_path: Path) -> None:
+    patient = Scanned(tmp_path)
+    patient.files["lesion"] = patient.lesion(ball((-5, 0, 0), 25))
+    row = readings(patient.reflow())["valls2025", 0.15]
+    assert row["judged"] is False
+    assert row["reason"].startswith("the lesion crosses the midline")
+    assert row["imr_ml"] > 0
+
+
+def test_readings_reach_the_table_by_the_patients_row(tmp_path: Path) -> None:
+    patient = Scanned(tmp_path)
+    found = patient.reflow()
+    patient.row(reflow=patient.document)
+    assert read_sidecar(patient.measures)["Reflow"] == [row | {"role": "post"} for row in found["Definitions"]]
+    dictionaries = yaml.safe_load((ROOT / "workflow" / "schemas" / "tables.yaml").read_text(encoding="utf-8"))
+    step = TabulateStudy(patients=[patient.measures], dictionaries=dictionaries)
+    rows = read_rows(step.run(cwd=str(tmp_path / "group")).outputs.reflow)
+    assert len(rows) == 25
+    (row,) = [row for row in rows if (row["preset"], row["threshold"]) == ("valls2025", "0.15")]
+    assert row["participant_id"] == "sub-01"
+    assert (row["role"], row["judged"], row["reason"]) == ("post", "1", "n/a")
+    assert float(row["imr_ml"]) == pytest.approx(found["imr_ml"], rel=1e-5)
+    patient.row()
+    assert read_sidecar(patient.measures)["Reflow"] == []
 
 
 @pytest.mark.parametrize("name", ["valls2025", "ng2022", "anzsoc2025", "schiphorst2021", "mujanovic2022"])

@@ -126,6 +126,7 @@ def test_each_threshold_has_the_part_that_lies_below_it() -> None:
     own[5:8], own[8:12] = 0.6, 0.75
     found = find(own, mirror, sweep=(0.2, 0.32, 0.5))
     assert found.sweep_ml == {
+        0.15: pytest.approx(7 * COLUMN_ML, rel=1e-6),
         0.2: pytest.approx(7 * COLUMN_ML, rel=1e-6),
         0.32: pytest.approx(3 * COLUMN_ML, rel=1e-6),
         0.5: 0,

@@ -45,7 +45,8 @@ def survive(study: Study, **config: Any) -> None:
     manifest.write(study.root / "manifest.tsv")
     assert Manifest.read(study.root / "manifest.tsv").scans == manifest.scans
     reflow = options.read_reflow(options.REFLOW_PRESETS, DEFAULTS["imr"])
-    plan = Plan(manifest, Names(str(study.root / "out")), clinical, settled, reflow)
+    definitions = options.read_definitions(options.REFLOW_PRESETS, DEFAULTS["imr"])
+    plan = Plan(manifest, Names(str(study.root / "out")), clinical, settled, reflow, definitions)
     assert plan.missing_results() is not None
     assert absences.left_out(plan) is not None
     for subject in plan.subjects:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from reperfuse import interfaces
-from reperfuse.study.options import read_reflow
+from reperfuse.study.options import REFLOW_PRESETS, measured_by, read_definitions, read_reflow
 
 ROOT = Path(__file__).parents[3]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -59,3 +59,24 @@ def test_fluid_and_vessels_are_told_alike_everywhere(name: str) -> None:
     found = [inspect.signature(function).parameters.get(name) for function in _functions()]
     values = {parameter.default for parameter in found if parameter is not None}
     assert values == {CONFIG["hypoperfusion"][name]}
+
+
+def test_every_preset_is_a_definition_and_the_studys_own_where_it_changes_one() -> None:
+    presets = yaml.safe_load(REFLOW_PRESETS.read_text(encoding="utf-8"))
+    for name in presets:
+        found = read_definitions(REFLOW_PRESETS, CONFIG["imr"] | {"preset": name, "asymmetry_threshold": None})
+        assert list(found) == list(presets)
+        assert found["schiphorst2021"]["asymmetry_threshold"] == 0.40
+    same = CONFIG["imr"] | {"preset": "ng2022", "rule": "regional", "significant_ml": 0}
+    assert "study" not in read_definitions(REFLOW_PRESETS, same)
+    own = CONFIG["imr"] | {"preset": "ng2022", "asymmetry_threshold": 0.12, "min_mtici": 3}
+    found = read_definitions(REFLOW_PRESETS, own)
+    assert list(found) == [*presets, "study"]
+    assert found["study"]["title"] == "ng2022 with asymmetry_threshold 0.12, min_mtici 3"
+    assert found["ng2022"] == read_reflow(REFLOW_PRESETS, CONFIG["imr"] | {"preset": "ng2022"})
+    assert measured_by(found)["study"] == {
+        "map": "rcbv",
+        "lesion_source": "followup",
+        "rule": "regional",
+        "asymmetry_threshold": 0.12,
+    }

@@ -48,6 +48,7 @@ def plan_of(
     source: str = "followup",
     exclusions: tuple[str, ...] = (),
     output_dir: str = "out",
+    asked: tuple[str, ...] = (),
     **config: Any,
 ) -> Plan:
     return Plan(
@@ -56,6 +57,7 @@ def plan_of(
         ClinicalData(root),
         {**CONFIG, **config},
         {"lesion_source": source, "exclusions": exclusions, "min_mtici": "2c"},
+        {f"by {judged_in}": {"lesion_source": judged_in} for judged_in in asked},
     )
 
 
@@ -328,7 +330,26 @@ def test_the_baselines_mask_is_its_core_or_deficit() -> None:
 )
 def test_reflow_is_judged_in_the_lesion_of_its_source(source: str, lesion: str) -> None:
     assert plan_of(FULL, source=source).reflow_lesion("01") == lesion
+    assert plan_of(FULL, source=source).lesion_after(source, "01", "d1") == lesion
     assert plan_of({**FULL, "d1": "dwi"}, source=source).reflow_lesion("01") == []
+    assert plan_of({"d0": "dsc", "d7": "dwi"}, source=source).reflow_lesion("01") == []
+
+
+def test_a_lesion_is_brought_to_the_session_after_treatment_if_a_definition_is_judged_in_it() -> None:
+    followup = at("d1", "perf", "space-dscref_desc-lesion_mask.nii.gz")
+    deficit = at("d1", "perf", "space-dscref_desc-baselinetmax6_mask.nii.gz")
+    core = at("d1", "perf", "space-dscref_desc-baselinecore_mask.nii.gz")
+    sources = ("followup", "deficit", "core")
+
+    def lesions(scans: dict[str, str], *asked: str) -> list[Any]:
+        return [plan_of(scans, asked=asked).lesion_after(source, "01", "d1") for source in sources]
+
+    assert lesions(FULL) == [followup, [], []]
+    assert lesions(FULL, "followup", "deficit") == [followup, deficit, []]
+    assert lesions(FULL, "core") == [followup, [], core]
+    assert lesions({**FULL, "d0": "dsc"}, "core", "deficit") == [followup, deficit, []]
+    assert lesions({**FULL, "d0": "dwi"}, "core", "deficit") == [followup, [], []]
+    assert plan_of(FULL, asked=sources).lesion_after("deficit", "01", "d0") == []
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,7 @@ def as_frame(rows: Sequence[Mapping[str, Any]], dictionary: Entries) -> pd.DataF
     frame = pd.DataFrame(rows, columns=list(dictionary))
     for column, entry in dictionary.items():
         read = _as_number if is_numeric(entry) else _as_text
-        frame[column] = pd.Series(
-            [read(value) for value in frame[column]], dtype=float if is_numeric(entry) else object
-        )
+        frame[column] = pd.Series([read(value) for value in frame[column]], dtype=float if is_numeric(entry) else object)
     return frame
 
 

@@ -74,7 +74,9 @@ def _bands(frame: pd.DataFrame, outcomes: Sequence[str]) -> dict[str, Band]:
     people = judged(frame)
     bands = {outcome: linear_band(people, outcome, "imr_ml") for outcome in outcomes}
     columns = ("x", "fit", "low", "high")
-    return {outcome: Band(*(band[name].to_numpy() for name in columns)) for outcome, band in bands.items() if len(band)}
+    return {
+        outcome: Band(*(band[name].to_numpy() for name in columns)) for outcome, band in bands.items() if len(band)
+    }
 
 
 def _by_imr(frame: pd.DataFrame, covariates: Sequence[str]) -> tuple[dict[float, np.ndarray], str]:
@@ -82,7 +84,9 @@ def _by_imr(frame: pd.DataFrame, covariates: Sequence[str]) -> tuple[dict[float,
     return shares, _adjusted_for(covariates, bool(shares))
 
 
-def _by_profile(frame: pd.DataFrame, covariates: Sequence[str]) -> tuple[dict[tuple[str, float], np.ndarray], str]:
+def _by_profile(
+    frame: pd.DataFrame, covariates: Sequence[str]
+) -> tuple[dict[tuple[str, float], np.ndarray], str]:
     found = {
         (profile, exposure): shares
         for profile in PROFILES

@@ -1,5 +1,3 @@
 """x"""
-
-
 def transitions(frame):
     return []

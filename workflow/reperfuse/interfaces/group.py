@@ -27,6 +27,7 @@ class TabulateStudyOutputSpec(TraitedSpec):
     patients = table("a row a patient")
     thresholds = table("volume of each lesion at each threshold in use")
     stability = table("how far each threshold can move before a criterion's class changes")
+    reflow = table("impaired reflow by every definition and threshold")
     failures = table("what was not computed, for whom, and why")
 
 
@@ -44,8 +45,8 @@ class TabulateStudy(Step):
         )
         self._save("sessions", [_identity(item) | item["Row"] for item in sessions])
         self._save("patients", [_identity(item) | item["Row"] for item in patients])
-        for name in ("thresholds", "stability"):
-            self._save(name, [_identity(item) | row for item in sessions for row in item.get(name.title(), [])])
+        for name, items in (("thresholds", sessions), ("stability", sessions), ("reflow", patients)):
+            self._save(name, [_identity(item) | row for item in items for row in item.get(name.title(), [])])
         failures = [
             _identity(item) | {"what": what, "reason": reason}
             for item in (*sessions, *patients)

@@ -53,20 +53,25 @@ class MeasurePatient(Step):
                 failures += [[name, reason] for reason in reasons(path)]
         if path := self._good("lesion"):
             failures += [["lesion", warning] for warning in read_sidecar(path).get("Warnings", [])]
-        self._save("measures", self._growth() | self._reperfusion() | self._reflow(failures), failures)
+        row = self._growth() | self._reperfusion() | self._reflow(failures)
+        self._save("measures", row, failures, [{"role": "post"} | found for found in self._readings("reflow")])
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save the row of a patient of whom nothing is known but why."""
-        self._save(name, {}, [["patient", reason] for reason in reasons])
+        self._save(name, {}, [["patient", reason] for reason in reasons], [])
 
-    def _save(self, name: str, row: dict[str, Any], failures: list[list[str]]) -> None:
+    def _save(self, name: str, row: dict[str, Any], failures: list[list[str]], readings: list[dict[str, Any]]) -> None:
         labels = {"participant_id": f"sub-{self.inputs.participant}"}
-        self.save_document(name, labels | {"Row": row, "Failures": failures})
+        self.save_document(name, labels | {"Row": row, "Failures": failures, "Reflow": readings})
 
     def _read(self, name: str) -> dict[str, Any]:
         path = getattr(self.inputs, name)
         content = read_sidecar(path) if isdefined(path) else {}
         return content.get("Row", content)
+
+    def _readings(self, name: str) -> list[dict[str, Any]]:
+        """Return what every definition says of reflow."""
+        return list(self._read(name).get("Definitions", []))
 
     def _number(self, name: str, key: str) -> float:
         return read_number(self._read(name).get(key))

@@ -1,31 +1,55 @@
 """The step that compares the lesion's blood volume with its mirror's."""
 
-from nipype.interfaces.base import File, TraitedSpec
+from dataclasses import asdict
 
+from nipype.interfaces.base import File, TraitedSpec, traits
+
+from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.mirrors import load_mirror
-from reperfuse.files.sidecars import read_number, read_sidecar
+from reperfuse.files.sidecars import read_number, read_sidecar, reasons
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
-from reperfuse.serial.imr import Definition, Scene, find_impairment
+from reperfuse.serial.definitions import Comparisons, Preset, Reading, unjudged
+from reperfuse.serial.imr import Definition, Impairment, Scene, find_impairment
+from reperfuse.study import options
+from reperfuse.volumes.image import Image
+
+#: The inputs that hold the lesion of each source, and what each is called.
+_LESIONS = {"followup": "lesion", "core": "baseline_core", "deficit": "baseline_deficit"}
+_CALLED = {
+    "rcbf": "relative CBF",
+    "tmax4": "map of Tmax above 4 s",
+    "followup": "follow-up lesion",
+    "core": "core at baseline",
+    "deficit": "deficit at baseline",
+}
 
 
 @takes("hypoperfusion", "csf_adc", "vessel_ratio")
 @takes(
     "imr",
-    *("asymmetry_threshold", "rule", "noise_limit", "min_volume_ml", "min_covered_share", "min_one_sided_share"),
+    *("map", "lesion_source", "asymmetry_threshold", "rule"),
+    *("noise_limit", "min_volume_ml", "min_covered_share", "min_one_sided_share"),
 )
 class MapReflowInputSpec(StepInputSpec):
     """Inputs of `MapReflow`; all images in the perfusion space after treatment."""
 
     rcbv = File(exists=True, mandatory=True, desc="relative CBV after treatment (1)")
-    rcbf = File(exists=True, desc="relative CBF (1), compared with its mirror in place of rCBV")
-    delayed = File(exists=True, desc="tissue with late Tmax, impaired in place of what lies below its mirror")
-    brain = File(exists=True, mandatory=True, desc="brain mask")
+    rcbf = File(exists=True, desc="relative CBF after treatment (1)")
+    tmax4 = File(exists=True, desc="tissue with Tmax above 4 s after treatment")
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s after treatment")
-    lesion = File(exists=True, mandatory=True, desc="lesion in which reflow is judged")
+    brain = File(exists=True, mandatory=True, desc="brain mask")
+    lesion = File(exists=True, desc="follow-up lesion")
+    baseline_core = File(exists=True, desc="core before treatment")
+    baseline_deficit = File(exists=True, desc="tissue with Tmax above 6 s before treatment")
     early = File(exists=True, desc="diffusion lesion after treatment: the early part of the lesion")
     adc = File(exists=True, desc="ADC after treatment (mm²/s)")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
+    definitions = traits.Dict(
+        options.measured_by(options.read_definitions(options.REFLOW_PRESETS, options.defaults("imr"))),
+        usedefault=True,
+        desc="map, lesion_source, rule and asymmetry_threshold of each definition that is read besides",
+    )
 
 
 class MapReflowOutputSpec(TraitedSpec):
@@ -38,32 +62,64 @@ class MapReflowOutputSpec(TraitedSpec):
 
 
 class MapReflow(Step):
-    """Compare the lesion's rCBV after treatment with its mirror's."""
+    """Compare the lesion's rCBV after treatment with its mirror's, by the study's definition and by every other."""
 
     input_spec = MapReflowInputSpec
     output_spec = MapReflowOutputSpec
+    does_without = ("rcbf", "tmax4", *_LESIONS.values())
+    #: By every definition; empty until they could be read.
+    _readings: tuple[Reading, ...] = ()
 
     def _compute(self) -> None:
-        rcbv, lesion = nifti.load(self.inputs.rcbv), nifti.load(self.inputs.lesion)
-        known = read_sidecar(self.inputs.lesion)
+        definition = Definition(vessel_ratio=self.inputs.vessel_ratio, **self._options("imr", "map", "lesion_source"))
+        own = Preset(**{key: getattr(self.inputs, key) for key in options.MEASURED_BY})
+        missing: dict[str, str] = {}
+        maps, scenes = self._maps(missing), self._scenes(missing)
+        comparisons = Comparisons(maps, scenes, definition, missing)
+        try:
+            found = _find(own, maps, scenes, definition, missing)
+            comparisons.remember(own, found.shown, found.judged, found.medians)
+        finally:
+            # one definition may lack what another has
+            presets = self._presets().items()
+            self._readings = tuple(row for name, one in presets for row in comparisons.readings(name, one))
+        self._save(found, maps["rcbv"])
+
+    def _presets(self) -> dict[str, Preset]:
+        return {name: Preset(**settings) for name, settings in self.inputs.definitions.items()}
+
+    def _maps(self, missing: dict[str, str]) -> dict[str, Image]:
+        """Load the maps that definitions compare or count; of one that is not there, note why."""
+        maps = {"rcbv": nifti.load(self.inputs.rcbv), "tmax6": nifti.load(self.inputs.deficit)}
+        for name in ("rcbf", "tmax4"):
+            if path := self._path_or_reason(name, name, missing):
+                maps[name] = nifti.load(path)
+        return maps
+
+    def _scenes(self, missing: dict[str, str]) -> dict[str, Scene]:
+        """Load the head with the lesion of each source; of one that is not there, note why."""
+        brain, deficit = (nifti.load(path).mask for path in (self.inputs.brain, self.inputs.deficit))
+        plane = load_mirror(self.inputs.mirror)
         adc, early = self._good("adc"), self._good("early")
-        scene = Scene(
-            lesion.mask,
-            nifti.load(self.inputs.brain).mask,
-            nifti.load(self.inputs.deficit).mask,
-            load_mirror(self.inputs.mirror),
-            read_number(known["LesionMl"]),
-            read_number(known["ShareInFieldOfView"]),
-            early=nifti.load(early).mask if early else None,
-            fluid=nifti.load(adc).data > self.inputs.csf_adc if adc and self.inputs.csf_adc is not None else None,
-        )
-        found = find_impairment(
-            rcbv,
-            scene,
-            Definition(vessel_ratio=self.inputs.vessel_ratio, **self._options("imr")),
-            rcbf=nifti.load(self.inputs.rcbf) if isdefined(self.inputs.rcbf) else None,
-            delayed=nifti.load(self.inputs.delayed).mask if isdefined(self.inputs.delayed) else None,
-        )
+        early_part = nifti.load(early).mask if early else None
+        fluid = nifti.load(adc).data > self.inputs.csf_adc if adc and self.inputs.csf_adc is not None else None
+        scenes = {}
+        for source, name in _LESIONS.items():
+            if path := self._path_or_reason(name, source, missing):
+                known, lesion = read_sidecar(path), nifti.load(path).mask
+                ml, share = (read_number(known[key]) for key in ("LesionMl", "ShareInFieldOfView"))
+                scenes[source] = Scene(lesion, brain, deficit, plane, ml, share, early=early_part, fluid=fluid)
+        return scenes
+
+    def _path_or_reason(self, name: str, called: str, missing: dict[str, str]) -> str | None:
+        path = getattr(self.inputs, name)
+        if not isdefined(path):
+            missing[called] = f"there is no {_CALLED[called]}"
+        elif said := reasons(path):
+            missing[called] = "; ".join(said)
+        return None if called in missing else str(path)
+
+    def _save(self, found: Impairment, rcbv: Image) -> None:
         note = {"SmoothingFWHMMm": found.judged.smoothing_fwhm_mm, "NoiseSD": found.judged.noise_sd}
         self.save_image("mirrored", found.shown.mirror, rcbv, **note)
         self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note)
@@ -76,6 +132,31 @@ class MapReflow(Step):
             "imr_covered": found.covered,
             "asymmetry_sweep_ml": sweep,
             "NotEvaluable": found.doubts,
+            "Definitions": [asdict(row) for row in self._readings],
         }
         medians = {f"rcbv_asymmetry_median{name}": value for name, value in found.medians.items()}
         self.save_document("measures", note | measures | medians)
+
+    def save_fault(self, name: str, reasons: list[str]) -> None:
+        """Save an output without a value; the document has what other definitions than the study's give."""
+        if name != "measures":
+            super().save_fault(name, reasons)
+            return
+        readings = self._readings or unjudged(self._presets(), "; ".join(reasons))
+        self.save_document(name, {"Reasons": reasons, "Definitions": [asdict(row) for row in readings]})
+
+
+def _find(
+    own: Preset, maps: dict[str, Image], scenes: dict[str, Scene], definition: Definition, missing: dict[str, str]
+) -> Impairment:
+    """Find impaired reflow by the study's own definition."""
+    said = [missing[needed] for needed in (own.map, own.lesion_source) if needed in missing]
+    if said:
+        raise DataFault("; ".join(said))
+    return find_impairment(
+        maps["rcbv"],
+        scenes[own.lesion_source],
+        definition,
+        rcbf=maps["rcbf"] if own.map == "rcbf" else None,
+        delayed=None if own.is_compared else maps[own.map].mask,
+    )

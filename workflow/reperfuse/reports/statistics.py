@@ -108,3 +108,4 @@ def rounded(text: str) -> str:
 def written_p(text: str) -> str:
     """Return a p as it is printed: three decimals, or that it is smaller."""
     return "< 0.001" if float(text) < 0.001 else f"{float(text):.3f}"
+

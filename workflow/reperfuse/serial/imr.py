@@ -163,38 +163,42 @@ def find_impairment(
     DataFault
         If there is no lesion, or nothing of it lies in the field of view.
     """
-    if scene.lesion_ml == 0:
-        raise DataFault("there is no lesion")
-    if not scene.lesion.any():
-        raise DataFault(f"the lesion ({scene.lesion_ml:.1f} mL) lies outside the perfusion slab: 0 % of it is covered")
-    shown = judged = _compare(rcbv, scene, definition)
+    check_lesion(scene)
+    shown = judged = compare(rcbv, scene, definition)
     compared = rcbv
     if rcbf is not None:
-        compared, judged = rcbf, _compare(rcbf, scene, definition)
-    homologue = scene.homologue(compared)
-    medians = {
-        name: regional_asymmetry(compared.data, homologue, part, compared.voxel_size_mm, judged.smoothing_fwhm_mm)
-        for name, part in scene.parts().items()
-    }
+        compared, judged = rcbf, compare(rcbf, scene, definition)
+    medians = regional_medians(compared, scene, judged)
     if delayed is not None:
-        imr = remove_small(delayed & scene.region, definition.min_volume_ml, np.array(rcbv.voxel_size_mm))
+        imr = delayed_tissue(delayed, scene, definition, rcbv.voxel_size_mm)
+    elif definition.rule == "voxelwise":
+        imr = judged.imr
     else:
-        imr = _impaired(judged, scene, definition, medians)
+        imr = parts_below(definition.asymmetry_threshold, definition.rule, scene, medians)
     impaired_ml = volume_ml(imr, rcbv.affine)
-    covered = shown.covered * scene.share_in_view * float(scene.region.sum() / scene.lesion.sum())
+    covered = share_covered(shown, scene)
     return Impairment(
         shown,
         judged,
         imr,
         impaired_ml,
-        impaired_ml / judged.lesion_ml if judged.lesion_ml else math.nan,
+        share_of_lesion(impaired_ml, judged),
         medians,
         covered,
-        _doubts(covered, scene, rcbv.affine, definition),
+        doubts(covered, scene, rcbv.affine, definition),
     )
 
 
-def _compare(compared: Image, scene: Scene, definition: Definition) -> Reflow:
+def check_lesion(scene: Scene) -> None:
+    """Raise a `DataFault` if there is no lesion, or nothing of it lies in the field of view."""
+    if scene.lesion_ml == 0:
+        raise DataFault("there is no lesion")
+    if not scene.lesion.any():
+        raise DataFault(f"the lesion ({scene.lesion_ml:.1f} mL) lies outside the perfusion slab: 0 % of it is covered")
+
+
+def compare(compared: Image, scene: Scene, definition: Definition) -> Reflow:
+    """Compare a map with its mirror in the lesion of a scene."""
     return find_impaired_reflow(
         compared.data,
         scene.homologue(compared),
@@ -208,17 +212,41 @@ def _compare(compared: Image, scene: Scene, definition: Definition) -> Reflow:
     )
 
 
-def _impaired(judged: Reflow, scene: Scene, definition: Definition, medians: Mapping[str, float]) -> Mask:
-    """Return the impaired voxels, or the whole parts whose median is impaired."""
-    if definition.rule == "voxelwise":
-        return judged.imr
+def regional_medians(compared: Image, scene: Scene, judged: Reflow) -> dict[str, float]:
+    """Return the median asymmetry of the lesion and of its parts, smoothed as the map was."""
+    homologue, fwhm = scene.homologue(compared), judged.smoothing_fwhm_mm
+    return {
+        name: regional_asymmetry(compared.data, homologue, part, compared.voxel_size_mm, fwhm)
+        for name, part in scene.parts().items()
+    }
+
+
+def delayed_tissue(
+    delayed: Mask, scene: Scene, definition: Definition, voxel_size_mm: tuple[float, float, float]
+) -> Mask:
+    """Return the delayed tissue of the lesion, without pieces that are noise."""
+    return remove_small(delayed & scene.region, definition.min_volume_ml, np.array(voxel_size_mm))
+
+
+def parts_below(threshold: float, rule: str, scene: Scene, medians: Mapping[str, float]) -> Mask:
+    """Return the whole parts of the lesion whose median is impaired."""
     parts = scene.parts()
-    counted = [""] if definition.rule == "regional" else list(parts)
-    low = [parts[name] for name in counted if medians[name] < -definition.asymmetry_threshold]
+    counted = [""] if rule == "regional" else list(parts)
+    low = [parts[name] for name in counted if medians[name] < -threshold]
     return np.logical_or.reduce([*low, np.zeros_like(scene.region)])
 
 
-def _doubts(covered: float, scene: Scene, affine: np.ndarray, definition: Definition) -> list[str]:
+def share_covered(shown: Reflow, scene: Scene) -> float:
+    """Return the share of the whole lesion, outside the field of view too, that could be compared with its mirror."""
+    return shown.covered * scene.share_in_view * float(scene.region.sum() / scene.lesion.sum())
+
+
+def share_of_lesion(impaired_ml: float, judged: Reflow) -> float:
+    """Return an impaired volume as a share of the lesion where it could be judged."""
+    return impaired_ml / judged.lesion_ml if judged.lesion_ml else math.nan
+
+
+def doubts(covered: float, scene: Scene, affine: np.ndarray, definition: Definition) -> list[str]:
     """Say why the lesion, or its mirror image, does not allow to judge reflow, if it does not."""
     found = [scene.plane.doubt] if scene.plane.doubt else []
     if covered < definition.min_covered_share:

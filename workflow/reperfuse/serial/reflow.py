@@ -17,6 +17,10 @@ from reperfuse.volumes.smoothing import smooth_inside
 _SMOOTHING_MM = (8.0, 10.0, 12.5, 16.0)
 
 
+#: Thresholds of the asymmetry at which the volume is always given: those that are in use, and some between.
+THRESHOLDS = (0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
+
+
 #: In standard deviations of the noise: what a region reaches somewhere, what it nowhere falls short of, and by how
 #: much the deepest of several noisy values lies too deep.
 _PEAK_SD, _EXTENT_SD, _EXCESS_SD = 3.3, 1.9, 0.3
@@ -36,8 +40,8 @@ class Reflow:
         Voxels of the lesion with impaired microvascular reperfusion.
     imr_ml, lesion_ml, null_ml : float
         Volume of those voxels, of the lesion where it could be judged, and what noise alone gives.
-    sweep_ml : dict of float to float
-        ``imr_ml`` at other thresholds of the asymmetry.
+    sweep_ml, null_sweep_ml : dict of float to float
+        ``imr_ml`` and ``null_ml`` at other thresholds of the asymmetry, and at the one that counts.
     asymmetry_median : float
         Over the lesion, smoothed inside it alone.
     covered : float
@@ -55,6 +59,7 @@ class Reflow:
     lesion_ml: float
     null_ml: float
     sweep_ml: dict[float, float]
+    null_sweep_ml: dict[float, float]
     asymmetry_median: float
     covered: float
     smoothing_fwhm_mm: float
@@ -72,7 +77,7 @@ def find_impaired_reflow(
     noise_limit: float = 0.075,
     min_volume_ml: float = 0.5,
     vessel_ratio: float | None = 2.5,
-    sweep: Sequence[float] = (0.10, 0.15, 0.20, 0.30),
+    sweep: Sequence[float] = THRESHOLDS,
 ) -> Reflow:
     """Find the voxels of the lesion whose rCBV stays below their mirror's.
 
@@ -128,7 +133,8 @@ def find_impaired_reflow(
     with np.errstate(divide="ignore", invalid="ignore"):
         local_noise = np.where(judged, robust_sd(quiet * mirror[known]) / mirror, np.inf)
     depth = np.where(judged, -asymmetry, -np.inf)
-    outlined = _outline(depth, local_noise, min(*sweep, asymmetry_threshold), voxel_size_mm, fwhm)
+    thresholds = sorted({*sweep, asymmetry_threshold})
+    outlined = _outline(depth, local_noise, thresholds[0], voxel_size_mm, fwhm)
     if outlined.any():
         inside = _asymmetry(rcbv, mirrored_rcbv, outlined, voxel_size_mm, fwhm)
         mirror, asymmetry = (np.where(outlined, new, old) for new, old in zip(inside, (mirror, asymmetry), strict=True))
@@ -139,16 +145,22 @@ def find_impaired_reflow(
         found = pieces_with(found, depth > np.maximum(threshold, _PEAK_SD * local_noise))
         return remove_small(found, min_volume_ml, np.asarray(voxel_size_mm))
 
-    imr = below(asymmetry_threshold)
+    found = {threshold: below(threshold) for threshold in thresholds}
+    imr = found[asymmetry_threshold]
     lesion_ml = float(judged.sum() * voxel_ml)
+    null_ml = {
+        threshold: float(np.mean(quiet < -threshold)) * lesion_ml if quiet.size else math.nan
+        for threshold in thresholds
+    }
     return Reflow(
         mirror=mirror,
         asymmetry=asymmetry,
         imr=imr,
         imr_ml=float(imr.sum() * voxel_ml),
         lesion_ml=lesion_ml,
-        null_ml=float(np.mean(quiet < -asymmetry_threshold)) * lesion_ml if quiet.size else math.nan,
-        sweep_ml={threshold: float(below(threshold).sum() * voxel_ml) for threshold in sweep},
+        null_ml=null_ml[asymmetry_threshold],
+        sweep_ml={threshold: float(mask.sum() * voxel_ml) for threshold, mask in found.items()},
+        null_sweep_ml=null_ml,
         asymmetry_median=regional_asymmetry(rcbv, mirrored_rcbv, judged, voxel_size_mm, fwhm),
         covered=float((lesion & seen).sum() / lesion.sum()) if lesion.any() else math.nan,
         smoothing_fwhm_mm=fwhm,

@@ -12,7 +12,9 @@ _VISITS = {"baseline": "Before treatment", "post": "After treatment"}
 _NOT_OF_A_VISIT = ("participant_id", "session_id", "role", "reasons")
 
 
-def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+def table_dictionaries(
+    path: Path, catalogue: Mapping[str, Any], definitions: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
     """Return the dictionary of each table, with a column of the sessions for every criterion of the catalogue.
 
     Parameters
@@ -21,6 +23,8 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
         The columns that every study has, as YAML.
     catalogue : mapping
         The criteria.
+    definitions : mapping, optional
+        The definitions of impaired reflow, see `reperfuse.study.options.read_definitions`.
 
     Returns
     -------
@@ -43,6 +47,9 @@ def table_dictionaries(path: Path, catalogue: Mapping[str, Any]) -> dict[str, An
     }
     identity, *results = tables["patients"].items()
     analysis = dict([identity]) | clinical | visits | dict(results) | derived
+    if definitions:
+        levels = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
+        tables["reflow"]["preset"] = {**tables["reflow"]["preset"], "Levels": levels}
     return {"sessions": columns, **tables, "analysis": analysis}
 
 

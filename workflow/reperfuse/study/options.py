@@ -67,6 +67,38 @@ def defaults(section: str) -> dict[str, Any]:
     return dict(read_yaml(CONFIG)[section])
 
 
+#: What of a definition of impaired reflow decides what is measured; the rest decides who counts.
+MEASURED_BY = ("map", "lesion_source", "rule", "asymmetry_threshold")
+
+
+def read_definitions(presets_path: Path, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Read every definition of impaired reflow, by name.
+
+    Parameters
+    ----------
+    presets_path : Path
+        The presets, as YAML.
+    own : mapping
+        The section ``imr`` of the configuration. Where it changes its preset, that is a definition called ``study``.
+
+    Returns
+    -------
+    dict
+    """
+    presets = read_yaml(presets_path)
+    unchanged = dict.fromkeys(presets[own["preset"]])
+    found = {name: read_reflow(presets_path, {**own, **unchanged, "preset": name}) for name in presets}
+    settings, preset = read_reflow(presets_path, own), found[own["preset"]]
+    changed = [f"{key} {value}" for key, value in settings.items() if value != preset[key]]
+    title = f"{own['preset']} with {', '.join(changed)}"
+    return found | {"study": settings | {"title": title}} if changed else found
+
+
+def measured_by(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what of each definition decides what is measured."""
+    return {name: {key: settings[key] for key in MEASURED_BY} for name, settings in definitions.items()}
+
+
 def read_reflow(presets_path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     """Read what counts as impaired reflow: the preset that `own` names, and what `own` puts in its place.
 

@@ -33,6 +33,8 @@ class Plan:
         The checked configuration.
     reflow_settings : mapping
         What counts as impaired reflow, see `reperfuse.study.options.read_reflow`.
+    definitions : mapping
+        Every definition of it, see `reperfuse.study.options.read_definitions`.
     """
 
     manifest: Manifest
@@ -40,6 +42,7 @@ class Plan:
     clinical: ClinicalData
     config: Mapping[str, Any]
     reflow_settings: Mapping[str, Any]
+    definitions: Mapping[str, Mapping[str, Any]]
 
     # --- what a session and a patient have -------------------------------------------------------
 
@@ -207,11 +210,19 @@ class Plan:
 
     def reflow_lesion(self, subject: str) -> File:
         """Return the lesion in which reflow is judged, in the perfusion space after treatment."""
-        if not self.compares(subject, "reflow"):
-            return []
         session = self.manifest.session_of(subject, "post")
-        source = {"core": "core", "deficit": "tmax6"}.get(self.reflow_settings["lesion_source"])
-        return self.names.path("baseline_mask" if source else "lesion_dscref", subject, session, source=source)
+        return self.lesion_after(self.reflow_settings["lesion_source"], subject, session) if session else []
+
+    def lesion_after(self, lesion_source: str, subject: str, session: str) -> File:
+        """Return a lesion that some definition of reflow is judged in, in the session's perfusion space."""
+        if lesion_source == "followup":
+            return self.own("lesion_dscref", subject, session)
+        settings = (self.reflow_settings, *self.definitions.values())
+        is_asked = any(one["lesion_source"] == lesion_source for one in settings)
+        source = {"core": "core", "deficit": "tmax6"}[lesion_source]
+        if not (is_asked and self.makes("baseline_mask", subject, session) and self.baseline_mask(subject, source)):
+            return []
+        return self.names.path("baseline_mask", subject, session, source=source)
 
     # --- what the tables say of a patient --------------------------------------------------------
 
