@@ -146,6 +146,7 @@ def test_delayed_tissue_of_the_lesion_is_impaired_in_place_of_what_lacks_blood_v
     found = find_impairment(flow(columns(6, 8)), outside_brain, DEFINITION, delayed=delayed)
     np.testing.assert_array_equal(found.imr, columns(2, 5))
     assert found.imr_ml == pytest.approx(4 * COLUMN_ML)
+    assert found.imr_fraction == pytest.approx(4 / 7)
     assert found.shown.imr_ml == pytest.approx(3 * COLUMN_ML)
     single = definition(min_volume_ml=0.9 * VOXEL_ML)
     assert find_impairment(flow(), outside_brain, single, delayed=delayed).imr[8].sum() == 1
@@ -163,6 +164,18 @@ def test_nothing_of_a_lesion_that_nowhere_can_be_compared_is_a_share() -> None:
 def test_the_regional_rule_judges_the_lesion_by_its_median(impaired: np.ndarray, whole: bool) -> None:
     found = find_impairment(flow(impaired), scene(), definition(rule="regional"))
     np.testing.assert_array_equal(found.imr, LESION if whole else columns(0, -1))
+
+
+def test_a_lesion_that_is_impaired_as_a_whole_is_all_of_it_where_a_part_was_compared() -> None:
+    rcbv = flow(LESION)
+    rcbv.data[8] = np.nan
+    for rule in ("regional", "subregions"):
+        found = find_impairment(rcbv, scene(), definition(rule=rule))
+        assert found.imr_ml == pytest.approx(5 * COLUMN_ML)
+        assert found.imr_fraction == pytest.approx(1)
+    assert find_impairment(rcbv, scene(), DEFINITION).imr_fraction == pytest.approx(1)  # of the four that are known
+    delayed = find_impairment(rcbv, scene(), DEFINITION, delayed=columns(4, 8))
+    assert delayed.imr_fraction == pytest.approx(1)
 
 
 def test_the_regional_rule_finds_what_is_below_the_threshold_and_not_above_its_mirror() -> None:

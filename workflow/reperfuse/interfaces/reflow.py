@@ -1,5 +1,6 @@
 """The step that compares the lesion's blood volume with its mirror's."""
 
+import math
 from dataclasses import asdict
 
 from nipype.interfaces.base import File, TraitedSpec, traits
@@ -83,7 +84,7 @@ class MapReflow(Step):
             # one definition may lack what another has
             presets = self._presets().items()
             self._readings = tuple(row for name, one in presets for row in comparisons.readings(name, one))
-        self._save(found, maps["rcbv"])
+        self._save(found, maps["rcbv"], found.judged.null_ml if own.is_compared else math.nan)
 
     def _presets(self) -> dict[str, Preset]:
         return {name: Preset(**settings) for name, settings in self.inputs.definitions.items()}
@@ -119,7 +120,7 @@ class MapReflow(Step):
             missing[called] = "; ".join(said)
         return None if called in missing else str(path)
 
-    def _save(self, found: Impairment, rcbv: Image) -> None:
+    def _save(self, found: Impairment, rcbv: Image, null_ml: float) -> None:
         note = {"SmoothingFWHMMm": found.judged.smoothing_fwhm_mm, "NoiseSD": found.judged.noise_sd}
         self.save_image("mirrored", found.shown.mirror, rcbv, **note)
         self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note)
@@ -128,7 +129,7 @@ class MapReflow(Step):
         measures = {
             "imr_ml": found.imr_ml,
             "imr_fraction": found.imr_fraction,
-            "imr_null_ml": found.judged.null_ml,
+            "imr_null_ml": null_ml,
             "imr_covered": found.covered,
             "asymmetry_sweep_ml": sweep,
             "NotEvaluable": found.doubts,

@@ -51,6 +51,11 @@ class Preset:
         """Whether the map is compared with its mirror."""
         return self.map in ("rcbv", "rcbf")
 
+    @property
+    def is_by_voxel(self) -> bool:
+        """Whether each voxel is judged by its own asymmetry."""
+        return self.is_compared and self.rule == "voxelwise"
+
     def thresholds(self) -> list[float]:
         """Return the thresholds at which the definition is read; NaN, once, where it has none."""
         return sorted({*THRESHOLDS, self.asymmetry_threshold}) if self.is_compared else [math.nan]
@@ -143,7 +148,7 @@ class Comparisons:
         for threshold in one.thresholds():
             impaired_ml = self._impaired_ml(one, threshold)
             null_ml = judged.null_sweep_ml[threshold] if one.is_compared else math.nan
-            share = share_of_lesion(impaired_ml, judged)
+            share = share_of_lesion(impaired_ml, judged, scene.region, affine, by_voxel=one.is_by_voxel)
             found.append(Reading(name, threshold, impaired_ml, share, null_ml, not said, "; ".join(said)))
         return found
 
@@ -152,7 +157,7 @@ class Comparisons:
         if not one.is_compared:
             delayed = self._maps[one.map]
             mask = delayed_tissue(delayed.mask, scene, self._definition, delayed.voxel_size_mm)
-        elif one.rule == "voxelwise":
+        elif one.is_by_voxel:
             return self._compare(one.map, one).sweep_ml[threshold]
         else:
             mask = parts_below(threshold, one.rule, scene, self._regional_medians(one))

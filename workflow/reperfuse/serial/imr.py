@@ -64,7 +64,7 @@ class Impairment:
     imr : (x, y, z) bool array
         Impaired voxels of the lesion.
     imr_ml, imr_fraction : float
-        Their volume, and its share of the lesion where it could be judged.
+        Their volume, and its share of the lesion: by voxel, of what was compared of it, else of it whole.
     medians : dict of str to float
         Median asymmetry of the lesion (``""``) and, where it is known which came first, of its early part
         (``"_early"``) and of what it grew by (``"_growth"``).
@@ -169,10 +169,11 @@ def find_impairment(
     if rcbf is not None:
         compared, judged = rcbf, compare(rcbf, scene, definition)
     medians = regional_medians(compared, scene, judged)
-    if delayed is not None:
-        imr = delayed_tissue(delayed, scene, definition, rcbv.voxel_size_mm)
-    elif definition.rule == "voxelwise":
+    by_voxel = delayed is None and definition.rule == "voxelwise"
+    if by_voxel:
         imr = judged.imr
+    elif delayed is not None:
+        imr = delayed_tissue(delayed, scene, definition, rcbv.voxel_size_mm)
     else:
         imr = parts_below(definition.asymmetry_threshold, definition.rule, scene, medians)
     impaired_ml = volume_ml(imr, rcbv.affine)
@@ -182,7 +183,7 @@ def find_impairment(
         judged,
         imr,
         impaired_ml,
-        share_of_lesion(impaired_ml, judged),
+        share_of_lesion(impaired_ml, judged, scene.region, rcbv.affine, by_voxel=by_voxel),
         medians,
         covered,
         doubts(covered, scene, rcbv.affine, definition),
@@ -241,9 +242,10 @@ def share_covered(shown: Reflow, scene: Scene) -> float:
     return shown.covered * scene.share_in_view * float(scene.region.sum() / scene.lesion.sum())
 
 
-def share_of_lesion(impaired_ml: float, judged: Reflow) -> float:
-    """Return an impaired volume as a share of the lesion where it could be judged."""
-    return impaired_ml / judged.lesion_ml if judged.lesion_ml else math.nan
+def share_of_lesion(impaired_ml: float, judged: Reflow, whole: Mask, affine: np.ndarray, *, by_voxel: bool) -> float:
+    """Return an impaired volume as a share of the lesion: by voxel, of what was compared of it, else of it whole."""
+    of_ml = judged.lesion_ml if by_voxel else volume_ml(whole, affine)
+    return impaired_ml / of_ml if of_ml else math.nan
 
 
 def doubts(covered: float, scene: Scene, affine: np.ndarray, definition: Definition) -> list[str]:
