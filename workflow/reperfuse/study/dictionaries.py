@@ -49,7 +49,8 @@ def table_dictionaries(
     analysis = dict([identity]) | clinical | visits | dict(results) | derived
     if definitions:
         levels = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
-        tables["reflow"]["preset"] = {**tables["reflow"]["preset"], "Levels": levels}
+        for name in ("reflow", "imr"):
+            tables[name]["preset"] = {**tables[name]["preset"], "Levels": levels}
     return {"sessions": columns, **tables, "analysis": analysis}
 
 
