@@ -100,7 +100,7 @@ def analyze(
     )
     reflow = as_frame(tables["reflow"], dictionaries["reflow"])
     made = make_tables(frame, reflow, choices, dictionary, preset=definition["name"], remarks=remarks)
-    definitions = definitions_table(reflow, frame, presets)
+    definitions = definitions_table(reflow, frame, presets, definition["hours_after_treatment"])
     drawings, not_drawn = draw(frame, made, definitions, choices, cut_ml=definition["significant_ml"])
     unused = [{"what": f"{column} of {name}", "reason": reason} for name, column, reason in notes]
     made["not_done"] += [*unused, *not_drawn]
