@@ -38,7 +38,6 @@ def table_dictionaries(
         if name == "hir":
             needs = {"needs": columns["mismatch_ratio"]["needs"]}
             columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
-    tables["reflow"]["preset"]["Levels"] = tables["imr"]["preset"]["Levels"] = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
     clinical, derived = tables.pop("clinical"), tables.pop("derived")
     visits = {
         f"{role}_{name}": entry | {"Description": f"{when}: {entry['Description']}"}
@@ -48,10 +47,9 @@ def table_dictionaries(
     }
     identity, *results = tables["patients"].items()
     analysis = dict([identity]) | clinical | visits | dict(results) | derived
-    if definitions:
-        levels = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
-        for name in ("reflow", "imr"):
-            tables[name]["preset"] = {**tables[name]["preset"], "Levels": levels}
+    levels = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
+    for name in ("reflow", "imr"):
+        tables[name]["preset"]["Levels"] = levels
     return {"sessions": columns, **tables, "analysis": analysis}
 
 
