@@ -51,7 +51,16 @@ _NAMES = {
     "growth_ml": "Infarct growth",
     "imr_significant": "Significant IMR",
     "imr_ml": "IMR volume",
-    "imr_percent": "IMR share of the lesion",
+    "imr_percent": "IMR share",
+    "age": "age, for each year",
+    "nihss_baseline": "NIHSS at baseline, for each point",
+    "glucose": "glucose, for each unit",
+    "tpa": "thrombolysis",
+    "passes": "each pass",
+    "onset_to_reperfusion_min": "onset to reperfusion, for each min",
+    "core_baseline_ml": "core, for each mL",
+    "tmax6_baseline_ml": "Tmax > 6 s, for each mL",
+    "baseline_hir": "hypoperfusion intensity ratio",
 }
 #: Layout in mm: where labels end and numbers start, the room of a row beyond its lines, and around a panel.
 _LABELS, _PLOT_LEFT, _PLOT_RIGHT, _PAD, _TITLE, _AXIS = 61.0, 66.0, 120.0, 1.4, 6.0, 8.0
@@ -71,13 +80,13 @@ class _Effect:
 
     @property
     def estimated(self) -> bool:
-        return bool(np.isfinite([self.value, self.low, self.high]).all())
+        return bool(np.isfinite(self.value) and not np.isnan([self.low, self.high]).any())
 
     @property
     def text(self) -> str:
         if not self.estimated:
             return self.note or "not estimable"
-        return interval(self.value, self.low, self.high) + (f"; {self.note}" if self.note else "")
+        return interval(self.value, self.low, self.high)
 
 
 @in_house_style
@@ -87,7 +96,8 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     Parameters
     ----------
     nihss, mrs, profile, factors : sequence of mapping
-        The rows of nihss.tsv, mrs.tsv, profile.tsv and factors.tsv; those that hold no covariates are left aside.
+        The rows of nihss.tsv, mrs.tsv, profile.tsv and factors.tsv; those of a ``model`` without covariates are left
+        aside.
 
     Returns
     -------
@@ -96,33 +106,41 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     Raises
     ------
     DataFault
-        There is no adjusted model.
+        There is no adjusted model, or none could be estimated.
     """
     effects = [
-        *(_linear(row) for row in _adjusted(nihss, "outcome", "exposure", "unit", "n", "beta")),
-        *(_odds(row) for row in _adjusted(mrs, "outcome", "exposure", "unit", "n", "odds_ratio")),
-        *(_of_profile(row) for row in _adjusted(profile, "outcome", "profile", "measure", "n", "value")),
-        *(_factor(row) for row in _adjusted(factors, "factor", "n", "odds_ratio", model="together")),
+        *(_linear(row) for row in _of(nihss, "adjusted", "outcome", "exposure", "unit", "beta")),
+        *(_odds(row) for row in _of(mrs, "adjusted", "outcome", "exposure", "unit", "odds_ratio")),
+        *(_of_profile(row) for row in _of(profile, "adjusted", "outcome", "profile", "measure", "value")),
+        *(_of_factor(row) for row in _of(factors, "together", "factor", "odds_ratio")),
     ]
     if not effects:
         raise DataFault("not drawn: no adjusted model was asked for")
+    if not any(effect.estimated for effect in effects):
+        raise DataFault("not drawn: no adjusted effect could be estimated")
     panels = {name: [effect for effect in effects if effect.panel == name] for name in _order(effects)}
-    laid = {name: [_lay(effect) for effect in held] for name, held in panels.items()}
-    figure = blank(TWO_COLUMNS, sum(_TITLE + _AXIS + sum(row[2] for row in rows) for rows in laid.values()) + 1)
+    notes = list(dict.fromkeys(effect.note for effect in effects if effect.estimated and effect.note))
+    laid = {name: [_lay(effect, notes) for effect in held] for name, held in panels.items()}
+    foot = [
+        line for mark, note in enumerate(notes, 1) for line in wrap_mm(f"({mark}) {note}", TWO_COLUMNS - 4, SMALL_PT)
+    ]
+    tall = sum(_TITLE + _AXIS + sum(row[2] for row in rows) for rows in laid.values())
+    figure = blank(TWO_COLUMNS, tall + len(foot) * line_mm(SMALL_PT) + 1)
     top = 0.5
     for name, held in panels.items():
         top = _draw_panel(figure, top, name, held, laid[name])
+    sheet(figure).text(1, top, "\n".join(foot), fontsize=SMALL_PT, color=MUTED, va="top", linespacing=1.2)
     lost = sum(not effect.estimated for effect in effects)
     caption = (
         f"Adjusted effects with 95 % intervals: {len(effects) - lost} of {len(effects)} could be estimated"
         f"{'; the others say why not' if lost else ''}. n: patients in the model."
     )
-    words = "; ".join(f"{effect.label} (n = {effect.n}): {effect.text}" for effect in effects)
+    words = "; ".join(_in_words(effect) for effect in effects)
     return Drawing(figure, caption, f"Forest plot of {counted(len(effects), 'adjusted effect')}. {words}.")
 
 
-def _adjusted(rows: Rows, *columns: str, model: str = "adjusted") -> Rows:
-    require(rows, *columns, "model", "low", "high", "note")
+def _of(rows: Rows, model: str, *columns: str) -> Rows:
+    require(rows, *columns, "model", "n", "low", "high", "note")
     return [row for row in rows if row["model"] == model]
 
 
@@ -134,35 +152,42 @@ def _name(column: str) -> str:
     return _NAMES.get(column, column.replace("_", " "))
 
 
-def _limits(row: Mapping[str, Any]) -> tuple[float, float, str]:
-    return number(row["low"]), number(row["high"]), str(row["note"] or "")
+def _numbers(row: Mapping[str, Any], value: str) -> tuple[int, float, float, float, str]:
+    return int(row["n"]), number(row[value]), number(row["low"]), number(row["high"]), str(row["note"] or "")
 
 
 def _linear(row: Mapping[str, Any]) -> _Effect:
-    label = f"{_name(row['outcome'])}: {_name(row['exposure'])}"
-    return _Effect(f"β, {row['unit']}", label, int(row["n"]), number(row["beta"]), *_limits(row))
+    outcome = _name(row["outcome"])
+    of = "points" if str(row["outcome"]).startswith("nihss") else outcome
+    return _Effect(f"β, {of}, {row['unit']}", f"{outcome}: {_name(row['exposure'])}", *_numbers(row, "beta"))
 
 
 def _odds(row: Mapping[str, Any]) -> _Effect:
     label = f"{_name(row['outcome'])}: {_name(row['exposure'])}, {row['unit']}"
-    return _Effect(_ODDS, label, int(row["n"]), number(row["odds_ratio"]), *_limits(row))
+    return _Effect(_ODDS, label, *_numbers(row, "odds_ratio"))
 
 
 def _of_profile(row: Mapping[str, Any]) -> _Effect:
-    of = "target against no target" if row["profile"] == "interaction" else f"profile {row['profile']}"
-    label = f"{_name(row['outcome'])}: reperfusion, {of} ({row['measure']})"
-    return _Effect(_ODDS, label, int(row["n"]), number(row["value"]), *_limits(row))
+    of = "ratio of the odds ratios" if row["profile"] == "interaction" else f"profile {row['profile']}"
+    panel = _ODDS if "odds ratio" in row["measure"] else str(row["measure"])
+    return _Effect(panel, f"{_name(row['outcome'])}: reperfusion, {of}", *_numbers(row, "value"))
 
 
-def _factor(row: Mapping[str, Any]) -> _Effect:
-    label = f"Significant IMR: {_name(row['factor']) or 'factors together'}"
-    return _Effect(_ODDS, label, int(row["n"]), number(row["odds_ratio"]), *_limits(row))
+def _of_factor(row: Mapping[str, Any]) -> _Effect:
+    label = f"Significant IMR: {_name(row['factor'] or 'factors together')}"
+    return _Effect(_ODDS, label, *_numbers(row, "odds_ratio"))
 
 
-def _lay(effect: _Effect) -> tuple[list[str], list[str], float]:
+def _in_words(effect: _Effect) -> str:
+    caution = f" ({effect.note})" if effect.estimated and effect.note else ""
+    return f"{effect.label} (n = {effect.n}): {effect.text}{caution}"
+
+
+def _lay(effect: _Effect, notes: Sequence[str]) -> tuple[list[str], list[str], float]:
     """Return the lines left and right of an effect, and the height of its row (mm)."""
     left = wrap_mm(f"{effect.label} (n\u00a0=\u00a0{effect.n})", _LABELS, SMALL_PT)
-    right = wrap_mm(effect.text, TWO_COLUMNS - _PLOT_RIGHT - 4, SMALL_PT)
+    mark = f" ({notes.index(effect.note) + 1})" if effect.note in notes else ""
+    right = wrap_mm(effect.text + mark, TWO_COLUMNS - _PLOT_RIGHT - 4, SMALL_PT)
     return left, right, max(len(left), len(right)) * line_mm(SMALL_PT) + _PAD
 
 

@@ -90,11 +90,15 @@ def draw_flow(rows: Sequence[Mapping[str, Any]]) -> Drawing:
     return Drawing(figure, caption, _in_words(steps))
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _steps(rows: Sequence[Mapping[str, Any]]) -> list[_Step]:
     """Return the steps of the rows, having checked that each count follows from the one before."""
     steps: list[_Step] = []
     for row in rows:
-        name, n, left_out = str(row["step"]), int(row["n"]), int(row["left_out"])
+        name, n, left_out = _capital(str(row["step"])), int(row["n"]), int(row["left_out"])
         if not steps or steps[-1].name != name:
             steps.append(_Step(name, n, []))
         if left_out:

@@ -10,6 +10,7 @@ from reperfuse.analysis.figures.style import (
     MUTED,
     ONE_COLUMN,
     PAPER,
+    PROFILES,
     TEXT_PT,
     VERMILION,
     Drawing,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_PROFILES = ("target", "no target")
 #: Reperfused or not: name, colour and marker.
 _LOOKS = {1: ("reperfused", BLUE, "o"), 0: ("not\nreperfused", VERMILION, "^")}
 
@@ -54,13 +54,13 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
     """
     require(frame, "profile", "reperfused", "growth_ml")
     shown = frame.dropna(subset=["profile", "reperfused", "growth_ml"])
-    refuse_others(shown["profile"], _PROFILES)
+    refuse_others(shown["profile"], PROFILES)
     refuse_others(shown["reperfused"], _LOOKS)
     groups = {
         (profile, flag): shown.loc[(shown["profile"] == profile) & (shown["reperfused"] == flag), "growth_ml"].to_numpy(
             float
         )
-        for profile in _PROFILES
+        for profile in PROFILES
         for flag in _LOOKS
     }
     held = [group for group, growth in groups.items() if len(growth)]
@@ -77,7 +77,7 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
     texts = "; ".join(_summary(group, groups[group]) for group in held)
     rest = len(frame) - len(shown)
     caption = (
-        f"Infarct growth by profile and reperfusion (fall of Tmax > 6 s by more than 50 %) in "
+        f"Infarct growth by profile and reperfusion in "
         f"{counted(len(shown), 'patient')} (square-root axis). A point is a patient; line: median; box: quartiles."
         + (f" Not shown: {counted(rest, 'patient')} in whom one of the three is not known." if rest else "")
     )
@@ -110,7 +110,7 @@ def _draw_groups(axes: "Axes", groups: "dict[tuple[str, int], np.ndarray]") -> N
         )  # fmt: skip
     axes.set_xlim(-0.6, 4.0)
     axes.set_xticks(places, [f"n = {len(growth)}\n{_LOOKS[flag][0]}" for (_, flag), growth in groups.items()])
-    for middle, profile in zip((0.5, 2.9), _PROFILES, strict=True):
+    for middle, profile in zip((0.5, 2.9), PROFILES, strict=True):
         axes.text(
             middle, -0.27, f"{profile.capitalize()} profile", transform=axes.get_xaxis_transform(),
             fontsize=TEXT_PT, weight="bold", ha="center", va="top",

@@ -23,12 +23,11 @@ from reperfuse.analysis.figures.style import (
     spread,
 )
 from reperfuse.faults import DataFault
+from reperfuse.study.vocabulary import GRADES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-_GRADES = ("0", "1", "2a", "2b", "2b50", "2b67", "2c", "3")
 
 
 @in_house_style
@@ -56,10 +55,10 @@ def draw_imr_by_mtici(frame: "pd.DataFrame", cut_ml: float) -> Drawing:
     shown = judged.dropna(subset=["mtici", "imr_ml"])
     if shown.empty:
         raise DataFault("not drawn: no patient has both an IMR volume that can be judged and an mTICI grade")
-    refuse_others(shown["mtici"], _GRADES)
+    refuse_others(shown["mtici"], GRADES)
     groups = {
         grade: shown.loc[shown["mtici"] == grade, "imr_ml"].to_numpy(float)
-        for grade in _GRADES
+        for grade in GRADES
         if (shown["mtici"] == grade).any()
     }
     figure = blank(ONE_COLUMN, 78)

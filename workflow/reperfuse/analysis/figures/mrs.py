@@ -12,6 +12,7 @@ from reperfuse.analysis.figures.style import (
     INK,
     MUTED,
     PAPER,
+    PROFILES,
     SMALL_PT,
     TEXT_PT,
     TWO_COLUMNS,
@@ -111,7 +112,7 @@ def draw_mrs_by_profile(frame: "pd.DataFrame", standardised: Mapping[tuple[str, 
     """
     require(frame, "mrs_90d", "profile", "reperfused")
     shown = frame.dropna(subset=["mrs_90d", "profile", "reperfused"])
-    refuse_others(shown["profile"], ("target", "no target"))
+    refuse_others(shown["profile"], PROFILES)
     refuse_others(shown["reperfused"], (0, 1))
     pairs = [
         [
@@ -122,7 +123,7 @@ def draw_mrs_by_profile(frame: "pd.DataFrame", standardised: Mapping[tuple[str, 
             )
             for flag, state in ((1, "reperfused"), (0, "not reperfused"))
         ]
-        for profile in ("target", "no target")
+        for profile in PROFILES
     ]
     return _draw(pairs, note, "profile and reperfusion", len(frame) - len(shown))
 
@@ -141,7 +142,7 @@ def _draw(pairs: list[list[_Group]], note: str, by: str, left_out: int) -> Drawi
         raise DataFault(f"not drawn: all patients with an mRS at 90 days are of one group ({groups[0].label})")
     _check(groups)
     estimated = any(group.shares is not None for group in groups)
-    lines = wrap_mm(f"Model-standardised ({note})", TWO_COLUMNS - 4, TEXT_PT, "bold")
+    lines = wrap_mm(f"From the model: {note}", TWO_COLUMNS - 4, TEXT_PT, "bold")
     block = sum(len(pair) * (_BAR + _WITHIN) - _WITHIN + _BETWEEN for pair in pairs) - _BETWEEN
     second = _HEAD + 6 + block + 6
     height = second + len(lines) * line_mm(TEXT_PT) + (4.5 + block if estimated else 0) + 1
@@ -156,9 +157,10 @@ def _draw(pairs: list[list[_Group]], note: str, by: str, left_out: int) -> Drawi
     if estimated:
         _draw_block(axes, second + len(lines) * line_mm(TEXT_PT) + 4, pairs, standardised=True)
     words = "; ".join(_in_words(group) for group in groups)
+    below = f"Below: from the model, percent ({note}). " if estimated else f"From the model: {note}. "
     caption = (
-        f"mRS at 90 days by {by}, n = {sum(group.n for group in groups)}. Above: as observed, patients (%). Below: "
-        f"standardised by the model, percent ({note}). Lines join the limits of the grades."
+        f"mRS at 90 days by {by}, n = {sum(group.n for group in groups)}. {'Above: as' if estimated else 'As'} "
+        f"observed, patients (%). {below}Lines join the limits of the grades."
         + (f" Not shown: {counted(left_out, 'patient')} in whom one of these is not known." if left_out else "")
     )
     return Drawing(figure, caption, f"Stacked bars of mRS 0 to 6. As observed: {words}.")

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from reperfuse.analysis.figures.style import (
     BLUE,
-    INK,
     MUTED,
     PAPER,
     SMALL_PT,
@@ -22,6 +21,7 @@ from reperfuse.analysis.figures.style import (
     counted,
     in_house_style,
     interval,
+    line_mm,
     number,
     require,
     wrap_mm,
@@ -73,31 +73,32 @@ def draw_nihss_by_imr(frame: "pd.DataFrame", rows: Sequence[Mapping[str, Any]], 
     points = {outcome: judged.dropna(subset=[outcome]) for outcome in _TIMES}
     if not any(len(shown) for shown in points.values()):
         raise DataFault("not drawn: no patient has both an IMR volume that can be judged and an NIHSS after treatment")
+    widest = max(1.0, *(float(shown["imr_ml"].max()) for shown in points.values() if len(shown)))
     highest = max(_top(shown[outcome].to_numpy(float), bands.get(outcome)) for outcome, shown in points.items())
-    widest = max(float(shown["imr_ml"].max()) for shown in points.values() if len(shown))
-    figure = blank(TWO_COLUMNS, 78)
-    words = []
+    effects = {outcome: _effect(rows, outcome, len(shown)) for outcome, shown in points.items()}
+    heads = {outcome: wrap_mm(effect, _PANEL_MM, SMALL_PT) for outcome, effect in effects.items()}
+    top = 7 + max(len(lines) for lines in heads.values()) * line_mm(SMALL_PT)
+    figure = blank(TWO_COLUMNS, top + 67)
     for place, (outcome, title) in enumerate(_TIMES.items()):
-        shown = points[outcome]
-        axes = axes_at(figure, 12 + place * (_PANEL_MM + 12), 11, _PANEL_MM, 55)
-        effect = _effect(rows, outcome, len(shown))
-        axes.set_xlim(-0.03 * max(widest, 1), 1.05 * max(widest, 1))
+        axes = axes_at(figure, 12 + place * (_PANEL_MM + 12), top, _PANEL_MM, 55)
+        axes.set_xlim(-0.03 * widest, 1.05 * widest)
         axes.set_ylim(-0.03 * highest, 1.05 * highest)
         axes.locator_params(axis="y", integer=True)
         axes.yaxis.set_label_coords(-0.085, 0.5)
         axes.set_xlabel("IMR volume (mL)")
         axes.set_ylabel(f"{title} (points)")
-        _head(axes, f"{title}, n = {len(shown)}", effect)
-        if shown.empty:
-            words.append(f"{title}: no patient has both")
-            axes.text(0.5, 0.5, "no patient has both", color=MUTED, ha="center", transform=axes.transAxes)
-            continue
-        words.append(f"{title}: {counted(len(shown), 'patient')}, {effect}")
-        _draw(axes, shown["imr_ml"].to_numpy(float), shown[outcome].to_numpy(float), bands.get(outcome))
-    caption = (
-        "NIHSS after treatment against IMR volume. A point is a patient; line and band: unadjusted linear model with "
-        f"its 95 % interval (HC3 errors). {'; '.join(words)}."
-    )
+        _head(axes, f"{title}, n = {len(points[outcome])}", heads[outcome])
+        _draw(
+            axes,
+            points[outcome]["imr_ml"].to_numpy(float),
+            points[outcome][outcome].to_numpy(float),
+            bands.get(outcome),
+        )
+    words = [
+        f"{title}: {counted(len(points[outcome]), 'patient')}, {effects[outcome]}" for outcome, title in _TIMES.items()
+    ]
+    line = "; line and band: unadjusted linear model with its 95 % interval (HC3 errors)" if bands else ""
+    caption = f"NIHSS after treatment against IMR volume. A point is a patient{line}. {'; '.join(words)}."
     return Drawing(figure, caption, f"Two scatter plots of NIHSS against IMR volume in mL. {'; '.join(words)}.")
 
 
@@ -116,19 +117,20 @@ def _effect(rows: Sequence[Mapping[str, Any]], outcome: str, drawn: int) -> str:
             if np.isfinite(number(row["beta"])):
                 values = interval(*(number(row[name]) for name in ("beta", "low", "high")))
                 of = "" if row["n"] == drawn else f", n = {row['n']:.0f}"
-                return f"β {values} {row['unit']}, unadjusted{of}"
+                return f"β {values} points {row['unit']}, unadjusted{of}"
             return str(row["note"])
     return "no model of this outcome"
 
 
-def _head(axes: "Axes", title: str, effect: str) -> None:
+def _head(axes: "Axes", title: str, lines: Sequence[str]) -> None:
     """Write the title of a panel and the effect below it."""
-    lines = wrap_mm(effect, _PANEL_MM, SMALL_PT)
     axes.set_title(title, fontsize=TEXT_PT, weight="bold", loc="left", pad=5 + 9 * len(lines))
     axes.text(0, 1.02, "\n".join(lines), transform=axes.transAxes, fontsize=SMALL_PT, va="bottom", linespacing=1.2)
 
 
 def _draw(axes: "Axes", volumes: NDArray[np.float64], points: NDArray[np.float64], band: Band | None) -> None:
+    if not len(points):
+        axes.text(0.5, 0.5, "no patient has both", color=MUTED, ha="center", transform=axes.transAxes)
     if band is not None:
         axes.fill_between(band.x, band.low, band.high, color=VERMILION, alpha=0.16, linewidth=0, zorder=1)
         axes.plot(band.x, band.fit, color=VERMILION, linewidth=1.3, zorder=2)
@@ -138,7 +140,6 @@ def _draw(axes: "Axes", volumes: NDArray[np.float64], points: NDArray[np.float64
         volumes, points, "o", color=BLUE, markersize=3.4, alpha=0.75,
         markeredgecolor=PAPER, markeredgewidth=0.4, clip_on=False, zorder=3,
     )  # fmt: skip
-    axes.tick_params(color=INK)
 
 
 __all__ = ["Band", "draw_nihss_by_imr"]

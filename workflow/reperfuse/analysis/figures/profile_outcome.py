@@ -8,6 +8,7 @@ from reperfuse.analysis.figures.style import (
     INK,
     MUTED,
     PAPER,
+    PROFILES,
     SMALL_PT,
     TEXT_PT,
     TWO_COLUMNS,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 #: The stages: title, column, and the name of each of its values. What has no name is unknown.
 _STAGES: tuple[tuple[str, str, Mapping[object, str]], ...] = (
-    ("Profile at baseline", "profile", {"target": "target", "no target": "no target"}),
+    ("Profile at baseline", "profile", {name: name for name in PROFILES}),
     ("Reperfusion", "reperfused", {1.0: "yes", 0.0: "no"}),
     ("mRS at 90 days", "mrs_0_2", {1.0: "0–2", 0.0: "3–6"}),
 )
@@ -76,7 +77,7 @@ def draw_profile_outcome(frame: "pd.DataFrame") -> Drawing:
     first = "; ".join(f"{a}, reperfused {b}: {count}" for (a, b), count in _pairs(paths, 0).items())
     second = "; ".join(f"{a}, reperfused {b}, mRS {c}: {count}" for (a, b, c), count in paths.items())
     caption = (
-        f"From the profile at baseline by reperfusion (fall of Tmax > 6 s by more than 50 %) to the mRS at 90 days in "
+        f"From the profile at baseline by reperfusion to the mRS at 90 days in "
         f"{n} patients. Width: number of patients; colour and hatching: profile. {first}."
     )
     return Drawing(figure, caption, f"Streams of {n} patients from profile by reperfusion to mRS. {second}.")

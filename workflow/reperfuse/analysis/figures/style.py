@@ -23,6 +23,9 @@ ONE_COLUMN, TWO_COLUMNS, TEXT_PT, SMALL_PT = 85.0, 170.0, 8.0, 7.0
 BLUE, SKY, VERMILION, ORANGE, GREEN = "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73"
 PAPER, INK, MUTED, FAINT = "#ffffff", "#1b2733", "#5b6875", "#d5dbe1"
 
+#: The classes of patients by what reperfusion should do for them.
+PROFILES = ("target", "no target")
+
 #: Line height of text, in its own size.
 _LEADING = 1.3
 _MM_PER_INCH, _MM_PER_PT, _DPI = 25.4, 25.4 / 72, 200
@@ -214,6 +217,8 @@ def minus(text: str) -> str:
 def written(value: float) -> str:
     """Write an estimate as people read it: two digits after the point, fewer where large, more where small."""
     size = abs(value)
+    if size == float("inf"):
+        return "∞" if value > 0 else "−∞"
     if size >= 99.5:
         return minus(f"{value:.0f}")
     if size >= 9.95:
@@ -232,7 +237,7 @@ def counted(count: int, noun: str) -> str:
 
 
 __all__ = [
-    "BLUE", "FAINT", "GREEN", "INK", "MUTED", "ONE_COLUMN", "ORANGE", "PAPER", "SKY", "SMALL_PT", "TEXT_PT",
+    "BLUE", "FAINT", "GREEN", "INK", "MUTED", "ONE_COLUMN", "ORANGE", "PAPER", "PROFILES", "SKY", "SMALL_PT", "TEXT_PT",
     "TWO_COLUMNS", "VERMILION", "Drawing", "axes_at", "blank", "counted", "house_style", "in_house_style",
     "interval", "line_mm", "minus", "number", "refuse_others", "require", "root_scale", "save", "sheet", "spread",
     "text_width_mm", "wrap_mm", "written",
