@@ -19,6 +19,7 @@ from reperfuse.analysis.figures.specification_curve import draw_specification_cu
 from reperfuse.analysis.figures.style import Drawing
 from reperfuse.analysis.paper import Choices, Rows
 from reperfuse.analysis.profiles import PROFILES
+from reperfuse.analysis.wording import WORDS, listed
 from reperfuse.faults import DataFault
 
 _GRADES = np.arange(7.0)
@@ -100,4 +101,5 @@ def _standardised(people: pd.DataFrame, exposure: str, covariates: Sequence[str]
 def _adjusted_for(covariates: Sequence[str], is_fitted: bool) -> str:
     if not is_fitted:
         return "not estimable, see mrs.tsv"
-    return f"standardised for {', '.join(covariates)}" if covariates else "of the model without covariates"
+    names = listed(WORDS.get(name, name) for name in covariates)
+    return f"standardised for {names}" if covariates else "without covariates"
