@@ -92,7 +92,7 @@ def draw_cohort(model: Model, n: int, effect: float, rng: np.random.Generator) -
 
 def coverage(model: Model, n: int, effect: float, draws: int, seed: int = 1) -> Coverage:
     """Return how often the intervals of drawn cohorts hold the effect."""
-    rng = np.random.default_rng([seed, n, MODELS.index(model)])
+    rng = np.random.default_rng([seed, n, MODELS.index(model), int(effect == 0)])
     made = [
         model.estimate(draw_cohort(model, n, effect, rng), model.outcome, model.exposure, model.covariates)
         for _ in range(draws)

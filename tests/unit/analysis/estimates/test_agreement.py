@@ -3,6 +3,8 @@ import pytest
 from reperfuse.analysis.estimates.agreement import bland_altman, class_changes, icc_a1, kappa
 from scipy.stats import t
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 # six targets, four judges: Shrout & Fleiss 1979, doi:10.1037/0033-2909.86.2.420
 JUDGES = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
 
@@ -110,10 +112,15 @@ def test_too_few(n: int) -> None:
 
 def test_all_the_same() -> None:
     same = [3.0, 3, 3, 3]
-    assert kappa(same, same).note == "not estimable: all patients are of one class"
+    for other in (same, [3.0, 3, 4, 3]):
+        assert kappa(same, other).note == "not estimable: one of the two has all patients in one class"
     assert icc_a1(same, same).note == "not estimable: all measurements are the same"
 
 
 def test_perfect_kappa() -> None:
     result = kappa([0, 1, 2, 1, 0], [0, 1, 2, 1, 0])
     assert (result.value, result.low, result.high) == pytest.approx((1, 1, 1))
+
+
+def test_classes_that_are_not_named_are_left_out() -> None:
+    assert kappa([0, 1, 2, 9], [0, 1, 2, 2], range(7)).n == 3

@@ -4,6 +4,8 @@ import pytest
 from reperfuse.analysis.estimates.contrasts import compare_groups, hodges_lehmann, standardised_difference
 from scipy.stats import fisher_exact, norm
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 def test_exact_mann_whitney_of_two_by_three() -> None:
     """The two smallest of five: 1 of 10 orders, and as many on the other side."""

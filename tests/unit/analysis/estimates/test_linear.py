@@ -4,6 +4,8 @@ import pytest
 from reperfuse.analysis.estimates.linear import linear_effect
 from scipy.stats import t
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 def test_two_groups_give_the_difference_of_means() -> None:
     """With one exposure of 0 and 1, HC3 is Σ e²/(1 − 1/n)² / n² of each group, added."""

@@ -6,6 +6,8 @@ from reperfuse.analysis.estimates.logistic import firth_effect, interaction_effe
 from scipy.special import expit
 from scipy.stats import norm
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 def fourfold(a: int, b: int, c: int, d: int) -> pd.DataFrame:
     """Exposed with (a) and without (b) the outcome, not exposed with (c) and without (d)."""

@@ -5,6 +5,8 @@ from reperfuse.analysis.estimates.logistic import logistic_effect
 from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect, standardised_shares
 from scipy.stats import chi2
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 def crossed(unexposed: list[int], exposed: list[int]) -> pd.DataFrame:
     """Patients of each grade, 0 and more."""

@@ -1,6 +1,8 @@
 import pytest
 from reperfuse.analysis.estimates.proportions import wilson
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 @pytest.mark.parametrize(
     ("k", "n", "percent"), [(8, 33, (24.2, 12.8, 41.0)), (4, 11, (36.4, 15.2, 64.6)), (4, 22, (18.2, 7.3, 38.5))]

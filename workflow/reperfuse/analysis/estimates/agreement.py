@@ -121,7 +121,7 @@ def kappa(a: ArrayLike, b: ArrayLike, order: Sequence[object] = ()) -> Estimate:
     a, b : (n,) array_like
         Classes; patients of whom either is missing are left out.
     order : sequence, optional
-        All classes from the lowest to the highest, which makes κ weighted.
+        All classes from the lowest to the highest, which makes κ weighted; others are left out.
 
     Returns
     -------
@@ -134,8 +134,8 @@ def kappa(a: ArrayLike, b: ArrayLike, order: Sequence[object] = ()) -> Estimate:
     if n < LEAST:
         return not_estimable(f"{n} patients classified twice, and {LEAST} are needed", n)
     table = counts.to_numpy()
-    if np.count_nonzero(table.sum(axis=0) + table.sum(axis=1)) < 2:
-        return not_estimable("all patients are of one class", n)
+    if min(np.count_nonzero(table.sum(axis=axis)) for axis in (0, 1)) < 2:
+        return not_estimable("one of the two has all patients in one class", n)
     result = cohens_kappa(table, wt="quadratic" if len(order) else None)
     return Estimate(
         n, float(result.kappa), float(result.kappa_low), float(result.kappa_upp), float(result.pvalue_two_sided)
@@ -150,7 +150,7 @@ def class_changes(a: ArrayLike, b: ArrayLike, order: Sequence[object] = ()) -> p
     a, b : (n,) array_like
         Classes; patients of whom either is missing are left out.
     order : sequence, optional
-        The classes in their order; sorted if not given.
+        The classes in their order, others being left out; all, sorted, if not given.
 
     Returns
     -------

@@ -56,7 +56,8 @@ class Design:
 def complete_cases(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return the rows in which every column is known and finite."""
     rows = frame[list(dict.fromkeys(columns))].dropna()
-    return rows[np.isfinite(rows.select_dtypes("number").to_numpy(float)).all(axis=1)]
+    finite: np.ndarray = np.isfinite(rows.select_dtypes("number").to_numpy(float)).all(axis=1)
+    return rows.loc[finite]
 
 
 def prepare(frame: pd.DataFrame, outcome: str, exposures: Sequence[str], covariates: Sequence[str]) -> Design:
