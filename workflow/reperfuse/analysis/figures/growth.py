@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Reperfused or not: name, colour and marker.
-_LOOKS = {1: ("reperfused", BLUE, "o"), 0: ("not\nreperfused", VERMILION, "^")}
+_LOOKS = {1: ("yes", BLUE, "o"), 0: ("no", VERMILION, "^")}
 
 
 @in_house_style
@@ -86,7 +86,7 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
 
 def _summary(group: tuple[str, int], growth: "np.ndarray") -> str:
     first, middle, third = np.percentile(growth, [25, 50, 75])
-    name = f"{group[0]}, {_LOOKS[group[1]][0]}".replace("\n", " ")
+    name = f"{group[0]}, reperfused {_LOOKS[group[1]][0]}"
     return minus(f"{name}: {middle:.1f} ({first:.1f} to {third:.1f}), n = {len(growth)}")
 
 
@@ -109,7 +109,8 @@ def _draw_groups(axes: "Axes", groups: "dict[tuple[str, int], np.ndarray]") -> N
             markeredgecolor=PAPER, markeredgewidth=0.4, clip_on=False, zorder=3,
         )  # fmt: skip
     axes.set_xlim(-0.6, 4.0)
-    axes.set_xticks(places, [f"n = {len(growth)}\n{_LOOKS[flag][0]}" for (_, flag), growth in groups.items()])
+    axes.set_xticks(places, [f"{_LOOKS[flag][0]}\n({len(growth)})" for (_, flag), growth in groups.items()])
+    axes.set_xlabel("Reperfused (n patients)")
     for middle, profile in zip((0.5, 2.9), PROFILES, strict=True):
         axes.text(
             middle, -0.27, f"{profile.capitalize()} profile", transform=axes.get_xaxis_transform(),

@@ -91,7 +91,7 @@ def _draw_groups(axes: "Axes", groups: "dict[str, np.ndarray]", cut_ml: float) -
         axes.hlines(float(np.median(volumes)), place - 0.32, place + 0.32, color=INK, linewidth=1.6, zorder=2)
         share = f"{over.sum()}/{len(volumes)}\n{100 * over.mean():.0f} %"
         axes.text(place, 1.01, share, transform=axes.get_xaxis_transform(), fontsize=SMALL_PT, ha="center", va="bottom")
-    axes.set_title(f"Above {cut_ml:g} mL:", fontsize=SMALL_PT, color=MUTED, loc="left", x=-0.17, y=1.12, pad=0)
+    axes.set_title(f"Above {cut_ml:g} mL:", fontsize=SMALL_PT, color=MUTED, loc="left", x=-0.17, y=1.14, pad=0)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_xticks(range(len(groups)), [f"{grade}\n({len(volumes)})" for grade, volumes in groups.items()])
     axes.set_xlabel("mTICI grade (n patients)")

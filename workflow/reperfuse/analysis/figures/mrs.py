@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: mRS 0 to 6; the last, death, is hatched too.
-_COLOURS = ("#fde737", "#d9c84a", "#b3a76f", "#8d8a7b", "#5f6b78", "#33496b", "#00224e")
+_COLOURS = ("#fde737", "#d9c84a", "#b3a76f", "#93907f", "#5f6b78", "#33496b", "#00224e")
 #: Where text must be light to be read.
 _DARK_FROM = 4
 #: Layout in mm: bars, and the room between bars of a pair, between pairs and between blocks.

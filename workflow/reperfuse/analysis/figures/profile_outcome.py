@@ -36,8 +36,9 @@ _STAGES: tuple[tuple[str, str, Mapping[object, str]], ...] = (
 _UNKNOWN = "unknown"
 #: Colour and hatch of the streams, by the profile they come from.
 _LOOKS = {"target": (BLUE, None), "no target": (VERMILION, "////"), _UNKNOWN: (MUTED, "....")}
-#: Layout in mm: the places of the stages, width of a stage's boxes, height of all patients, room between boxes.
-_PLACES, _BOX, _TALL, _GAP, _HEAD = (32.0, 83.0, 134.0), 4.0, 66.0, 5.5, 11.0
+#: Layout in mm: the places of the stages, width of their boxes, height of all patients, room between boxes, at the
+#: head, and between a box and its name.
+_PLACES, _BOX, _TALL, _GAP, _HEAD, _AWAY = (32.0, 83.0, 134.0), 4.0, 66.0, 6.5, 12.0, 1.6
 
 
 @in_house_style
@@ -65,7 +66,7 @@ def draw_profile_outcome(frame: "pd.DataFrame") -> Drawing:
     paths = _paths(frame)
     sizes = [_totals(paths, stage) for stage in range(3)]
     n = len(frame)
-    figure = blank(TWO_COLUMNS, _HEAD + _TALL + 2 * _GAP + 5)
+    figure = blank(TWO_COLUMNS, _HEAD + _TALL + 2 * _GAP + 6)
     axes = sheet(figure)
     scale = _TALL / n
     tops = [_tops(size, scale) for size in sizes]
@@ -131,7 +132,7 @@ def _draw_boxes(axes: "Axes", stage: int, totals: Mapping[str, int], tops: Mappi
         last = name == [*totals][-1] and len(totals) > 1
         x, y, ha, va = (
             (left - 1.2, top + tall / 2, "right", "center"),
-            (left + _BOX / 2, *((top + tall + 0.8, "center", "top") if last else (top - 0.8, "center", "bottom"))),
+            (left + _BOX / 2, *((top + tall + _AWAY, "center", "top") if last else (top - _AWAY, "center", "bottom"))),
             (left + _BOX + 1.2, top + tall / 2, "left", "center"),
         )[stage]
         axes.text(x, y, f"{name}, n = {total}", fontsize=TEXT_PT, ha=ha, va=va, zorder=5)

@@ -131,6 +131,7 @@ def line_mm(size_pt: float) -> float:
     return size_pt * _LEADING * _MM_PER_PT
 
 
+@cache
 def text_width_mm(text: str, size_pt: float, weight: str = "normal") -> float:
     """Return how wide a line of text is in print (mm)."""
     from matplotlib.font_manager import FontProperties
