@@ -55,7 +55,8 @@ def test_the_committed_tables_are_those_the_command_writes(cohort: Cohort, tmp_p
         for root in (tmp_path, EXAMPLE)
     )
     assert sorted(written) == sorted(committed)
-    assert [str(path) for path in written if written[path] != committed[path]] == []
+    changed = [str(path) for path in written if written[path] != committed[path]]
+    assert changed == [], "run python -m reperfuse.analysis.example config/examples/cohort"
 
 
 def test_a_cohort_hangs_on_its_seed_alone(cohort: Cohort) -> None:
