@@ -20,8 +20,7 @@ ALL = {name: ("age", "mtici") if name in ("nihss", "mrs", "profile") else () for
 
 def definition(settings: dict[str, Any]) -> dict[str, Any]:
     own = settings["imr"]
-    preset = {"min_mtici": "2c", "differs": "as published, but for the smoothing"} | PRESETS[own["preset"]]
-    return preset | {key: value for key, value in own.items() if value is not None}
+    return PRESETS[own["preset"]] | {key: value for key, value in own.items() if value is not None}
 
 
 def write(settings: dict[str, Any] = SETTINGS, done: dict[str, Any] = ALL, counts: dict[str, int] = COUNTS) -> str:
@@ -161,7 +160,7 @@ def test_how_a_preset_differs_from_its_publication_is_told() -> None:
     differs = "the publication asks for ASL; here it is rCBF of the bolus"
     text = methods_text(SETTINGS, definition(SETTINGS) | {"differs": differs}, COUNTS, VERSIONS, ALL)
     assert "The publication asks for ASL. Here it is rCBF of the bolus." in text
-    assert "It was applied as published, but for the smoothing." in write()
+    assert "The definition was applied as published, but for the smoothing that keeps noise out." in write()
 
 
 def test_a_step_that_nobody_knows_is_refused() -> None:

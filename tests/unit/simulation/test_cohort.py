@@ -29,9 +29,9 @@ def cohort() -> Cohort:
 
 @pytest.fixture(scope="module")
 def large() -> dict[str, np.ndarray]:
-    """Columns of 4,000 patients with nothing missing."""
+    """Columns of 2,500 patients with nothing missing."""
     whole = replace(Effects(), missing=0.0, without_post=0.0)
-    return columns(draw_cohort(4000, 1, quick_rules(), whole))
+    return columns(draw_cohort(2500, 1, quick_rules(), whole))
 
 
 def columns(cohort: Cohort) -> dict[str, np.ndarray]:
@@ -55,7 +55,8 @@ def test_the_committed_tables_are_those_the_command_writes(cohort: Cohort, tmp_p
         for root in (tmp_path, EXAMPLE)
     )
     assert sorted(written) == sorted(committed)
-    assert [str(path) for path in written if written[path] != committed[path]] == []
+    changed = [str(path) for path in written if written[path] != committed[path]]
+    assert changed == [], "run python -m reperfuse.analysis.example config/examples/cohort"
 
 
 def test_a_cohort_hangs_on_its_seed_alone(cohort: Cohort) -> None:
@@ -151,7 +152,7 @@ def test_outcomes_agree_with_each_other(large: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize(("outcome", "per_ml"), [("nihss_24h", 0.11), ("nihss_day5", 0.50)])
 def test_least_squares_finds_the_points_per_ml(large: dict[str, np.ndarray], outcome: str, per_ml: float) -> None:
-    terms = np.stack([np.ones(4000), large["imr_ml"], large["nihss_baseline"], large["steps"]], axis=1)
+    terms = np.stack([np.ones(2500), large["imr_ml"], large["nihss_baseline"], large["steps"]], axis=1)
     found = np.linalg.lstsq(terms, large[outcome].astype(float), rcond=None)[0]
     at_0, per_point = {"nihss_24h": (2.0, 0.45), "nihss_day5": (1.5, 0.30)}[outcome]
     assert found[1] == pytest.approx(per_ml, abs=0.04)

@@ -14,8 +14,8 @@ from reperfuse.study import options
 from reperfuse.study.dictionaries import public_entry, table_dictionaries
 from reperfuse.study.yaml_lines import read_yaml
 
-#: Patients of the example, and its seed.
-PATIENTS, SEED = 60, 20251101
+#: Patients of the example, and its seed: each group of profile and reperfusion has some who respond and some who don't.
+PATIENTS, SEED = 60, 20260505
 
 
 def shipped_rules() -> Rules:

@@ -23,7 +23,8 @@ def perfusion(config: Settings) -> Iterator[str]:
         yield f"Signal that followed head motion was removed, with an expected size of {expected} per mm."
     if curves["leakage_correction"]:
         yield "Blood volume was corrected for leakage of contrast agent [@boxerman2006]."
-    yield f"The arterial input was chosen automatically, or by hand; a score of {aif['min_score']:g} was required."
+    yield "The arterial input was found automatically unless it was chosen by hand."
+    yield f"One found automatically needed a score of {aif['min_score']:g}."
     if aif["scale_to_vof"]:
         yield "It was corrected for partial volume by the venous output."
     yield from _deconvolution(config["deconvolution"])
@@ -119,7 +120,11 @@ def impairment(config: Settings, reflow: Settings, counts: Mapping[str, int]) ->
     if changed:
         yield f"This study chose for itself {listed(WORDS[name] for name in changed)}."
     for part in reflow["differs"].split("; "):
-        yield f"It was applied {part}." if part.startswith("as published") else f"{part[0].upper()}{part[1:]}."
+        yield (
+            f"The definition was applied {part}."
+            if part.startswith("as published")
+            else f"{part[0].upper()}{part[1:]}."
+        )
     yield from _rule(reflow, own, config["hypoperfusion"]["vessel_ratio"])
     cut = reflow["significant_ml"]
     yield f"More than {cut:g} mL was significant." if cut else "Any impaired volume was significant."

@@ -120,8 +120,8 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         yield f"Impairment was related to {outcomes} by linear models with HC3 standard errors [@mackinnon1985]."
         yield from _adjusted(done["nihss"])
     if "mrs" in done:
-        yield "It was related to the modified Rankin Scale at 90 days by proportional-odds models [@mccullagh1980]."
-        yield "It was related to grades 0–1, to grades 0–2 and to death by logistic models."
+        yield "Disability at 90 days (modified Rankin Scale) was analysed by proportional-odds models [@mccullagh1980]."
+        yield "Its grades 0–1, its grades 0–2 and death were analysed by logistic models."
         yield from _adjusted(done["mrs"])
     if "brant" in done:
         yield "Whether odds were proportional was tested after Brant [@brant1990]."

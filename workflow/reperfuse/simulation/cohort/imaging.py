@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from reperfuse.mismatch.criteria import Curve
 from reperfuse.mismatch.stability import COREGISTERED, thresholds
+from reperfuse.serial.reflow import THRESHOLDS
 from reperfuse.simulation.cohort.effects import Effects, Rules
 from reperfuse.simulation.cohort.people import Columns
 
 #: Volume of IMR at each threshold of the asymmetry, and of what noise gives for it, over those at 15 %.
-ASYMMETRY = {0.10: (1.5, 2.4), 0.15: (1.0, 1.0), 0.20: (0.7, 0.45), 0.30: (0.3, 0.05)}
+ASYMMETRY = dict(
+    zip(THRESHOLDS, ((1.5, 2.4), (1.0, 1.0), (0.7, 0.45), (0.5, 0.15), (0.3, 0.05), (0.1, 0.01)), strict=True)
+)
 #: What is impaired by more than this counts, mL.
 SIGNIFICANT_ML = 5.0
 #: The least volume of a deficit that is told from noise, mL.

@@ -1,5 +1,6 @@
 """The patients of a cohort as rows of the study's tables."""
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from reperfuse.serial.definitions import Preset
 from reperfuse.serial.growth import growth_ml, initial_growth_rate
 from reperfuse.serial.imr import judge
 from reperfuse.serial.reperfusion import is_reperfused, reperfusion_fraction
@@ -127,9 +129,8 @@ def reflow_rows(known: Columns, patient: int, rules: Rules) -> Iterator[Row]:
         if not one[f"has_{role}"]:
             continue
         for preset, definition in rules.presets.items():
-            own = definition["asymmetry_threshold"]
-            swept = [None] if _is_delay(definition) else sorted({*ASYMMETRY, own})
-            for threshold in swept:
+            one_of = {name: definition[name] for name in ("map", "lesion_source", "rule", "asymmetry_threshold")}
+            for threshold in Preset(**one_of).thresholds():
                 ml, null, within = _impaired(one, definition, threshold, float(one[imr]))
                 yield {
                     "participant_id": label(patient), "role": role, "preset": preset,
@@ -137,18 +138,13 @@ def reflow_rows(known: Columns, patient: int, rules: Rules) -> Iterator[Row]:
                 }  # fmt: skip
 
 
-def _is_delay(definition: Mapping[str, Any]) -> bool:
-    """Tell whether tissue counts that is late: no mirror, and no threshold of asymmetry."""
-    return str(definition["map"]).startswith("tmax")
-
-
 def _impaired(
-    one: Mapping[str, Any], definition: Mapping[str, Any], threshold: float | None, imr_ml: float
-) -> tuple[float, float | None, float]:
+    one: Mapping[str, Any], definition: Mapping[str, Any], threshold: float, imr_ml: float
+) -> tuple[float, float, float]:
     """Return what is impaired by a definition, what noise alone gives for it, and the lesion it is a part of, in mL."""
     lesion, deficit = float(one["lesion_ml"]), float(one["tmax6_ml"])
-    if threshold is None:
-        return round(float(one["post_tmax6_ml"]) * 0.95, 2), None, deficit
+    if math.isnan(threshold):
+        return round(float(one["post_tmax6_ml"]) * 0.95, 2), math.nan, deficit
     share, noise = (
         float(np.interp(threshold, list(ASYMMETRY), values)) for values in zip(*ASYMMETRY.values(), strict=True)
     )
