@@ -11,7 +11,8 @@ from reperfuse.files.tables import read_rows
 
 #: Tables and figures in the order of a paper.
 _ORDER = (
-    *("flow", "baseline", "imaging", "frequency", "imr_by_mtici", "specification_curve", "nihss", "nihss_imr", "mrs"),
+    *("flow", "flow_growth", "baseline", "imaging", "frequency", "imr_by_mtici", "specification_curve", "nihss"),
+    *("nihss_imr", "mrs"),
     *("mrs_by_imr", "profile", "profile_outcome", "growth", "mrs_by_profile", "factors", "effects", "agreement"),
     *("transitions", "not_done"),
 )
@@ -76,6 +77,8 @@ def _as_read(
 ) -> tuple[list[str], list[list[str]]]:
     """Return the head and the cells of the columns that say something."""
     columns = [name for name in rows[0] if name not in _MERGED and any(row[name] != "n/a" for row in rows)]
+    if "variable" in columns and "unit" in columns:
+        columns.remove("unit")
     head = [_HEADS.get(name, name.replace("_", " ")) for name in columns]
     return head, [[_cell(name, row, dictionary) for name in columns] for row in rows]
 
@@ -85,7 +88,9 @@ def _cell(name: str, row: Mapping[str, str], dictionary: Mapping[str, Mapping[st
     if text == "n/a":
         return ""
     if name in _NAMING:
-        return str(dictionary.get(text, {}).get("Description", text))
+        unit = row.get("unit", "n/a") if name == "variable" else "n/a"
+        described = str(dictionary.get(text, {}).get("Description", text))
+        return described if unit in ("n/a", "1") else f"{described}, {unit}"
     if name in ("p", "proportional_odds_p"):
         return written_p(text)
     if name in _ESTIMATES and row.get("low", "n/a") != "n/a":

@@ -162,10 +162,14 @@ def _none(design: Design, reason: str = "") -> Estimate:
 def _effect(design: Design, column: int) -> Estimate:
     if design.problem:
         return _none(design)
+    why_firth = ""
     if is_separated((2 * design.y - 1)[:, None] * design.x):
-        return replace(_firth(design, column), note=f"{FIRTH}, because the outcomes are separated")
-    if too_few_events(design, design.x.shape[1] - 1):
-        return replace(_firth(design, column), note=f"{FIRTH}, because events are few")
+        why_firth = "the outcomes are separated"
+    elif too_few_events(design, design.x.shape[1] - 1):
+        why_firth = "events are few"
+    if why_firth:
+        penalised = _firth(design, column)
+        return replace(penalised, note=penalised.note or f"{FIRTH}, because {why_firth}")
     fit = fit_logistic(design.x, design.y)
     if fit is None:
         return _none(design, NOT_CONVERGED)
