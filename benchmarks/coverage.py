@@ -1,8 +1,8 @@
 """How often the 95 % intervals of the models hold the truth, and how often an effect of nothing is called significant.
 
 ``python benchmarks/coverage.py [--draws 500]`` draws cohorts of 33, 100 and 400 patients with known effects and
-without, estimates each effect as the analysis of a study does, and prints a row for each model and size. Ages and NIHSS
-are normal; 8 of 33 patients have impaired reflow, with about 12 mL of it, and 1 of 3 has mTICI 2c. NIHSS at 24 h
+without, estimates each effect as the analysis of a study does, and prints a row for each model and size; then how often
+the two tests of proportional odds reject them where they are true. Ages and NIHSS are normal; 8 of 33 patients have impaired reflow, with about 12 mL of it, and 1 of 3 has mTICI 2c. NIHSS at 24 h
 scatters more with impaired reflow; the mRS is cut from a logistic.
 """
 
@@ -15,7 +15,7 @@ import pandas as pd
 from reperfuse.analysis.estimates.estimate import Estimate
 from reperfuse.analysis.estimates.linear import linear_effect
 from reperfuse.analysis.estimates.logistic import firth_effect
-from reperfuse.analysis.estimates.ordinal import ordinal_effect
+from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect, proportional_odds_test
 from scipy.special import expit, logit
 
 SIZES = (33, 100, 400)
@@ -104,8 +104,22 @@ def coverage(model: Model, n: int, effect: float, draws: int, seed: int = 1) -> 
     return Coverage(len(p), float(covered.mean()), float((p < 0.05).mean()), float(np.median(value)))
 
 
+def print_level(draws: int) -> None:
+    """Print how often each test of proportional odds rejects them, of cohorts in which they are true."""
+    model = MODELS[2]
+    print("\n| test of proportional odds | patients | with an answer | p < 0.05 |")
+    print("|---|---|---|---|")
+    for name, test in (("score", proportional_odds_test), ("Brant", brant_test)):
+        for n in SIZES:
+            rng = np.random.default_rng(n)
+            cohorts = (draw_cohort(model, n, model.truth, rng) for _ in range(draws))
+            p = np.array([test(cohort, model.outcome, model.exposure, model.covariates).p for cohort in cohorts])
+            answers = p[np.isfinite(p)]
+            print(f"| {name} | {n} | {len(answers)} of {draws} | {100 * (answers < 0.05).mean():.1f} % |", flush=True)
+
+
 def main() -> None:
-    """Print a row for each model and size."""
+    """Print a row for each model and size, and one for each test of proportional odds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=500)
     draws = parser.parse_args().draws
@@ -120,6 +134,7 @@ def main() -> None:
                 f"{100 * real.covered:.1f} % | {100 * null.significant:.1f} %",
             )
             print(f"| {model.name} |", " | ".join(cells), "|", flush=True)
+    print_level(draws)
 
 
 if __name__ == "__main__":

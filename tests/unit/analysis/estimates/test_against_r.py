@@ -13,7 +13,12 @@ from reperfuse.analysis.estimates.contrasts import compare_groups, hodges_lehman
 from reperfuse.analysis.estimates.estimate import Estimate
 from reperfuse.analysis.estimates.linear import linear_effect
 from reperfuse.analysis.estimates.logistic import firth_effect, interaction_effect, logistic_effect
-from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect, standardised_shares
+from reperfuse.analysis.estimates.ordinal import (
+    brant_test,
+    ordinal_effect,
+    proportional_odds_test,
+    standardised_shares,
+)
 from reperfuse.analysis.estimates.proportions import wilson
 
 pytestmark = [pytest.mark.external, pytest.mark.slow]
@@ -179,6 +184,31 @@ def test_brant(ask_r: AskR, covariates: list[str]) -> None:
     ours = brant_test(frame.dropna(), "mrs", "imr", covariates)
     assert ours.value == pytest.approx(theirs["value"], **ESTIMATE)
     assert ours.value == pytest.approx(theirs["car"], rel=0.01 if covariates else 1e-6)
+    assert ours.p == pytest.approx(theirs["p"], **P)
+
+
+SCORE = (
+    POLR
+    + """
+x <- model.matrix(~ imr + age + sex, d); cuts <- seq_along(m$zeta); grade <- as.integer(d$mrs)
+start <- lapply(m$zeta, function(z) c(-z, coef(m)))
+one_step <- function(j) coef(suppressWarnings(glm.fit(x, grade > j, family=binomial(), start=start[[j]],
+                                                      control=list(maxit=1))))
+b <- unlist(lapply(cuts, function(j) one_step(j)[-1])); p <- sapply(start, function(s) plogis(x %*% s))
+part <- function(j, k) solve(crossprod(x, x * p[, j] * (1 - p[, j])),
+                             crossprod(x, x * p[, max(j, k)] * (1 - p[, min(j, k)])))
+block <- function(j, k) (part(j, k) %*% solve(crossprod(x, x * p[, k] * (1 - p[, k]))))[-1, -1]
+v <- do.call(rbind, lapply(cuts, function(j) do.call(cbind, lapply(cuts, function(k) block(j, k)))))
+contrast <- cbind(-1, diag(length(cuts) - 1)) %x% diag(3)
+chisq <- t(contrast %*% b) %*% solve(contrast %*% v %*% t(contrast)) %*% (contrast %*% b)
+result <- c(value=c(chisq), p=pchisq(c(chisq), nrow(contrast), lower.tail=FALSE))"""
+)
+
+
+def test_proportional_odds(ask_r: AskR) -> None:
+    frame = cohort()
+    theirs, ours = ask_r(SCORE, frame, ("MASS",)), proportional_odds_test(frame, "mrs", "imr", COVARIATES)
+    assert ours.value == pytest.approx(theirs["value"], **ESTIMATE)
     assert ours.p == pytest.approx(theirs["p"], **P)
 
 

@@ -8,7 +8,12 @@ import pytest
 from reperfuse.analysis.estimates.estimate import Estimate
 from reperfuse.analysis.estimates.linear import linear_effect
 from reperfuse.analysis.estimates.logistic import firth_effect, interaction_effect, logistic_effect
-from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect, standardised_shares
+from reperfuse.analysis.estimates.ordinal import (
+    brant_test,
+    ordinal_effect,
+    proportional_odds_test,
+    standardised_shares,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -23,6 +28,7 @@ MODELS = {
     firth_effect: "good",
     interaction: "good",
     ordinal_effect: "mrs",
+    proportional_odds_test: "mrs",
     brant_test: "mrs",
 }
 Model = Callable[..., Estimate]
@@ -51,7 +57,8 @@ def assert_not_estimable(estimate: Estimate, reason: str = "") -> None:
 @every_model
 def test_the_cohort_itself_is_estimable(model: Model, outcome: str) -> None:
     estimate = model(cohort(), outcome, "imr", ["age", "sex"])
-    assert (estimate.n, estimate.note) == (120, "")
+    assert estimate.n == 120
+    assert not estimate.note or model is brant_test
     assert 0 < estimate.p < 1
 
 

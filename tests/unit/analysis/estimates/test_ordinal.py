@@ -2,7 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from reperfuse.analysis.estimates.logistic import logistic_effect
-from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect, standardised_shares
+from reperfuse.analysis.estimates.ordinal import (
+    brant_test,
+    ordinal_effect,
+    proportional_odds_test,
+    standardised_shares,
+)
 from scipy.stats import chi2
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -35,9 +40,9 @@ def test_proportional_counts_give_their_ratio_and_shares() -> None:
     assert list(standardised.index) == [0, 1]
     assert list(standardised.columns) == [0, 1, 2, 3]
     assert standardised.to_numpy() == pytest.approx(np.array(shares), rel=1e-8)
-    brant = brant_test(frame, "mrs", "x")
-    assert brant.value == pytest.approx(0, abs=1e-12)
-    assert brant.p == pytest.approx(1)
+    for test in (brant_test, proportional_odds_test):
+        assert test(frame, "mrs", "x").value == pytest.approx(0, abs=1e-12)
+        assert test(frame, "mrs", "x").p == pytest.approx(1)
 
 
 def test_brant_of_three_grades() -> None:
@@ -86,7 +91,8 @@ def test_shares_are_averaged_over_the_covariates() -> None:
 
 def test_separated_grades() -> None:
     frame = crossed([5, 5, 0], [0, 5, 5])  # a larger effect is ever likelier
-    for effect in (ordinal_effect(frame, "mrs", "x"), brant_test(frame, "mrs", "x")):
+    for estimate in (ordinal_effect, brant_test, proportional_odds_test):
+        effect = estimate(frame, "mrs", "x")
         assert effect.note == "not estimable: the outcomes are separated"
     assert standardised_shares(frame, "mrs", "x").empty
 
@@ -95,10 +101,26 @@ def test_one_separated_cut() -> None:
     frame = crossed([5, 5, 1], [0, 5, 5])
     assert np.isfinite(ordinal_effect(frame, "mrs", "x").p)
     assert brant_test(frame, "mrs", "x").note == "not estimable: outcomes above grade 0 are separated"
+    assert np.isfinite(proportional_odds_test(frame, "mrs", "x").p)
 
 
-def test_brant_needs_three_grades() -> None:
-    assert brant_test(crossed([26, 6], [29, 17]), "mrs", "x").note == "not estimable: there are only two grades"
+def test_both_tests_agree_where_patients_are_many_and_the_effects_alike() -> None:
+    shares = np.array([[25, 25, 25, 25], [10, 15.3, 24.7, 50]])
+    frame = crossed(*(2000 * shares).astype(int).tolist())
+    brant, score = brant_test(frame, "mrs", "x"), proportional_odds_test(frame, "mrs", "x")
+    assert score.value == pytest.approx(brant.value, rel=0.02)
+    assert 0.001 < brant.p < 0.1
+    assert (brant.note, score.note) == ("", "")
+
+
+def test_brant_says_when_patients_are_few() -> None:
+    test = brant_test(crossed([20, 15, 25], [10, 30, 12]), "mrs", "x")
+    assert test.note == "rejects too often in fewer than 400 patients"
+
+
+def test_proportions_need_three_grades() -> None:
+    for test in (brant_test, proportional_odds_test):
+        assert test(crossed([26, 6], [29, 17]), "mrs", "x").note == "not estimable: there are only two grades"
 
 
 def test_a_hundredfold_outlier() -> None:

@@ -13,6 +13,8 @@ from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
 from reperfuse.analysis.estimates.likelihood import Likelihood, Maximum, maximise
 from reperfuse.analysis.estimates.logistic import NOT_CONVERGED, fit_logistic, wald
 
+BRANT_ENOUGH = 400  # patients, from which Brant's test keeps near its level (docs/statistics.md)
+
 
 def ordinal_effect(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Sequence[str] = ()) -> Estimate:
     """Return the odds ratio of a higher grade for one unit more of an exposure, common to all grades.
@@ -42,11 +44,14 @@ def ordinal_effect(frame: pd.DataFrame, outcome: str, exposure: str, covariates:
     return replace(wald(design, fit, 1, "proportional odds"), events=None)
 
 
-def brant_test(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Sequence[str] = ()) -> Estimate:
-    """Test whether odds are proportional, for all coefficients together.
+def proportional_odds_test(
+    frame: pd.DataFrame, outcome: str, exposure: str, covariates: Sequence[str] = ()
+) -> Estimate:
+    """Test whether odds are proportional, for all coefficients together; it keeps its level in few patients too.
 
-    Compares the coefficients of the logistic models of each cut, grade > j, by Wald's test (Brant 1990,
-    doi:10.2307/2532457): their covariances are (X'W_jX)⁻¹ X'W_jlX (X'W_lX)⁻¹ with W_jl = p_l (1 − p_j) for j ≤ l.
+    As `brant_test`, but of what one Newton step from the common coefficients makes of each cut's, with the covariances
+    of proportional odds: a score test, as of Stiger, Barnhart & Williamson 1999
+    (doi:10.1002/(SICI)1097-0258(19990615)18:11<1419::AID-SIM127>3.0.CO;2-Q). No cut's own model need have a maximum.
 
     Parameters
     ----------
@@ -61,27 +66,48 @@ def brant_test(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Seq
     design, fit = _fit(frame, outcome, exposure, covariates)
     if fit is None:
         return not_estimable(design.problem, design.n)
-    x, grades = design.x, np.unique(design.y)
-    if len(grades) < 3:
-        return not_estimable("there are only two grades", design.n)
-    fits = []
-    for grade in grades[:-1]:
+    x = design.x
+    common, cuts = np.split(fit.coefficients, [x.shape[1]])
+    steps, probabilities = [], []
+    for grade, cut in zip(np.unique(design.y)[:-1], np.r_[0, cuts], strict=True):
+        here = common - cut * np.eye(len(common))[0]
+        p = expit(x @ here)
+        steps.append(here + np.linalg.solve(_information(x, p, p), x.T @ ((design.y > grade) - p)))
+        probabilities.append(p)
+    return _compare_cuts(x, steps, probabilities, "score test")
+
+
+def brant_test(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Sequence[str] = ()) -> Estimate:
+    """Test whether odds are proportional, for all coefficients together, as published by Brant.
+
+    Compares the coefficients of the logistic models of each cut, grade > j, by Wald's test (Brant 1990,
+    doi:10.2307/2532457): their covariances are (X'W_jX)⁻¹ X'W_jlX (X'W_lX)⁻¹ with W_jl = p_l (1 − p_j) for j ≤ l.
+
+    Parameters
+    ----------
+    frame, outcome, exposure, covariates
+        As for `ordinal_effect`.
+
+    Returns
+    -------
+    Estimate
+        χ² and its p; a small p speaks against proportional odds, but comes too often in few patients.
+    """
+    design, fit = _fit(frame, outcome, exposure, covariates)
+    if fit is None:
+        return not_estimable(design.problem, design.n)
+    x, coefficients = design.x, []
+    for grade in np.unique(design.y)[:-1]:
         above = (design.y > grade).astype(float)
-        separated = is_separated((2 * above - 1)[:, None] * x)
-        model = None if separated else fit_logistic(x, above)
+        if is_separated((2 * above - 1)[:, None] * x):
+            return not_estimable(f"outcomes above grade {grade:g} are separated", design.n)
+        model = fit_logistic(x, above)
         if model is None:
-            reason = f"outcomes above grade {grade:g} are separated" if separated else NOT_CONVERGED
-            return not_estimable(reason, design.n)
-        fits.append(model)
-    cuts, slopes = len(fits), x.shape[1] - 1
-    joint = _joint_covariance(x, fits)
-    contrast = np.kron(np.column_stack([np.ones(cuts - 1), -np.eye(cuts - 1)]), np.eye(slopes))
-    difference = contrast @ np.concatenate([one.coefficients[1:] for one in fits])
-    covariance = contrast @ joint @ contrast.T
-    if np.linalg.eigvalsh(covariance)[0] <= 1e-12 * np.trace(covariance):
-        return not_estimable("patients are too few for a model of each grade", design.n)
-    statistic = float(difference @ np.linalg.solve(covariance, difference))
-    return Estimate(design.n, statistic, p=float(chi2.sf(statistic, len(difference))), method="Brant's test")
+            return not_estimable(NOT_CONVERGED, design.n)
+        coefficients.append(model.coefficients)
+    test = _compare_cuts(x, coefficients, [expit(x @ beta) for beta in coefficients], "Brant's test")
+    few = design.n < BRANT_ENOUGH and not test.note
+    return replace(test, note=f"rejects too often in fewer than {BRANT_ENOUGH} patients") if few else test
 
 
 def standardised_shares(
@@ -158,14 +184,32 @@ def _proportional_odds(upper: np.ndarray, lower: np.ndarray, lowest: np.ndarray,
     return likelihood
 
 
-def _joint_covariance(x: np.ndarray, fits: Sequence[Maximum]) -> np.ndarray:
-    """Return the covariance of the slopes of the cuts' models, cut by cut."""
-    p = [expit(x @ fit.coefficients) for fit in fits]
-    blocks = [
+def _information(x: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Return X'WX of two cuts of probabilities p ≥ q of being above: W = q (1 − p)."""
+    return (x.T * (q * (1 - p))) @ x
+
+
+def _compare_cuts(
+    x: np.ndarray, coefficients: Sequence[np.ndarray], probabilities: Sequence[np.ndarray], method: str
+) -> Estimate:
+    """Test whether the slopes of all cuts are those of the first, by Wald's test."""
+    cuts, slopes = len(coefficients), x.shape[1] - 1
+    if cuts < 2:
+        return not_estimable("there are only two grades", len(x))
+    inverse = [np.linalg.inv(_information(x, p, p)) for p in probabilities]
+    covariance = np.block(
         [
-            (fits[j].covariance @ (x.T * (p[max(j, k)] * (1 - p[min(j, k)]))) @ x @ fits[k].covariance)[1:, 1:]
-            for k in range(len(fits))
+            [
+                (inverse[j] @ _information(x, probabilities[min(j, k)], probabilities[max(j, k)]) @ inverse[k])[1:, 1:]
+                for k in range(cuts)
+            ]
+            for j in range(cuts)
         ]
-        for j in range(len(fits))
-    ]
-    return np.block(blocks)
+    )
+    contrast = np.kron(np.column_stack([np.ones(cuts - 1), -np.eye(cuts - 1)]), np.eye(slopes))
+    difference = contrast @ np.concatenate([beta[1:] for beta in coefficients])
+    covariance = contrast @ covariance @ contrast.T
+    if np.linalg.eigvalsh(covariance)[0] <= 1e-12 * np.trace(covariance):
+        return not_estimable("patients are too few for a model of each grade", len(x))
+    statistic = float(difference @ np.linalg.solve(covariance, difference))
+    return Estimate(len(x), statistic, p=float(chi2.sf(statistic, len(difference))), method=method)
