@@ -213,6 +213,8 @@ class Scanned(Patient):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         deficit = ball((-35, 20, 0), 20)
+        rcbv, unknown = nifti.load(self.files["rcbv"]).data, ball((-35, -18, 0), 6)
+        self.files["rcbv"] = self.save("rcbv", np.where(unknown, np.nan, np.where(LESION & ~ISLAND, 0.92, 1) * rcbv))
         self.files["rcbf"] = self.save("rcbf", np.where(BRAIN, np.where(LESION, 0.5, 1.0), np.nan))
         self.files["tmax4"] = self.save("tmax4", WORLD[..., 1] > 20)
         ml = volume_ml(deficit, AFFINE)
@@ -242,7 +244,10 @@ def test_every_definition_reads_what_it_would_find_if_it_were_the_studys(tmp_pat
     assert rows["schiphorst2021", 0.4]["imr_ml"] == pytest.approx(volume_ml(LESION, AFFINE), rel=0.05)
     late = ball((-35, 20, 0), 20) & BRAIN & (WORLD[..., 1] > 20)
     assert rows["mujanovic2022", "n/a"]["imr_ml"] == pytest.approx(volume_ml(late, AFFINE))
-    assert [rows["anzsoc2025", threshold]["imr_ml"] > 0 for threshold in (0.25, 0.3, 0.4)] == [True, True, False]
+    thresholds = (0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
+    for name, part in (("ng2022", ""), ("anzsoc2025", "_early")):
+        median = by_default[f"rcbv_asymmetry_median{part}"]
+        assert [rows[name, at]["imr_ml"] > 0 for at in thresholds] == [median < -at for at in thresholds]
 
 
 def test_no_map_is_compared_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +265,9 @@ def test_no_map_is_compared_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     compared.clear()
     patient.reflow(map="rcbf", asymmetry_threshold=0.40)
     assert len(compared) == 3
+    compared.clear()
+    patient.reflow(asymmetry_threshold=0.05)
+    assert len(compared) == 4  # a lower threshold outlines more, so the presets' is another comparison
 
 
 def test_the_studys_own_definition_is_read_beside_the_presets(tmp_path: Path) -> None:
