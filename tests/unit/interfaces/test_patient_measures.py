@@ -326,6 +326,42 @@ def test_a_doubtful_lesion_has_volumes_and_is_not_judged(tmp_path: Path) -> None
     assert row["imr_ml"] > 0
 
 
+def test_a_second_scan_after_treatment_is_judged_by_itself(patient: Patient) -> None:
+    first = patient.reflow()
+    one = str(patient.folder / "first.json")
+    write_json(one, first)
+    patient.files["rcbv"] = patient.save("rcbv", np.where(BRAIN, 1.0, np.nan))
+    second = patient.reflow()
+    late = {"reflow_late": patient.document, "has_late": True, "hours_late": [30.0, ""], "exclusions_late": []}
+    row = patient.row(reflow=one, **late)
+    assert row["imr_significant"] is True
+    assert (row["imr_late_ml"], row["imr_late_significant"], row["imr_late_evaluable"]) == (0.0, False, True)
+    assert (row["imr_late_exclusion"], row["hours_from_treatment_late"]) == ("", 30.0)
+    readings = read_sidecar(patient.measures)["Reflow"]
+    assert [found["role"] for found in readings] == ["post"] * 25 + ["late"] * 25
+    assert readings[25:] == [found | {"role": "late"} for found in second["Definitions"]]
+    late["exclusions_late"] = ["haemorrhagic transformation"]
+    row = patient.row(reflow=one, exclusions=["reocclusion"], **late)
+    assert (row["imr_exclusion"], row["imr_late_exclusion"]) == ("reocclusion", "haemorrhagic transformation")
+    assert (row["imr_late_evaluable"], row["imr_late_significant"]) == (False, None)
+
+
+def test_without_a_second_scan_after_treatment_there_is_a_reason_where_the_study_has_that_role(
+    patient: Patient,
+) -> None:
+    unknown = [None, "the study's tables have no treatment_time"]
+    late: dict[str, Any] = {"has_late": True, "hours_late": unknown, "exclusions_late": []}
+    row = patient.row(absences=[["reflow_late", "no session late"]], **late)
+    assert (row["imr_late_evaluable"], row["imr_late_exclusion"]) == (False, "no session late")
+    assert (row["imr_late_ml"], row["hours_from_treatment_late"]) == ("n/a", "n/a")
+    assert not [column for column in patient.row() if "late" in column]
+    patient.files["lesion"] = patient.lesion(LESION & False)
+    patient.reflow()
+    row = patient.row(reflow_late=patient.document, **late)
+    assert row["imr_late_exclusion"] == "there is no lesion"
+    assert ["reflow_late", "there is no lesion"] in read_sidecar(patient.measures)["Failures"]
+
+
 def test_readings_reach_the_table_by_the_patients_row(tmp_path: Path) -> None:
     patient = Scanned(tmp_path)
     found = patient.reflow()
