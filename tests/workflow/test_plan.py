@@ -18,6 +18,8 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
 ROLES = ("baseline", "post", "followup")
+#: Scans of a second session after treatment, where there is one.
+LATE = (None, (), ("dsc",), ("dsc", "dwi"))
 SOURCES = ("followup", "core", "deficit")
 KINDS = ("dsc", "dwi", "flair")
 #: A session that is absent, or has any of the scans.
@@ -49,7 +51,8 @@ def scan(session: str, kind: str, **settings_: str) -> Scan:
 def planned(workflow: Any, scans: list[Scan], source: str = "followup", swelling: bool = True) -> Plan:
     """Make the rules answer for a patient with these scans, and for sessions that hold none."""
     plan = workflow.globals["PLAN"]
-    config = plan.config | {"growth": {"undo_swelling": swelling}}
+    sessions = plan.config["sessions"] | {"late": "late"}
+    config = plan.config | {"growth": {"undo_swelling": swelling}, "sessions": sessions}
     settings_ = plan.reflow_settings | {"lesion_source": source}
     plan = replace(plan, manifest=Manifest(scans), config=config, reflow_settings=settings_)
     workflow.globals["PLAN"] = plan
@@ -89,29 +92,43 @@ def check_reasons(plan: Plan) -> None:
     assert all(said.values())
     for what, comparison in (("reperfusion", "deficits"), *((name, name) for name in ("lesion", "growth", "reflow"))):
         assert (what in said) is not plan.compares("01", comparison)
+    assert ("reflow_late" in said) is not plan.compares("01", "reflow", "late")
+
+
+def check_subset(workflow: Any, sessions: dict[str, tuple[str, ...] | None], source: str) -> None:
+    # a scan that cannot be used still makes its session known
+    scans = [
+        scan(role, kind) if kind in kinds else replace(scan(role, kind), reason="broken")
+        for role, kinds in sessions.items()
+        if kinds is not None
+        for kind in KINDS
+    ]
+    if scans:
+        plan = planned(workflow, scans, source)
+        walk(workflow, plan)
+        check_reasons(plan)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_subset_of_scans(workflow: Any, source: str) -> None:
     for sessions in itertools.product(SESSIONS, repeat=3):
-        # a scan that cannot be used still makes its session known
-        scans = [
-            scan(role, kind) if kind in kinds else replace(scan(role, kind), reason="broken")
-            for role, kinds in zip(ROLES, sessions, strict=True)
-            if kinds is not None
-            for kind in KINDS
-        ]
-        if scans:
-            plan = planned(workflow, scans, source)
-            walk(workflow, plan)
-            check_reasons(plan)
+        check_subset(workflow, dict(zip(ROLES, sessions, strict=True)), source)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_subset_of_the_scans_that_a_second_one_after_treatment_is_compared_with(
+    workflow: Any, source: str
+) -> None:
+    before = (None, ("dsc",), ("dsc", "dwi"))
+    for first, post, late, last in itertools.product(before, LATE, LATE, (None, ("dwi",), ("flair",))):
+        check_subset(workflow, {"baseline": first, "post": post, "late": late, "followup": last}, source)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(
         st.tuples(
-            st.sampled_from((*ROLES, "other")),
+            st.sampled_from((*ROLES, "late", "other")),
             st.sampled_from((*KINDS, "adc", "trace", "aif", "brain_dwi", "brain_perf", "brain_anat")),
         ),
         min_size=1,

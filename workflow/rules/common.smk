@@ -45,7 +45,9 @@ try:
         written_in=files,
     )
     DEFINITIONS = options.read_definitions(options.REFLOW_PRESETS, config["imr"])
-    DICTIONARIES = table_dictionaries(options.TABLES, CATALOGUE, DEFINITIONS)
+    DICTIONARIES = table_dictionaries(
+        options.TABLES, CATALOGUE, DEFINITIONS, has_late=config["sessions"]["late"] is not None
+    )
     CLINICAL = ClinicalData(Path(config["bids_dir"]), config["columns"])
     if workflow.is_main_process:
         asks = workflow.output_settings.dryrun or start.only_asks(sys.argv)

@@ -31,10 +31,10 @@ rule plot_patient:
         earlier_tmax=ask(Plan.of_role, "post", "earlier_tmax"),
         deficits=ask(Plan.of_role, "post", "deficits"),
         mirror=ask(Plan.each, "mirror", datatype="perf"),
-        reflow_lesion=ask(Plan.reflow_lesion),
-        mirrored=ask(Plan.of_role, "post", "mirrored"),
-        asymmetry=ask(Plan.of_role, "post", "asymmetry"),
-        imr=ask(Plan.of_role, "post", "imr"),
+        reflow_lesion=ask(Plan.reflow_lesions),
+        mirrored=ask(Plan.each, "mirrored"),
+        asymmetry=ask(Plan.each, "asymmetry"),
+        imr=ask(Plan.each, "imr"),
     output:
         figures=directory(FIGURES),
     log:

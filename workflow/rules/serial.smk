@@ -1,5 +1,5 @@
-# Needs: the baseline, post and follow-up sessions of a patient, as far as they exist.
-# Gives: the follow-up lesion on its own grid and in the perfusion space after treatment, growth,
+# Needs: the baseline, post, late and follow-up sessions of a patient, as far as they exist.
+# Gives: the follow-up lesion on its own grid and in the perfusion spaces after treatment, growth,
 #        reperfusion and reflow, and the patient's row of the tables.
 
 REFLOW = PLAN.reflow_settings
@@ -227,6 +227,7 @@ rule measure_patient:
         growth=ask(Plan.of_role, "baseline", "growth"),
         deficits=ask(Plan.of_role, "post", "deficits"),
         reflow=ask(Plan.of_role, "post", "reflow"),
+        reflow_late=ask(Plan.of_role, "late", "reflow"),
     output:
         measures=result("patient"),
     log:
@@ -240,6 +241,9 @@ rule measure_patient:
         exclusions=ask(Plan.reflow_exclusions),
         unknown_exclusions=ask(Plan.unknown_exclusions),
         hours=ask(Plan.hours_from_treatment),
+        has_late=config["sessions"]["late"] is not None,
+        exclusions_late=ask(Plan.reflow_exclusions, role="late"),
+        hours_late=ask(Plan.hours_from_treatment, role="late"),
         hours_allowed=REFLOW["hours_after_treatment"],
         significant_ml=REFLOW["significant_ml"],
     script:

@@ -213,6 +213,8 @@ class Scanned(Patient):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         deficit = ball((-35, 20, 0), 20)
+        rcbv, unknown = nifti.load(self.files["rcbv"]).data, ball((-35, -18, 0), 6)
+        self.files["rcbv"] = self.save("rcbv", np.where(unknown, np.nan, np.where(LESION & ~ISLAND, 0.92, 1) * rcbv))
         self.files["rcbf"] = self.save("rcbf", np.where(BRAIN, np.where(LESION, 0.5, 1.0), np.nan))
         self.files["tmax4"] = self.save("tmax4", WORLD[..., 1] > 20)
         ml = volume_ml(deficit, AFFINE)
@@ -242,7 +244,10 @@ def test_every_definition_reads_what_it_would_find_if_it_were_the_studys(tmp_pat
     assert rows["schiphorst2021", 0.4]["imr_ml"] == pytest.approx(volume_ml(LESION, AFFINE), rel=0.05)
     late = ball((-35, 20, 0), 20) & BRAIN & (WORLD[..., 1] > 20)
     assert rows["mujanovic2022", "n/a"]["imr_ml"] == pytest.approx(volume_ml(late, AFFINE))
-    assert [rows["anzsoc2025", threshold]["imr_ml"] > 0 for threshold in (0.25, 0.3, 0.4)] == [True, True, False]
+    thresholds = (0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
+    for name, part in (("ng2022", ""), ("anzsoc2025", "_early")):
+        median = by_default[f"rcbv_asymmetry_median{part}"]
+        assert [rows[name, at]["imr_ml"] > 0 for at in thresholds] == [median < -at for at in thresholds]
 
 
 def test_no_map_is_compared_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +265,9 @@ def test_no_map_is_compared_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     compared.clear()
     patient.reflow(map="rcbf", asymmetry_threshold=0.40)
     assert len(compared) == 3
+    compared.clear()
+    patient.reflow(asymmetry_threshold=0.05)
+    assert len(compared) == 4  # a lower threshold outlines more, so the presets' is another comparison
 
 
 def test_the_studys_own_definition_is_read_beside_the_presets(tmp_path: Path) -> None:
@@ -316,6 +324,42 @@ def test_a_doubtful_lesion_has_volumes_and_is_not_judged(tmp_path: Path) -> None
     assert row["judged"] is False
     assert row["reason"].startswith("the lesion crosses the midline")
     assert row["imr_ml"] > 0
+
+
+def test_a_second_scan_after_treatment_is_judged_by_itself(patient: Patient) -> None:
+    first = patient.reflow()
+    one = str(patient.folder / "first.json")
+    write_json(one, first)
+    patient.files["rcbv"] = patient.save("rcbv", np.where(BRAIN, 1.0, np.nan))
+    second = patient.reflow()
+    late = {"reflow_late": patient.document, "has_late": True, "hours_late": [30.0, ""], "exclusions_late": []}
+    row = patient.row(reflow=one, **late)
+    assert row["imr_significant"] is True
+    assert (row["imr_late_ml"], row["imr_late_significant"], row["imr_late_evaluable"]) == (0.0, False, True)
+    assert (row["imr_late_exclusion"], row["hours_from_treatment_late"]) == ("", 30.0)
+    readings = read_sidecar(patient.measures)["Reflow"]
+    assert [found["role"] for found in readings] == ["post"] * 25 + ["late"] * 25
+    assert readings[25:] == [found | {"role": "late"} for found in second["Definitions"]]
+    late["exclusions_late"] = ["haemorrhagic transformation"]
+    row = patient.row(reflow=one, exclusions=["reocclusion"], **late)
+    assert (row["imr_exclusion"], row["imr_late_exclusion"]) == ("reocclusion", "haemorrhagic transformation")
+    assert (row["imr_late_evaluable"], row["imr_late_significant"]) == (False, None)
+
+
+def test_without_a_second_scan_after_treatment_there_is_a_reason_where_the_study_has_that_role(
+    patient: Patient,
+) -> None:
+    unknown = [None, "the study's tables have no treatment_time"]
+    late: dict[str, Any] = {"has_late": True, "hours_late": unknown, "exclusions_late": []}
+    row = patient.row(absences=[["reflow_late", "no session late"]], **late)
+    assert (row["imr_late_evaluable"], row["imr_late_exclusion"]) == (False, "no session late")
+    assert (row["imr_late_ml"], row["hours_from_treatment_late"]) == ("n/a", "n/a")
+    assert not [column for column in patient.row() if "late" in column]
+    patient.files["lesion"] = patient.lesion(LESION & False)
+    patient.reflow()
+    row = patient.row(reflow_late=patient.document, **late)
+    assert row["imr_late_exclusion"] == "there is no lesion"
+    assert ["reflow_late", "there is no lesion"] in read_sidecar(patient.measures)["Failures"]
 
 
 def test_readings_reach_the_table_by_the_patients_row(tmp_path: Path) -> None:

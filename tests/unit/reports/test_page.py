@@ -138,12 +138,17 @@ def test_the_page_needs_nothing_else(tmp_path) -> None:
 def test_sessions_come_in_the_order_of_treatment(tmp_path) -> None:
     files = [
         session(tmp_path, label, role=role)
-        for label, role in (("late", "followup"), ("aaa", None), ("after", "post"), ("zero", "baseline"))
+        for label, role in (
+            *(("last", "followup"), ("aaa", None), ("after", "post"), ("bbb", "late"), ("zero", "baseline")),
+        )
     ]
     text = read(patient(tmp_path), files).text
     places = [
         text.rindex(title)
-        for title in ("Before treatment", "Within hours after treatment", "Follow-up", "Another session")
+        for title in (
+            *("Before treatment", "Within hours after treatment", "A day after treatment"),
+            *("Follow-up", "Another session"),
+        )
     ]
     assert places == sorted(places)
 

@@ -13,7 +13,7 @@ from reperfuse.study.plan import Plan
 
 #: The session of each role, and one without a role.
 ROLES = {"baseline": "d0", "post": "d1", "followup": "d7"}
-SESSIONS = {**{session: role for role, session in ROLES.items()}, "extra": ""}
+SESSIONS = {**{session: role for role, session in ROLES.items()}, "d2": "late", "extra": ""}
 
 CONFIG: Mapping[str, Any] = {
     "growth": {"undo_swelling": True},
@@ -329,10 +329,10 @@ def test_the_baselines_mask_is_its_core_or_deficit() -> None:
     ],
 )
 def test_reflow_is_judged_in_the_lesion_of_its_source(source: str, lesion: str) -> None:
-    assert plan_of(FULL, source=source).reflow_lesion("01") == lesion
+    assert plan_of(FULL, source=source).reflow_lesions("01") == [lesion]
     assert plan_of(FULL, source=source).lesion_after(source, "01", "d1") == lesion
-    assert plan_of({**FULL, "d1": "dwi"}, source=source).reflow_lesion("01") == []
-    assert plan_of({"d0": "dsc", "d7": "dwi"}, source=source).reflow_lesion("01") == []
+    assert plan_of({**FULL, "d1": "dwi"}, source=source).reflow_lesions("01") == []
+    assert plan_of({"d0": "dsc", "d7": "dwi"}, source=source).reflow_lesions("01") == []
 
 
 def test_a_lesion_is_brought_to_the_session_after_treatment_if_a_definition_is_judged_in_it() -> None:
@@ -350,6 +350,24 @@ def test_a_lesion_is_brought_to_the_session_after_treatment_if_a_definition_is_j
     assert lesions({**FULL, "d0": "dsc"}, "core", "deficit") == [followup, deficit, []]
     assert lesions({**FULL, "d0": "dwi"}, "core", "deficit") == [followup, [], []]
     assert plan_of(FULL, asked=sources).lesion_after("deficit", "01", "d0") == []
+
+
+@pytest.mark.parametrize("source", ["followup", "core", "deficit"])
+def test_reflow_is_judged_at_a_second_scan_after_treatment_by_itself(source: str) -> None:
+    without_first = plan_of({"d0": "dsc dwi", "d2": "dsc", "d7": "dwi"}, source=source)
+    assert (without_first.compares("01", "reflow"), without_first.compares("01", "reflow", "late")) == (False, True)
+    assert without_first.makes("reflow", "01", "d2")
+    assert without_first.makes("baseline_mask", "01", "d2")
+    assert not without_first.makes("deficits", "01", "d2")
+    both = plan_of({**FULL, "d2": "dsc"}, source=source)
+    assert both.each("imr", "01") == [at(session, "perf", "desc-imr_mask.nii.gz") for session in ("d1", "d2")]
+    names = {"followup": "lesion", "core": "baselinecore", "deficit": "baselinetmax6"}
+    lesion = f"space-dscref_desc-{names[source]}_mask.nii.gz"
+    assert both.reflow_lesions("01") == [at(session, "perf", lesion) for session in ("d1", "d2")]
+    assert both.chain_to_followup("01", "d2") == [at("d2", "perf", "from-followup_to-anchor_mode-image_xfm.txt")]
+    without_dsc = plan_of({**FULL, "d2": "dwi"}, source=source)
+    assert without_dsc.compares("01", "reflow", "late") is False
+    assert without_dsc.each("imr", "01") == [at("d1", "perf", "desc-imr_mask.nii.gz")]
 
 
 @pytest.mark.parametrize(
@@ -411,6 +429,11 @@ def test_hours_from_treatment_are_those_of_the_session_after_it(study: Path) -> 
     plan = two_patients(study)
     assert plan.hours_from_treatment("01") == [22.5, ""]
     assert plan.hours_from_treatment("02") == [None, "the study's tables have no treatment_time"]
+    with (study / "sub-01" / "sub-01_sessions.tsv").open("a") as table:
+        table.write("ses-d2\t2025-03-05T12:30:00\t12:00\t0\n")
+    late = plan_of(scans_of("01", {**FULL, "d2": "dsc"}), study, exclusions=("reocclusion",))
+    assert late.hours_from_treatment("01", "late") == [0.5, ""]
+    assert (late.reflow_exclusions("01"), late.reflow_exclusions("01", "late")) == (["reocclusion"], [])
 
 
 def test_reflow_is_ruled_out_by_the_session_after_treatment(study: Path) -> None:

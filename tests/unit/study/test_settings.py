@@ -180,5 +180,5 @@ def test_labels_stay_as_they_are_written(tmp_path: Path) -> None:
     keep_labels_as_written(config, [ROOT / "config" / "config.yaml", study])
     assert config["participants"] == ["010", "08", "a1"]
     assert config["include_sessions"] == "07"
-    assert config["sessions"] == {"baseline": "01", "post": ["02", "2"], "followup": "followup"}
+    assert config["sessions"] == {"baseline": "01", "post": ["02", "2"], "late": None, "followup": "followup"}
     check_config(config, SCHEMA)

@@ -80,7 +80,7 @@ def build_cohort(
         for column in (*READERS, *own_columns):
             row[column], note = _clinical_value(clinical, name, labels, column)
             notes += [(name, column, note)] if note and column in own_columns else []
-        for role in ("baseline", "post"):
+        for role in ("baseline", "post", "late"):
             row |= {f"{role}_{key}": text for key, text in visits.get((name, role), {}).items()}
         rows.append(row | dict(measured.get(name, {})))
     columns = [*dictionary, *(name for name in own_columns if name not in dictionary)]

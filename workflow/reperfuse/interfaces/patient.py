@@ -24,11 +24,15 @@ class MeasurePatientInputSpec(StepInputSpec):
     growth = File(exists=True, desc="growth document")
     deficits = File(exists=True, desc="what became of the deficit, voxel by voxel")
     reflow = File(exists=True, desc="reflow document")
+    reflow_late = File(exists=True, desc="reflow document of a second scan after treatment")
     participant = traits.Str(mandatory=True, desc="label")
     absences = traits.List(desc="[what, reason] of each comparison that cannot be made")
     exclusions = traits.List(desc="reasons why IMR cannot be judged in this patient")
     unknown_exclusions = traits.List(desc="columns that would rule the patient out, and are not known")
     hours = traits.List(desc="[time from treatment to the scan after it (h), why it is not known]")
+    has_late = traits.Bool(False, usedefault=True, desc="the study has a second scan after treatment")
+    exclusions_late = traits.List(desc="reasons why IMR cannot be judged at the second scan")
+    hours_late = traits.List(desc="[time from treatment to the second scan (h), why it is not known]")
     hours_allowed = traits.List(desc="[first, last] time from treatment at which reflow can be judged (h)")
 
 
@@ -47,14 +51,18 @@ class MeasurePatient(Step):
 
     def _compute(self) -> None:
         failures = [list(absence) for absence in self.inputs.absences]
-        for name in ("lesion", "growth", "deficits", "reflow"):
+        for name in ("lesion", "growth", "deficits", "reflow", "reflow_late"):
             path = getattr(self.inputs, name)
             if isdefined(path):
                 failures += [[name, reason] for reason in reasons(path)]
         if path := self._good("lesion"):
             failures += [["lesion", warning] for warning in read_sidecar(path).get("Warnings", [])]
         row = self._growth() | self._reperfusion() | self._reflow(failures)
-        self._save("measures", row, failures, [{"role": "post"} | found for found in self._readings("reflow")])
+        if self.inputs.has_late:
+            row |= self._reflow_late(failures)
+        roles = {"post": "reflow", "late": "reflow_late"}
+        readings = [{"role": role} | found for role, name in roles.items() for found in self._readings(name)]
+        self._save("measures", row, failures, readings)
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save the row of a patient of whom nothing is known but why."""
@@ -133,3 +141,21 @@ class MeasurePatient(Step):
             notes.append(f"not known, so not held against it: {', '.join(self.inputs.unknown_exclusions)}")
         row["imr_note"] = "; ".join(notes)
         return row
+
+    def _reflow_late(self, failures: list[list[str]]) -> dict[str, Any]:
+        imr_ml, (hours, _) = self._number("reflow_late", "imr_ml"), self.inputs.hours_late
+        verdict = judge(
+            imr_ml,
+            [*self.inputs.exclusions_late, *self._read("reflow_late").get("NotEvaluable", [])],
+            hours=None,  # a definition's hours are those of the first scan
+            hours_allowed=self.inputs.hours_allowed,
+            significant_ml=self.inputs.significant_ml,
+            why_unknown=[reason for what, reason in failures if what == "reflow_late"],
+        )
+        return {
+            "imr_late_ml": imr_ml,
+            "imr_late_significant": verdict.significant,
+            "imr_late_evaluable": verdict.evaluable,
+            "imr_late_exclusion": verdict.exclusion,
+            "hours_from_treatment_late": math.nan if hours is None else hours,
+        }

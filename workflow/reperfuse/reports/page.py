@@ -13,12 +13,13 @@ from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 from reperfuse.reports.statistics import read_statistics
 from reperfuse.reports.values import Numbers, Value, show
 
-ROLES = ("baseline", "post", "followup")
+ROLES = ("baseline", "post", "late", "followup")
 
 
 _ROLE_TITLES = {
     "baseline": "Before treatment",
     "post": "Within hours after treatment",
+    "late": "A day after treatment",
     "followup": "Follow-up",
 }
 

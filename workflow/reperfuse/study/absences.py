@@ -35,12 +35,15 @@ def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
         lacks("baseline", "perfusion scan", "dsc"),
     )
     perfusion_after = lacks("post", "perfusion scan", "dsc")
-    judged_in = {"followup": [lesion], "core": [diffusion, perfusion], "deficit": [perfusion]}
+    sources = {"followup": [lesion], "core": [diffusion, perfusion], "deficit": [perfusion]}
+    judged_in = sources[plan.reflow_settings["lesion_source"]]
+    late = [lacks("late", "perfusion scan", "dsc"), *judged_in] if "late" in labels else []
     needs = {
         "lesion": [lesion],
         "growth": [diffusion, lesion],
         "reperfusion": [perfusion, perfusion_after],
-        "reflow": [perfusion_after, *judged_in[plan.reflow_settings["lesion_source"]]],
+        "reflow": [perfusion_after, *judged_in],
+        "reflow_late": late,
         "order of sessions": _disorder(plan, subject),
         "roles of sessions": _doubled(plan, subject),
     }
@@ -57,15 +60,15 @@ def _not_understood(plan: Plan, subject: str) -> list[list[str]]:
 
 
 def _labels(plan: Plan) -> dict[str, str]:
-    """Return what a message calls the session of each role."""
-    given = plan.config["sessions"].items()
-    return {role: " or ".join(labels) if isinstance(labels, list) else labels for role, labels in given}
+    """Return what a message calls the session of each role that the study has."""
+    given = {role: labels for role, labels in plan.config["sessions"].items() if labels is not None}
+    return {role: " or ".join(labels) if isinstance(labels, list) else labels for role, labels in given.items()}
 
 
 def _doubled(plan: Plan, subject: str) -> list[str]:
     """Return a sentence for each role that more than one of a patient's sessions has."""
     found = []
-    for role in plan.config["sessions"]:
+    for role in _labels(plan):
         sessions = [session for session in plan.sessions(subject) if plan.role(subject, session) == role]
         if len(sessions) > 1:
             found.append(f"sessions {', '.join(sessions)} are all {role}: {sessions[0]} is compared with the others")
@@ -74,13 +77,13 @@ def _doubled(plan: Plan, subject: str) -> list[str]:
 
 def _disorder(plan: Plan, subject: str) -> list[str]:
     """Return a sentence for each session that is dated before the one it should follow."""
-    sessions = [(role, plan.manifest.session_of(subject, role)) for role in plan.config["sessions"]]
+    labels = _labels(plan)
+    sessions = [(role, plan.manifest.session_of(subject, role)) for role in labels]
     try:
         dated = [(role, plan.clinical.scanned_at(subject, ses)) for role, ses in sessions if ses]
     except DataFault as fault:
         return [str(fault)]
     known = [(role, time) for role, time in dated if time]
-    labels = _labels(plan)
     return [
         f"session {labels[later]} ({later}) is dated before session {labels[earlier]} ({earlier}); check `sessions`"
         for (earlier, first), (later, second) in pairwise(known)

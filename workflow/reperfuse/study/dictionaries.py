@@ -7,13 +7,17 @@ from typing import Any
 from reperfuse.study.yaml_lines import read_yaml
 
 #: Roles whose sessions the analysis has columns of, and what their descriptions begin with.
-_VISITS = {"baseline": "Before treatment", "post": "After treatment"}
+_VISITS = {"baseline": "Before treatment", "post": "After treatment", "late": "A day after treatment"}
 #: Columns of a session that are no result of it.
 _NOT_OF_A_VISIT = ("participant_id", "session_id", "role", "reasons")
 
 
 def table_dictionaries(
-    path: Path, catalogue: Mapping[str, Any], definitions: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    catalogue: Mapping[str, Any],
+    definitions: Mapping[str, Mapping[str, Any]],
+    *,
+    has_late: bool = False,
 ) -> dict[str, Any]:
     """Return the dictionary of each table, with a column of the sessions for every criterion of the catalogue.
 
@@ -25,13 +29,19 @@ def table_dictionaries(
         The criteria.
     definitions : mapping
         The definitions of impaired reflow, see `reperfuse.study.options.read_definitions`.
+    has_late : bool
+        The study has sessions of the role ``late``, and the columns of that.
 
     Returns
     -------
     dict
         Table to column to entry, in the order of the columns; see `public_entry`.
     """
-    tables = read_yaml(path)
+    left_out = () if has_late else ("late",)
+    tables = {
+        table: {name: entry for name, entry in columns.items() if entry.get("role") not in left_out}
+        for table, columns in read_yaml(path).items()
+    }
     columns = {}
     for name, entry in tables.pop("sessions").items():
         columns[name] = entry
@@ -43,7 +53,9 @@ def table_dictionaries(
         f"{role}_{name}": entry | {"Description": f"{when}: {entry['Description']}"}
         for role, when in _VISITS.items()
         for name, entry in columns.items()
-        if name not in _NOT_OF_A_VISIT and not (role == "post" and name in catalogue)  # criteria judge the baseline
+        if role not in left_out
+        and name not in _NOT_OF_A_VISIT
+        and not (role != "baseline" and name in catalogue)  # criteria judge the baseline
     }
     identity, *results = tables["patients"].items()
     analysis = dict([identity]) | clinical | visits | dict(results) | derived

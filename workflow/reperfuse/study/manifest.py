@@ -21,7 +21,7 @@ class Scan:
     participant, session : str
         Labels, without ``sub-`` and ``ses-``.
     role : str
-        baseline, post, followup, or empty for a session without a role.
+        baseline, post, late, followup, or empty for a session without a role.
     kind : str
         dsc, dwi, adc, trace, flair, lesion or aif; brain_dwi, brain_perf or brain_anat for a brain mask
         of the study's own; patient for a participant without any scan, whose folder is the path.

@@ -13,6 +13,10 @@ _BOTH = (*_PERFUSION, *_DIFFUSION)
 KINDS: Mapping[str, tuple[str, ...]] = {"dwi": ("dwi", "adc"), "perf": ("dsc",), "anat": ("flair",)}
 
 
+#: Roles of sessions in which reflow is judged: hours after treatment, and a day after it.
+AFTER = ("post", "late")
+
+
 #: Comparisons that a patient's scans may allow, or not (`reperfuse.study.plan.Plan.compares`).
 COMPARISONS = ("lesion", "growth", "swelling", "deficits", "reflow")
 
@@ -29,8 +33,8 @@ class Result:
         What follows the entities in the file's name.
     needs : tuple of str
         Kinds of scans the session must have, alternatives with a bar; or one of `COMPARISONS`.
-    role : str, optional
-        The role of the only session that has it.
+    roles : tuple of str
+        The roles of the only sessions that have it; empty where any may.
     delivered : bool
         Asked for although nothing else may need it.
     """
@@ -38,16 +42,16 @@ class Result:
     folder: str
     ending: str
     needs: tuple[str, ...] = ()
-    role: str | None = None
+    roles: tuple[str, ...] = ()
     delivered: bool = False
 
 
-def _perf(ending: str, *needs: str, role: str | None = None, delivered: bool = True) -> Result:
-    return Result("perf", ending, needs or _PERFUSION, role, delivered)
+def _perf(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True) -> Result:
+    return Result("perf", ending, needs or _PERFUSION, roles, delivered)
 
 
-def _dwi(ending: str, *needs: str, role: str | None = None, delivered: bool = True) -> Result:
-    return Result("dwi", ending, needs or _DIFFUSION, role, delivered)
+def _dwi(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True) -> Result:
+    return Result("dwi", ending, needs or _DIFFUSION, roles, delivered)
 
 
 RESULTS: Mapping[str, Result] = {
@@ -86,23 +90,23 @@ RESULTS: Mapping[str, Result] = {
     "brain": Result("{datatype}", "desc-brain_mask.nii.gz"),
     "mirror": Result("{datatype}", "desc-mirror_xfm.json"),
     "to_followup": Result("{datatype}", "from-followup_to-anchor_mode-image_xfm.txt", ("lesion",)),
-    "lesion": Result("{datatype}", "desc-lesion_mask.nii.gz", ("lesion",), "followup", delivered=True),
+    "lesion": Result("{datatype}", "desc-lesion_mask.nii.gz", ("lesion",), ("followup",), delivered=True),
     "flair_to_dwi": Result("anat", "from-flair_to-dwi_mode-image_xfm.txt", ("flair", *_DIFFUSION)),
     # sessions compared
-    "swelling": _dwi("desc-swelling_xfm.nii.gz", "swelling", role="baseline", delivered=False),
-    "change": _dwi("desc-growth_dseg.nii.gz", "growth", role="baseline", delivered=False),
-    "baseline_to_dscref": _perf("from-baseline_to-dscref_mode-image_xfm.txt", "deficits", role="post", delivered=False),
-    "baseline_mask": _perf("space-dscref_desc-baseline{source}_mask.nii.gz", "deficits", role="post", delivered=False),
-    "deficits": _perf("desc-reperfusion_dseg.nii.gz", "deficits", role="post", delivered=False),
-    "earlier_tmax": _perf("space-dscref_desc-baseline_tmax.nii.gz", "deficits", role="post", delivered=False),
-    "lesion_dscref": _perf("space-dscref_desc-lesion_mask.nii.gz", *_PERFUSION, "lesion", role="post"),
-    "mirrored": _perf("desc-mirror_cbv.nii.gz", "reflow", role="post"),
-    "asymmetry": _perf("desc-asymmetry_cbv.nii.gz", "reflow", role="post"),
-    "imr": _perf("desc-imr_mask.nii.gz", "reflow", role="post"),
-    "reflow": _perf("desc-imr_measures.json", "reflow", role="post", delivered=False),
+    "swelling": _dwi("desc-swelling_xfm.nii.gz", "swelling", roles=("baseline",), delivered=False),
+    "change": _dwi("desc-growth_dseg.nii.gz", "growth", roles=("baseline",), delivered=False),
+    "baseline_to_dscref": _perf("from-baseline_to-dscref_mode-image_xfm.txt", "deficits", roles=AFTER, delivered=False),
+    "baseline_mask": _perf("space-dscref_desc-baseline{source}_mask.nii.gz", "deficits", roles=AFTER, delivered=False),
+    "deficits": _perf("desc-reperfusion_dseg.nii.gz", "deficits", roles=("post",), delivered=False),
+    "earlier_tmax": _perf("space-dscref_desc-baseline_tmax.nii.gz", "deficits", roles=("post",), delivered=False),
+    "lesion_dscref": _perf("space-dscref_desc-lesion_mask.nii.gz", *_PERFUSION, "lesion", roles=AFTER),
+    "mirrored": _perf("desc-mirror_cbv.nii.gz", "reflow", roles=AFTER),
+    "asymmetry": _perf("desc-asymmetry_cbv.nii.gz", "reflow", roles=AFTER),
+    "imr": _perf("desc-imr_mask.nii.gz", "reflow", roles=AFTER),
+    "reflow": _perf("desc-imr_measures.json", "reflow", roles=AFTER, delivered=False),
     # rows of the tables, and pages
     "measures": Result("session", "measures.json"),
-    "growth": Result("session", "growth.json", ("growth",), "baseline"),
+    "growth": Result("session", "growth.json", ("growth",), ("baseline",)),
     "patient": Result("patient", "measures.json"),
 }
 

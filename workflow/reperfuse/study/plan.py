@@ -14,7 +14,7 @@ from typing import Any
 from reperfuse.faults import DataFault
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.manifest import Manifest
-from reperfuse.study.names import COMPARISONS, KINDS, RESULTS, Names
+from reperfuse.study.names import AFTER, COMPARISONS, KINDS, RESULTS, Names
 
 #: A path, or nothing.
 File = str | list[str]
@@ -68,20 +68,20 @@ class Plan:
         session = self.manifest.session_of(subject, "followup")
         return next((name for name in ("dwi", "anat") if self.has(subject, session, "|".join(KINDS[name]))), None)
 
-    def compares(self, subject: str, comparison: str) -> bool:
-        """Tell whether a patient's scans allow a comparison: lesion, growth, swelling, deficits or reflow."""
-        known = self._compared.get((subject, comparison))
+    def compares(self, subject: str, comparison: str, after: str = "post") -> bool:
+        """Tell whether a patient's scans allow a comparison: lesion, growth, swelling; deficits or reflow `after`."""
+        known = self._compared.get((subject, comparison, after))
         if known is None:
-            known = self._compared[subject, comparison] = self._compares(subject, comparison)
+            known = self._compared[subject, comparison, after] = self._compares(subject, comparison, after)
         return known
 
     @cached_property
-    def _compared(self) -> dict[tuple[str, str], bool]:
+    def _compared(self) -> dict[tuple[str, str, str], bool]:
         """What `compares` has answered: a large study asks a million times."""
         return {}
 
-    def _compares(self, subject: str, comparison: str) -> bool:
-        before, after, later = (self.manifest.session_of(subject, role) for role in ("baseline", "post", "followup"))
+    def _compares(self, subject: str, comparison: str, role: str) -> bool:
+        before, after, later = (self.manifest.session_of(subject, one) for one in ("baseline", role, "followup"))
         has_lesion = self.lesion_datatype(subject) is not None
         if comparison == "lesion":
             return has_lesion
@@ -102,12 +102,14 @@ class Plan:
     def makes(self, name: str, subject: str, session: str | None, datatype: str | None = None) -> bool:
         """Tell whether a result can be made of a session."""
         result = RESULTS[name]
-        if session is None or (result.role and result.role != self.role(subject, session)):
+        role = self.role(subject, session) if session else ""
+        if session is None or (result.roles and role not in result.roles):
             return False
         if result.folder == "{datatype}" and not (datatype and self.has(subject, session, "|".join(KINDS[datatype]))):
             return False
+        after = role if role in AFTER else "post"
         return all(
-            self.compares(subject, need) if need in COMPARISONS else self.has(subject, session, need)
+            self.compares(subject, need, after) if need in COMPARISONS else self.has(subject, session, need)
             for need in result.needs
         )
 
@@ -208,10 +210,11 @@ class Plan:
             return asked
         return str(self.setting("dwi|adc", "phase_encoding_axis", subject, session, default="unknown"))
 
-    def reflow_lesion(self, subject: str) -> File:
-        """Return the lesion in which reflow is judged, in the perfusion space after treatment."""
-        session = self.manifest.session_of(subject, "post")
-        return self.lesion_after(self.reflow_settings["lesion_source"], subject, session) if session else []
+    def reflow_lesions(self, subject: str) -> list[str]:
+        """Return the lesion in which reflow is judged, in the perfusion space of each session after treatment."""
+        source, sessions = self.reflow_settings["lesion_source"], self.sessions(subject)
+        judged = (self.lesion_after(source, subject, ses) for ses in sessions if self.makes("reflow", subject, ses))
+        return [lesion for lesion in judged if isinstance(lesion, str)]
 
     def lesion_after(self, lesion_source: str, subject: str, session: str) -> File:
         """Return a lesion that some definition of reflow is judged in, in the session's perfusion space."""
@@ -248,21 +251,20 @@ class Plan:
             "hours_from_onset": _or_reason(lambda: self.clinical.hours_from(subject, session, "onset_time")),
         }
 
-    def hours_from_treatment(self, subject: str) -> list[Any]:
-        """Return [hours from treatment to the scan after it, why they are not known]."""
-        post = self.manifest.session_of(subject, "post")
-        return _or_reason(lambda: self.clinical.hours_from(subject, post, "treatment_time"))
+    def hours_from_treatment(self, subject: str, role: str = "post") -> list[Any]:
+        """Return [hours from treatment to a scan after it, why they are not known]."""
+        session = self.manifest.session_of(subject, role)
+        return _or_reason(lambda: self.clinical.hours_from(subject, session, "treatment_time"))
 
     def unknown_exclusions(self, subject: str) -> list[str]:
         """Return the columns that would rule a patient's reflow out, and are not known."""
         post = self.manifest.session_of(subject, "post")
         return self.clinical.unknown_exclusions(subject, post, self.reflow_settings["exclusions"])
 
-    def reflow_exclusions(self, subject: str) -> list[str]:
-        """Return why a patient's reflow cannot be judged, by the clinical columns."""
-        post = self.manifest.session_of(subject, "post")
-        settings = self.reflow_settings
-        return self.clinical.reflow_exclusions(subject, post, settings["exclusions"], settings["min_mtici"])
+    def reflow_exclusions(self, subject: str, role: str = "post") -> list[str]:
+        """Return why a patient's reflow cannot be judged at a scan after treatment, by the clinical columns."""
+        session, settings = self.manifest.session_of(subject, role), self.reflow_settings
+        return self.clinical.reflow_exclusions(subject, session, settings["exclusions"], settings["min_mtici"])
 
     def people(self) -> list[str]:
         """Return the study's own tables of people and of their sessions."""
@@ -294,7 +296,7 @@ class Plan:
         for name, result in RESULTS.items():
             datatype = self.lesion_datatype(subject) if result.folder == "{datatype}" else None
             if result.delivered and self.makes(name, subject, session, datatype):
-                yield self.names.path(name, subject, session, datatype=datatype), result.role is not None
+                yield self.names.path(name, subject, session, datatype=datatype), bool(result.roles)
 
     def missing_results(self) -> list[str]:
         """Return the results that are not there, be it that one was deleted.

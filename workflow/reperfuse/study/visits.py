@@ -10,9 +10,9 @@ from reperfuse.study.manifest import Scan, StudyError
 
 
 def as_labels(given: Any) -> list[Any]:
-    """Return a list of labels, which a command line gives as 01,02."""
-    if isinstance(given, list):
-        return given
+    """Return a list of labels, which a command line gives as 01,02; None is none."""
+    if given is None or isinstance(given, list):
+        return given or []
     return given.split(",") if isinstance(given, str) else [given]
 
 
@@ -22,7 +22,7 @@ class Visits:
     Parameters
     ----------
     roles : mapping
-        Session label of each role, or a list of labels.
+        Session label of each role, a list of labels, or None for a role that the study does not have.
     without_session : str
         The role of a patient's scans where there is no ``ses-`` level.
     """
