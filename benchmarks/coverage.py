@@ -2,8 +2,9 @@
 
 ``python benchmarks/coverage.py [--draws 500]`` draws cohorts of 33, 100 and 400 patients with known effects and
 without, estimates each effect as the analysis of a study does, and prints a row for each model and size; then how often
-the two tests of proportional odds reject them where they are true. Ages and NIHSS are normal; 8 of 33 patients have impaired reflow, with about 12 mL of it, and 1 of 3 has mTICI 2c. NIHSS at 24 h
-scatters more with impaired reflow; the mRS is cut from a logistic.
+the two tests of proportional odds reject them where they are true. Ages and NIHSS are normal; 8 of 33 patients have
+impaired reflow, with about 12 mL of it, and 1 of 3 has mTICI 2c. NIHSS at 24 h scatters more with impaired reflow; the
+mRS is cut from a logistic.
 """
 
 import argparse

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reperfuse.analysis.cohort import build_cohort, derive, is_numeric
+from reperfuse.analysis.cohort import build_cohort, derive
 from reperfuse.study.clinical import ClinicalData
-from reperfuse.study.dictionaries import table_dictionaries
+from reperfuse.study.dictionaries import is_numeric, table_dictionaries
 from reperfuse.study.options import CRITERIA, TABLES
 from reperfuse.study.yaml_lines import read_yaml
 

@@ -22,7 +22,7 @@ EXAMPLE = options.ROOT / "config" / "examples" / "cohort"
 TABLES = EXAMPLE / "derivatives" / "reperfuse" / "group"
 CONFIG = read_yaml(options.CONFIG)
 DEFINITIONS = options.read_definitions(options.REFLOW_PRESETS, CONFIG["imr"])
-DICTIONARIES = table_dictionaries(options.TABLES, read_yaml(options.CRITERIA), DEFINITIONS)
+DICTIONARIES = table_dictionaries(options.TABLES, read_yaml(options.CRITERIA), DEFINITIONS, has_late=True)
 
 
 def analyze(folder: Path, tables: Path = TABLES, people: Path = EXAMPLE / "participants.tsv", **choices: Any) -> Path:
@@ -56,7 +56,7 @@ def test_the_example_has_every_table_and_figure(example: Path) -> None:
     about = read_yaml(options.STATISTICS)
     assert {path.stem for path in tables.glob("*.tsv")} == set(about)
     empty = {path.stem for path in tables.glob("*.tsv") if not read_rows(path)}
-    assert empty == {"agreement", "transitions"}
+    assert empty == {"agreement"}
     reasons = {row["what"]: row["reason"] for row in read_rows(tables / "not_done.tsv")}
     assert set(reasons) == empty
     assert len(list(figures.glob("*.svg"))) == len(list(figures.glob("*.png"))) == 10

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from reperfuse.analysis.cohort import is_numeric, judged
+from reperfuse.analysis.cohort import judged
 from reperfuse.analysis.estimates.contrasts import Comparison, Kind, compare_groups, standardised_difference
+from reperfuse.study.dictionaries import is_flag, is_numeric
 from reperfuse.study.vocabulary import GRADES
 
 #: What describes a patient before treatment is over, and what was seen after it.
@@ -61,8 +62,7 @@ def characteristics(
 
 def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     values, impaired = people[name], people["imr_significant"]
-    is_flag = set(entry.get("Levels", ())) == {"0", "1"}
-    kind: Kind = "numeric" if is_numeric(entry) and not is_flag else "categories"
+    kind: Kind = "numeric" if is_numeric(entry) and not is_flag(entry) else "categories"
     defines = name in _DEFINING
     tested = Comparison(0, note="IMR itself, so not tested") if defines else compare_groups(values, impaired, kind)
     known = {group: values[chosen].dropna() for group, chosen in _groups(impaired)}
@@ -79,9 +79,9 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
     if kind == "numeric":
         yield head | {_CELLS[group]: _quartiles(part) for group, part in known.items()}
         return
-    levels = [1.0] if is_flag else list(_ORDERED.get(name, sorted(values.dropna().unique())))
-    for level in (level for level in levels if is_flag or (values == level).any()):
-        shown = "yes" if is_flag else level
+    levels = [1.0] if is_flag(entry) else list(_ORDERED.get(name, sorted(values.dropna().unique())))
+    for level in (level for level in levels if is_flag(entry) or (values == level).any()):
+        shown = "yes" if is_flag(entry) else level
         yield head | {"level": shown} | {_CELLS[group]: _share(part == level) for group, part in known.items()}
         head = {"variable": name}
 

@@ -9,6 +9,7 @@ import pandas as pd
 from reperfuse.faults import DataFault
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.columns import READERS
+from reperfuse.study.dictionaries import is_numeric
 from reperfuse.study.vocabulary import GRADES
 
 Row = Mapping[str, str]
@@ -20,11 +21,6 @@ _ROLES = ("post", "followup", "baseline")
 _GLUCOSE_MG_DL = 40.0
 #: Points of NIHSS by which a patient must improve, or the most that may be left (doi:10.1016/S1474-4422(12)70203-X).
 _IMPROVED, _NEARLY_NONE = 8, 1
-
-
-def is_numeric(entry: Mapping[str, Any]) -> bool:
-    """Tell whether a column of a data dictionary holds numbers, or yes and no as 1 and 0."""
-    return "Units" in entry or set(entry.get("Levels", {"text": ""})) <= {"0", "1"}
 
 
 def as_frame(rows: Sequence[Mapping[str, Any]], dictionary: Entries) -> pd.DataFrame:

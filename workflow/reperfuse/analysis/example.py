@@ -33,7 +33,7 @@ def write_cohort(folder: Path, cohort: Cohort) -> None:
     results = folder / "derivatives" / "reperfuse"
     _describe(results, "Results of the simulated cohort", {"GeneratedBy": [{"Name": "reperfuse.simulation"}]})
     definitions = options.read_definitions(options.REFLOW_PRESETS, options.defaults("imr"))
-    dictionaries = table_dictionaries(options.TABLES, read_yaml(options.CRITERIA), definitions)
+    dictionaries = table_dictionaries(options.TABLES, read_yaml(options.CRITERIA), definitions, has_late=True)
     for name, rows in cohort.tables.items():
         dictionary = {column: public_entry(entry) for column, entry in dictionaries[name].items()}
         _write(results / "group" / f"{name}.tsv", dictionary, rows, dictionary)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reperfuse.study.dictionaries import is_numeric
 from reperfuse.study.settings import ConfigError
 
 
@@ -33,8 +34,7 @@ def own_columns(
         raise ConfigError(f"analysis.target: {profile} has no class {target}; it has {', '.join(classes)}")
     for key in ("outcomes", "exposures"):
         for name in choices[key]:
-            entry = dictionary.get(name, {"Units": "1"})
-            if "Units" not in entry and not set(entry.get("Levels", {"text": ""})) <= {"0", "1"}:
+            if name in dictionary and not is_numeric(dictionary[name]):
                 raise ConfigError(f"analysis.{key}: {name} holds text; a model needs numbers, or yes and no")
     names = [
         *(name for key in ("outcomes", "exposures", "factors") for name in choices[key]),

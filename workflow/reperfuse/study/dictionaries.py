@@ -70,6 +70,16 @@ def public_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key[0].isupper()}
 
 
+def is_flag(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a column holds yes and no, as 1 and 0."""
+    return set(entry.get("Levels", ())) == {"0", "1"}
+
+
+def is_numeric(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a column holds numbers, or yes and no as 1 and 0."""
+    return "Units" in entry or is_flag(entry)
+
+
 def _criterion_column(criterion: Mapping[str, Any]) -> dict[str, Any]:
     """Return a criterion's entry: where it is from, and each class with its rules."""
     levels: dict[str, list[str]] = {}

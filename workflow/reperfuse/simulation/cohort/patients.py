@@ -15,7 +15,7 @@ from reperfuse.serial.reperfusion import is_reperfused, reperfusion_fraction
 from reperfuse.simulation.cohort.effects import GRADES, Rules
 from reperfuse.simulation.cohort.imaging import ASYMMETRY, SIGNIFICANT_ML
 from reperfuse.simulation.cohort.people import Columns
-from reperfuse.simulation.cohort.sessions import NO_PERFUSION, Row, label
+from reperfuse.simulation.cohort.sessions import HOURS_LATE, NO_PERFUSION, Row, label
 
 #: Columns of the table of participants, and of those that are missing here and there.
 _ALWAYS = (
@@ -67,7 +67,7 @@ def patient_row(known: Columns, patient: int, baseline: Mapping[str, Any]) -> Ro
         "deficit_new_ml": round(after - round(0.9 * min(after, before), 2), 2),
         "deficit_recovered_ml": round(before - 0.9 * min(after, before), 2),
     }
-    return row | _reflow(one)
+    return row | _reflow(one) | _reflow_late(one)
 
 
 def _growth(one: Mapping[str, Any], baseline: Mapping[str, Any]) -> Row:
@@ -96,15 +96,23 @@ def _growth(one: Mapping[str, Any], baseline: Mapping[str, Any]) -> Row:
     }
 
 
-def _reflow(one: Mapping[str, Any]) -> Row:
+def _exclusions(one: Mapping[str, Any]) -> list[str]:
     reasons = [reason for name, reason in _EXCLUDED.items() if one[name]]
     if GRADES.index(one["mtici"]) > GRADES.index(_LEAST_GRADE):
         reasons.append(f"not recanalised to mTICI {_LEAST_GRADE} (mTICI {one['mtici']})")
+    return reasons
+
+
+def _reflow(one: Mapping[str, Any]) -> Row:
     imr = float(one["imr_ml"]) if one["has_post"] else np.nan
     verdict = judge(
-        imr, reasons, hours=float(one["hours_from_treatment"]), hours_allowed=(0, 2), significant_ml=SIGNIFICANT_ML,
+        imr,
+        _exclusions(one),
+        hours=float(one["hours_from_treatment"]),
+        hours_allowed=(0, 2),
+        significant_ml=SIGNIFICANT_ML,
         why_unknown=[NO_PERFUSION],
-    )  # fmt: skip
+    )
     row: Row = {"imr_ml": imr, "imr_fraction": imr / one["lesion_ml"]}
     if one["has_post"]:
         row |= {
@@ -119,6 +127,21 @@ def _reflow(one: Mapping[str, Any]) -> Row:
         "imr_evaluable": verdict.evaluable,
         "imr_exclusion": verdict.exclusion,
         "hours_from_treatment": float(one["hours_from_treatment"]),
+    }
+
+
+def _reflow_late(one: Mapping[str, Any]) -> Row:
+    imr, hours = (float(one["late_imr_ml"]), HOURS_LATE) if one["has_late"] else (math.nan, math.nan)
+    why = ["no session late"]
+    verdict = judge(
+        imr, _exclusions(one), hours=None, hours_allowed=(0, math.inf), significant_ml=SIGNIFICANT_ML, why_unknown=why
+    )
+    return {
+        "imr_late_ml": imr,
+        "imr_late_significant": verdict.significant,
+        "imr_late_evaluable": verdict.evaluable,
+        "imr_late_exclusion": verdict.exclusion,
+        "hours_from_treatment_late": hours,
     }
 
 

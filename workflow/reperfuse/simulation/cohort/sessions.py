@@ -16,6 +16,8 @@ from reperfuse.simulation.cohort.people import Columns
 
 Row = dict[str, Any]
 
+#: Hours from treatment to the second scan after it.
+HOURS_LATE = 26.0
 #: What stands in the table of failures for a session without perfusion.
 NO_PERFUSION = "the session has no usable dsc scan"
 #: Quality figures: middle, spread, decimals.
@@ -80,7 +82,7 @@ def after_treatment(known: Columns, patient: int, rules: Rules, rng: Generator) 
         found.append(_of_session(patient, "post", row, failures=failures))
     if known["has_late"][patient]:
         late = _curves(known, patient, rules, "late_")
-        row = _volumes(known, patient, late, "late_core_ml") | {"hours_from_onset": round(treated + 26, 2)}
+        row = _volumes(known, patient, late, "late_core_ml") | {"hours_from_onset": round(treated + HOURS_LATE, 2)}
         found.append(_of_session(patient, "late", row | _quality(rng)))
     row = {"core_ml": float(known["lesion_ml"][patient]), "hours_from_onset": round(hours + 118, 2)}
     return [*found, _of_session(patient, "followup", row | {"status": "ok", "reasons": ""})]
