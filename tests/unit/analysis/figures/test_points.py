@@ -58,6 +58,13 @@ def test_imr_by_mtici_shows_every_patient_and_counts_those_above_the_cut() -> No
     assert high > 9
 
 
+def test_no_impaired_volume_and_a_cut_of_nothing() -> None:
+    drawing = draw_imr_by_mtici(published().assign(imr_ml=0.0), 0.0)
+    assert "0/11\n0 %" in words(drawing.figure)
+    low, high = drawing.figure.axes[0].get_ylim()
+    assert high > low == 0
+
+
 def test_grades_stand_in_their_order() -> None:
     text = words(draw_imr_by_mtici(cohort(300), 5.0).figure)
     places = [text.index(f"{grade}\n(") for grade in ("0", "1", "2a", "2b50", "2b67", "2c", "3")]

@@ -37,14 +37,16 @@ def test_streams_are_as_wide_as_their_patients_are_many() -> None:
     assert all(out == pytest.approx(into) for _, out, _, into in streams)
     totals = [box.get_height() / per_patient for box in boxes]
     assert totals == pytest.approx([17, 5, 3, 15, 7, 3, 14, 9, 2])
-    # what enters a box fills it, without a gap or an overlap
-    for box in boxes[6:]:
-        low, high = box.get_y(), box.get_y() + box.get_height()
-        inside = sorted((top, wide) for _, _, top, wide in streams[5:] if low - 1e-6 <= top < high - 1e-6)
-        for top, wide in inside:
-            assert top == pytest.approx(low)
-            low += wide
-        assert low == pytest.approx(high)
+    # what leaves a box and what enters one fills it, without a gap or an overlap
+    sides = [(boxes[:3], streams[:5], 0), (boxes[3:6], streams[:5], 2), (boxes[3:6], streams[5:], 0)]
+    for held, passing, end in [*sides, (boxes[6:], streams[5:], 2)]:
+        for box in held:
+            low, high = box.get_y(), box.get_y() + box.get_height()
+            for top, wide in sorted(stream[end : end + 2] for stream in passing):
+                if box.get_y() - 1e-6 <= top < high - 1e-6:
+                    assert top == pytest.approx(low)
+                    low += wide
+            assert low == pytest.approx(high)
 
 
 def test_every_count_is_written() -> None:

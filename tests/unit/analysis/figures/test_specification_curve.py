@@ -59,10 +59,22 @@ def test_the_matrix_says_which_definition_makes_which_choice() -> None:
     ]
     drawing = draw_specification_curve(rows)
     lines = [which for _, which in marks(drawing.figure.axes[2])]
-    # ng2022, valls2025 | 15 %, 30 % | > 0, > 5 mL | carotid occlusion, reocclusion; nobody leaves out the others
+    # ng2022, valls2025 | 15 %, 30 % | > 0, > 5 mL | carotid occlusion, reocclusion
     assert lines == [[1], [0, 2], [1, 2], [0], [2], [0, 1], [1], [1, 2]]
-    for name in ("30 %", "> 0 mL", "carotid occlusion", "haemorrhage", "not recanalised"):
+    for name in ("30 %", "> 0 mL", "carotid occlusion", "reocclusion"):
         assert name in words(drawing.figure)
+    # what no definition leaves out has no line
+    assert "haemorrhage" not in words(drawing.figure)
+
+
+def test_a_preset_without_a_threshold_and_no_exclusion_at_all() -> None:
+    nothing = [row(percent, preset="mujanovic2022", threshold=float("nan")) for percent in (20, 10)]
+    drawing = draw_specification_curve([row(15), *nothing])
+    assert [which for _, which in marks(drawing.figure.axes[2])] == [[0, 2], [1], [0, 2], [1], [0, 1, 2]]
+    text = words(drawing.figure)
+    assert "none | 15 %" in text
+    assert "nan" not in text
+    assert "Left out" not in text
 
 
 def test_definitions_that_judge_nobody_are_counted() -> None:

@@ -63,7 +63,7 @@ def draw_imr_by_mtici(frame: "pd.DataFrame", cut_ml: float) -> Drawing:
     }
     figure = blank(ONE_COLUMN, 78)
     axes = axes_at(figure, 13, 11, ONE_COLUMN - 15, 54)
-    root_scale(axes, "y", 0, max(2.2 * cut_ml, 1.1 * float(shown["imr_ml"].max())))
+    root_scale(axes, "y", 0, max(1.0, 2.2 * cut_ml, 1.1 * float(shown["imr_ml"].max())))
     axes.set_ylabel("IMR volume (mL)")
     _draw_groups(axes, groups, cut_ml)
     above = {grade: int((volumes > cut_ml).sum()) for grade, volumes in groups.items()}

@@ -142,23 +142,22 @@ def _draw_streams(
     axes: "Axes", paths: Mapping[_Path, int], stage: int, tops: Sequence[Mapping[str, float]], scale: float
 ) -> None:
     """Draw the streams between two stages, by profile, with their numbers."""
-    leave, arrive = dict(tops[stage]), dict(tops[stage + 1])
-    # into a box, the streams come in the order in which their boxes stand
     streams: dict[_Path, int] = {}
     for path, count in paths.items():
         key = (path[0], path[stage], path[stage + 1])
         streams[key] = streams.get(key, 0) + count
-    start, numbers = {}, []
-    for key in sorted(streams, key=lambda key: _rank(stage, key)):
-        start[key] = leave[key[1]]
-        leave[key[1]] += streams[key] * scale
-    for key in sorted(streams, key=lambda key: _rank(stage, key)):
+    leave, arrive, numbers = dict(tops[stage]), dict(tops[stage + 1]), []
+    left, right = _PLACES[stage] + _BOX, _PLACES[stage + 1]
+    here, there = list(leave), list(arrive)
+    # out of a box and into one, streams come in the order of the boxes at their other ends
+    for key in sorted(streams, key=lambda key: (here.index(key[1]), there.index(key[2]))):
+        profile, source, sink = key
         wide = streams[key] * scale
-        left, right = _PLACES[stage] + _BOX, _PLACES[stage + 1]
-        _stream(axes, (left, start[key]), (right, arrive[key[2]]), wide, key[0])
+        _stream(axes, (left, leave[source]), (right, arrive[sink]), wide, profile)
         # next to where it arrives, where streams no longer cross
-        numbers.append((streams[key], right - 1.2, arrive[key[2]] + wide / 2))
-        arrive[key[2]] += wide
+        numbers.append((streams[key], right - 1.2, arrive[sink] + wide / 2))
+        leave[source] += wide
+        arrive[sink] += wide
     _write_numbers(axes, numbers)
 
 
@@ -172,12 +171,6 @@ def _write_numbers(axes: "Axes", numbers: Sequence[tuple[int, float, float]]) ->
                 x, y, str(count), fontsize=SMALL_PT, ha="right", va="center", zorder=4,
                 bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
             )  # fmt: skip
-
-
-def _rank(stage: int, key: _Path) -> tuple[int, int, int]:
-    profiles = list(_LOOKS)
-    here, there = ([*_STAGES[one][2].values(), _UNKNOWN] for one in (stage, stage + 1))
-    return here.index(key[1]), profiles.index(key[0]) if stage else 0, there.index(key[2])
 
 
 def _stream(axes: "Axes", start: tuple[float, float], end: tuple[float, float], wide: float, profile: str) -> None:

@@ -49,8 +49,8 @@ def draw_specification_curve(rows: Sequence[Mapping[str, Any]]) -> Drawing:
     Parameters
     ----------
     rows : sequence of mapping
-        As in group/imr.tsv: ``preset``, ``threshold`` (share), ``cut_ml`` (mL), ``exclusions`` (joined by ";"), ``k``,
-        ``n``, ``percent``, ``low``, ``high`` (%), ``is_preset`` (0/1).
+        As in group/imr.tsv: ``preset``, ``threshold`` (share; NaN: none), ``cut_ml`` (mL), ``exclusions`` (joined by
+        ";"), ``k``, ``n``, ``percent``, ``low``, ``high`` (%), ``is_preset`` (0/1).
 
     Returns
     -------
@@ -85,10 +85,16 @@ def draw_specification_curve(rows: Sequence[Mapping[str, Any]]) -> Drawing:
     return Drawing(figure, *_in_words(rows, judged))
 
 
+def _threshold(row: Mapping[str, Any]) -> float:
+    """Return a definition's threshold, a share; -1 where it has none."""
+    value = number(row["threshold"])
+    return -1.0 if np.isnan(value) else value
+
+
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         number(row["percent"]), number(row["low"]), str(row["preset"]),
-        number(row["threshold"]), -number(row["cut_ml"]), str(row["exclusions"] or ""),
+        _threshold(row), -number(row["cut_ml"]), str(row["exclusions"] or ""),
     )  # fmt: skip
 
 
@@ -99,19 +105,21 @@ def _names(row: Mapping[str, Any]) -> list[str]:
 
 def _matrix(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """Return which row makes which choice: a part a kind of choice, a line a choice."""
-    presets = [str(row["preset"]) for row in rows]
-    thresholds, cuts = ([number(row[name]) for row in rows] for name in ("threshold", "cut_ml"))
+    presets = np.array([str(row["preset"]) for row in rows])
+    thresholds = np.array([_threshold(row) for row in rows])
+    cuts = np.array([number(row["cut_ml"]) for row in rows])
     without = [_names(row) for row in rows]
-    named = {*_EXCLUSIONS, *(name for names in without for name in names)}
-    return {
-        "Preset": {one: np.array([preset == one for preset in presets]) for one in sorted(set(presets))},
-        "Threshold": {f"{100 * one:g} %": np.array(thresholds) == one for one in sorted(set(thresholds))},
-        "Cut": {f"> {one:g} mL": np.array(cuts) == one for one in sorted(set(cuts))},
+    named = dict.fromkeys(name for names in without for name in names)
+    order = [*(name for name in _EXCLUSIONS if name in named), *sorted(named.keys() - _EXCLUSIONS.keys())]
+    parts = {
+        "Preset": {str(one): presets == one for one in np.unique(presets)},
+        "Threshold": {f"{100 * one:g} %" if one >= 0 else "none": thresholds == one for one in np.unique(thresholds)},
+        "Cut": {f"> {one:g} mL": cuts == one for one in np.unique(cuts)},
         "Left out": {
-            _EXCLUSIONS.get(one, one.replace("_", " ")): np.array([one in names for names in without])
-            for one in [*_EXCLUSIONS, *sorted(named - set(_EXCLUSIONS))]
+            _EXCLUSIONS.get(one, one.replace("_", " ")): np.array([one in names for names in without]) for one in order
         },
     }
+    return {title: part for title, part in parts.items() if part}
 
 
 def _draw_curve(axes: "Axes", rows: Sequence[Mapping[str, Any]]) -> None:
