@@ -26,6 +26,7 @@ STEPS = (
         "frequency",
         "nihss",
         "mrs",
+        "proportional_odds",
         "brant",
         "firth",
         "factors",
@@ -123,8 +124,10 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         yield "Disability at 90 days (modified Rankin Scale) was analysed by proportional-odds models [@mccullagh1980]."
         yield "Its grades 0–1, its grades 0–2 and death were analysed by logistic models."
         yield from _adjusted(done["mrs"])
+    if "proportional_odds" in done:
+        yield "Whether odds were proportional was examined by a score test."
     if "brant" in done:
-        yield "Whether odds were proportional was tested after Brant [@brant1990]."
+        yield "Whether odds were proportional was also tested after Brant [@brant1990]."
     if "firth" in done:
         yield "Separated data were fitted by Firth's penalised likelihood [@firth1993; @heinze2002]."
     if "factors" in done:

@@ -1,5 +1,6 @@
 """What impaired reflow (IMR) goes with: the deficit in the first days, and disability at 90 days."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from reperfuse.analysis.cohort import judged
 from reperfuse.analysis.estimates.estimate import Estimate
 from reperfuse.analysis.estimates.linear import linear_effect
 from reperfuse.analysis.estimates.logistic import logistic_effect
-from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect
+from reperfuse.analysis.estimates.ordinal import brant_test, ordinal_effect, proportional_odds_test
 
 #: Outcomes at 90 days that are yes or no.
 YES_OR_NO = ("mrs_0_1", "mrs_0_2", "death_90d")
@@ -56,15 +57,17 @@ def disability_models(frame: pd.DataFrame, exposures: Sequence[str], covariates:
     -------
     list of rows
         For each outcome, exposure and model: ``method, n, events, odds_ratio, low, high, p`` (an odds ratio above 1 of
-        ``mrs_90d`` is one of more disability), ``proportional_odds_p`` (Brant's test) and ``note``.
+        ``mrs_90d`` is one of more disability), ``proportional_odds_p`` (score test), ``brant_p`` and ``note``.
     """
     people = judged(frame)
     rows = []
     for head, names in _models(["mrs_90d", *YES_OR_NO], exposures, covariates):
         asked = (people, head["outcome"], head["exposure"], names)
         if head["outcome"] == "mrs_90d":
-            found, proportional = ordinal_effect(*asked), brant_test(*asked)
+            found, proportional, brant = (test(*asked) for test in (ordinal_effect, proportional_odds_test, brant_test))
+            # a p that comes with a caution is no p to print
             more = {"method": "proportional odds", "proportional_odds_p": proportional.p}
+            more |= {"brant_p": math.nan if brant.note else brant.p}
             note = "; ".join(filter(None, (found.note, _untested(found, proportional))))
         else:
             found = logistic_effect(*asked)

@@ -91,7 +91,7 @@ def _cell(name: str, row: Mapping[str, str], dictionary: Mapping[str, Mapping[st
         unit = row.get("unit", "n/a") if name == "variable" else "n/a"
         described = str(dictionary.get(text, {}).get("Description", text))
         return described if unit in ("n/a", "1") else f"{described}, {unit}"
-    if name in ("p", "proportional_odds_p"):
+    if name in ("p", "proportional_odds_p", "brant_p"):
         return written_p(text)
     if name in _ESTIMATES and row.get("low", "n/a") != "n/a":
         return f"{rounded(text)} [{rounded(row['low'])} to {rounded(row['high'])}]"
