@@ -24,6 +24,16 @@ def test_an_equation_is_one_hop_away(row: str) -> None:
         assert any(hasattr(module, function) for module in modules), function
 
 
+def test_an_estimate_is_where_its_page_says() -> None:
+    lines = (DOCS / "statistics.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ")[-2:] for line in lines if line.startswith("| ") and ".py` |" in line]
+    assert len(rows) > 10
+    for where, functions in rows:
+        module = import_module(f"reperfuse.analysis.estimates.{where.strip('`').removesuffix('.py')}")
+        for function in re.findall(r"`(\w+)`", functions):
+            assert hasattr(module, function), function
+
+
 @pytest.mark.parametrize("name", [name for name, result in RESULTS.items() if result.delivered])
 def test_a_delivered_result_is_described(name: str) -> None:
     outputs = (DOCS / "outputs.md").read_text(encoding="utf-8")
