@@ -302,6 +302,21 @@ def test_what_is_not_there_is_the_reason_of_those_that_need_it(tmp_path: Path) -
     assert readings(patient.reflow())["mujanovic2022", "n/a"]["reason"] == "no bolus"
 
 
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"map": "rcbf"}, "there is no relative CBF"),
+        ({"map": "tmax4"}, "there is no map of Tmax above 4 s"),
+        ({"lesion_source": "core"}, "there is no core at baseline"),
+        ({"lesion_source": "deficit"}, "there is no deficit at baseline"),
+    ],
+)
+def test_what_the_studys_own_definition_lacks_is_its_reason(patient: Patient, own: dict[str, str], said: str) -> None:
+    found = patient.reflow(**own)
+    assert found["Reasons"] == [said]
+    assert readings(found)["valls2025", 0.15]["judged"] is True
+
+
 def test_a_definition_may_be_judged_where_the_studys_cannot(tmp_path: Path) -> None:
     patient = Scanned(tmp_path)
     whole = readings(patient.reflow())

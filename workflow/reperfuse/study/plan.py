@@ -212,9 +212,9 @@ class Plan:
 
     def reflow_lesions(self, subject: str) -> list[str]:
         """Return the lesion in which reflow is judged, in the perfusion space of each session after treatment."""
-        source, sessions = self.reflow_settings["lesion_source"], self.sessions(subject)
-        judged = (self.lesion_after(source, subject, ses) for ses in sessions if self.makes("reflow", subject, ses))
-        return [lesion for lesion in judged if isinstance(lesion, str)]
+        source = self.reflow_settings["lesion_source"]
+        lesions = (self.lesion_after(source, subject, session) for session in self.sessions(subject))
+        return [lesion for lesion in lesions if isinstance(lesion, str)]
 
     def lesion_after(self, lesion_source: str, subject: str, session: str) -> File:
         """Return a lesion that some definition of reflow is judged in, in the session's perfusion space."""
