@@ -238,12 +238,13 @@ def write_table(path: Path, columns, rows) -> Path:
     return path
 
 
-def study(tmp_path, patients=(), sessions=(), failures=()) -> Reader:
+def study(tmp_path, patients=(), sessions=(), failures=(), has_pages=True) -> Reader:
     files = [
         write_table(tmp_path / f"{name}.tsv", TABLES[name], rows)
         for name, rows in (("sessions", sessions), ("patients", patients), ("failures", failures))
     ]
-    return Reader(render_study(*files, dictionaries=TABLES, version="0.1.0"))
+    paper = (tmp_path / "tables", tmp_path / "figures")
+    return Reader(render_study(*files, statistics=paper, dictionaries=TABLES, has_pages=has_pages, version="0.1.0"))
 
 
 def test_the_study_counts_and_links(tmp_path) -> None:
@@ -269,6 +270,38 @@ def test_the_study_counts_and_links(tmp_path) -> None:
     assert {"sub-01.html", "sub-02.html", "sub-03.html", "group/patients.tsv"} <= set(page.addresses)
     assert NASTY in page.text
     assert "script" not in page.tags
+
+
+def test_tables_alone_link_to_no_page(tmp_path) -> None:
+    page = study(tmp_path, [{"participant_id": "sub-01"}], has_pages=False)
+    assert "sub-01" in page.text
+    assert "sub-01.html" not in page.addresses
+
+
+def test_the_tables_and_figures_of_a_paper_are_on_the_page(tmp_path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "figures").mkdir()
+    row = {
+        "outcome": "nihss_day5",
+        "n": "33",
+        "beta": "0.501234",
+        "low": "0.05",
+        "high": "0.96",
+        "p": "0.0304",
+        "note": NASTY,
+    }
+    write_table(tmp_path / "tables" / "nihss.tsv", list(row), [row])
+    write_table(tmp_path / "tables" / "mrs.tsv", ["outcome"], [])
+    write(tmp_path / "tables" / "nihss.json", {"Description": "Deficit and IMR"})
+    write(tmp_path / "figures" / "growth.json", {"Description": "Growth", "AlternativeText": "points of growth"})
+    (tmp_path / "figures" / "growth.png").write_bytes(b"a picture")
+    page = study(tmp_path)
+    assert "Deficit and IMR nihss.tsv" in page.text
+    assert "NIH Stroke Scale at day 5 33 0.501 [0.05 to 0.96] 0.030" in page.text
+    assert NASTY in page.text
+    assert "script" not in page.tags
+    assert {"group/tables/nihss.tsv", "group/figures/growth.svg"} <= set(page.addresses)
+    assert "group/tables/mrs.tsv" not in page.addresses
 
 
 def test_a_study_of_nothing_has_a_page(tmp_path) -> None:

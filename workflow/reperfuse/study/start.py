@@ -34,7 +34,7 @@ _QUESTIONS = {
     "--cleanup-metadata",
 }
 #: The tables of a study that its analysis is made from.
-TABLES = ("sessions", "patients", "failures")
+TABLES = ("sessions", "patients", "reflow", "failures")
 #: Where Snakemake keeps the records of how each result was made, below the folder a run is in.
 _RECORDS = ".snakemake"
 
