@@ -11,6 +11,7 @@ from reperfuse.reports.page import render_patient, render_study
 from reperfuse.reports.values import show
 
 TABLES = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8"))
+TABLES["analysis"] = TABLES["clinical"]
 TABLES["sessions"]["defuse2"] = {"Description": "Profile by DEFUSE 2", "Levels": {"target": "class target"}}
 CRITERIA = {"defuse2": "DEFUSE 2"}
 NASTY = "<script>alert('x')</script> & \"more\""
