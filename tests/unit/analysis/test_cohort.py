@@ -49,7 +49,8 @@ def test_people_and_results_are_one_row(tmp_path: Path) -> None:
     assert np.isnan(second.imr_ml)
     assert second.occlusion_site is None
     assert second.baseline_tmax6_ml == np.inf
-    assert notes == []  # the index lists what is not understood in the columns of the contract
+    assert [(name, column) for name, column, _ in notes] == [("sub-02", "nihss_24h"), ("sub-02", "occlusion_site")]
+    assert "somewhere" not in str(notes)  # text there may name a patient
 
 
 def test_every_column_of_the_dictionary_is_there_in_its_order(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def build_cohort(
         row: dict[str, Any] = {"participant_id": name}
         for column in (*READERS, *own_columns):
             row[column], note = _clinical_value(clinical, name, labels, column)
-            notes += [(name, column, note)] if note and column in own_columns else []
+            notes += [(name, column, note)] if note else []
         for role in ("baseline", "post", "late"):
             row |= {f"{role}_{key}": text for key, text in visits.get((name, role), {}).items()}
         rows.append(row | dict(measured.get(name, {})))
