@@ -399,6 +399,15 @@ def test_reflow_is_ruled_out_by_the_session_after_treatment(study: Path) -> None
     assert two_patients(study).reflow_exclusions("01") == []
 
 
+@pytest.mark.parametrize("kind", ["lesion", "aif", "brain_perf"])
+def test_a_given_file_that_cannot_be_read_is_no_input_but_a_reason(kind: str) -> None:
+    plan = plan_of(scans_of("01", {"d0": f"dsc {kind}"}, {f"d0/{kind}": {"unreadable": "mask: not fetched"}}))
+    assert plan.raw(kind, "01", "d0") == []
+    assert plan.unreadable(kind, "01", "d0") == "mask: not fetched"
+    assert plan.unreadable_brain("01", "d0", "perf") == ("mask: not fetched" if kind == "brain_perf" else "")
+    assert plan.unreadable(kind, "01", "d1") == ""
+
+
 def test_a_side_of_the_session_comes_before_the_patients(study: Path) -> None:
     (study / "sub-01" / "sub-01_sessions.tsv").write_text(
         "session_id\tside\tage\tnihss_baseline\tonset_time\nses-d1\tright\t72\t4\t5\n"

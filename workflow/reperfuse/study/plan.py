@@ -13,6 +13,7 @@ from typing import Any
 
 from reperfuse.faults import DataFault
 from reperfuse.study.clinical import ClinicalData
+from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
 from reperfuse.study.names import COMPARISONS, KINDS, RESULTS, Names
 
@@ -113,7 +114,13 @@ class Plan:
     def raw(self, kind: str, subject: str, session: str, unless: str | None = None) -> File:
         """Return the session's raw scan of a kind; nothing if one of the kind `unless` is used in its place."""
         scan = self.manifest.find(subject, session, kind)
-        return scan.path if scan and not (unless and self.has(subject, session, unless)) else []
+        if scan is None or (unless and self.has(subject, session, unless)) or f'"{UNREADABLE}":' in scan.settings:
+            return []
+        return scan.path
+
+    def unreadable(self, kind: str, subject: str, session: str) -> str:
+        """Return why a file given for a step cannot be read, empty if it can: the step has no result then."""
+        return str(self.setting(kind, UNREADABLE, subject, session, default=""))
 
     def setting(self, kind: str, key: str, subject: str, session: str, default: Any = None) -> Any:
         """Return what the manifest says of the session's scan."""
@@ -152,6 +159,10 @@ class Plan:
     def given_brain(self, subject: str, session: str, datatype: str) -> File:
         """Return the study's own brain mask of a datatype of the session."""
         return self.raw(f"brain_{datatype}", subject, session)
+
+    def unreadable_brain(self, subject: str, session: str, datatype: str) -> str:
+        """Return why the study's own brain mask cannot be read, empty if it can."""
+        return self.unreadable(f"brain_{datatype}", subject, session)
 
     def reference(self, subject: str, session: str, datatype: str) -> File:
         """Return the image that stands for a datatype of the session."""
