@@ -1,6 +1,7 @@
 """What a study gives for its scans: lesions, brains and arteries drawn by hand or by another program."""
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,15 +73,16 @@ def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str
     Raises
     ------
     StudyError
-        If there is no such folder, or no file in it is named as it should be.
+        If there is no such folder, it or a folder in it may not be read, or no file in it is named as it should be.
     """
     what = GIVEN[kind]
     if not folder.is_dir():
         raise StudyError(f"{what.key}: there is no folder {folder}")
-    scans = [_read(kind, path, folder, visits) for path in _files(kind, folder)]
+    files = _files(kind, folder)
+    scans = [_read(kind, path, folder, visits) for path in files]
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
         # on the terminal alone, so the name may be given
-        named = _files(kind, folder)[0].name
+        named = files[0].name
         raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
     return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
 
@@ -98,8 +100,14 @@ def _nobody(scan: Scan) -> str:
 
 def _files(kind: str, folder: Path) -> list[Path]:
     endings = (".nii", ".nii.gz", ".tsv") if kind == "aif" else (".nii", ".nii.gz")
-    found = (path for path in folder.rglob("*") if path.name.endswith(endings) and not path.name.startswith("."))
-    return sorted(found)
+
+    def refuse(error: OSError) -> None:
+        # what it holds would be taken for what nobody has given
+        raise StudyError(f"{GIVEN[kind].key}: the folder {error.filename} may not be read; mend its permissions")
+
+    inside = ((Path(place), (*names, *files)) for place, names, files in os.walk(folder, onerror=refuse))
+    found = (place / name for place, names in inside for name in names)
+    return sorted(path for path in found if path.name.endswith(endings) and not path.name.startswith("."))
 
 
 def _expected(what: Given) -> str:
