@@ -267,7 +267,15 @@ class Plan:
 
     def is_tabulated(self, subject: str) -> bool:
         """Tell whether a patient goes into the tables: all do, unless only those that are finished are wanted."""
-        return self.config["group_over"] == "all" or Path(self.names.path("patient", subject)).exists()
+        return self.config["group_over"] == "all" or self._is_finished(subject)
+
+    def _is_finished(self, subject: str) -> bool:
+        """Tell whether all of a patient's results are there, and were made of the scans as they are now."""
+        row = Path(self.names.path("patient", subject))
+        rows = [row, *map(Path, self.each("measures", subject))]
+        if self._missing_of(subject) or not all(path.exists() for path in rows):
+            return False
+        return self.manifest.changed_at(subject) <= row.stat().st_mtime
 
     def tabulated_patients(self) -> list[str]:
         """Return the rows of the patients that go into the tables."""
@@ -294,12 +302,14 @@ class Plan:
         Those of a session alone are left to its row of the tables while that is not there either: a large study has
         a hundred thousand of them.
         """
+        return [path for subject in self.subjects for path in self._missing_of(subject)]
+
+    def _missing_of(self, subject: str) -> list[str]:
         missing = []
-        for subject in self.subjects:
-            for session in self.sessions(subject):
-                is_measured = Path(self.names.path("measures", subject, session)).exists()
-                found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
-                missing += [path for path in found if not Path(path).exists()]
+        for session in self.sessions(subject):
+            is_measured = Path(self.names.path("measures", subject, session)).exists()
+            found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
+            missing += [path for path in found if not Path(path).exists()]
         return missing
 
 
