@@ -10,6 +10,8 @@ from running import ROOT, Demo, Small, contents, snakemake, study_config
 
 # a test's own processes run this tree too, whichever copy is installed
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])])
+# Snakemake's plugin asks a Slurm that is installed how it is set up, and waits for 9 s at every call if none is running
+os.environ["SLURM_CONF"] = os.devnull
 
 
 @pytest.fixture(scope="session")

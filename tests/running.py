@@ -45,7 +45,7 @@ def snakemake(
     root: Path = ROOT,
 ) -> Run:
     """Call Snakemake as a user would, in a folder of its own; with another checkout than this one, if that is named."""
-    if root != ROOT:
+    if root != ROOT and (root / "workflow").is_dir():
         environment = (environment or dict(os.environ)) | {"PYTHONPATH": str(root / "workflow")}
     done = subprocess.run(
         command(*arguments, config=config, cores=cores, root=root),

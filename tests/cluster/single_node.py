@@ -76,7 +76,7 @@ class SingleNode:
         # munge takes a socket only below folders that nobody else may write to, with a short path
         self.folder = folder
         self.host = socket.gethostname().split(".")[0]
-        self.environment = os.environ | {"PATH": _PATH}
+        self.environment = os.environ | {"PATH": _PATH, "SLURM_CONF": str(_LINK)}
         for name in ("state", "spool"):
             (folder / name).mkdir()
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

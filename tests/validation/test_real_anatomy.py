@@ -93,7 +93,9 @@ def point_errors(estimate: np.ndarray, truth: np.ndarray, head: RealHead) -> np.
 
 
 @pytest.mark.parametrize("moving", [False, True], ids=["at rest", "moving"])
-@pytest.mark.parametrize(("subject", "strength"), [("sub-ads02", 2.5), ("sub-ads01", 1.0)])
+@pytest.mark.parametrize(
+    ("subject", "strength"), [("sub-ads02", 2.5), pytest.param("sub-ads01", 1.0, marks=pytest.mark.nightly)]
+)
 def test_real_anatomy_is_followed(subject: str, strength: float, moving: bool, external_data: Path) -> None:
     head = load_head(subject, external_data)
     motion = np.tile(np.eye(4), (FRAMES, 1, 1))

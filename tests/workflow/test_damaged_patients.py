@@ -183,6 +183,10 @@ def test_every_damage_is_said(quick: Damaged) -> None:
     _check_that_all_is_said(quick, list(QUICK))
 
 
+def test_every_damage_costs_what_it_must(quick: Damaged) -> None:
+    _check_what_it_costs(quick, list(QUICK))
+
+
 def test_the_good_patient_is_untouched(quick: Damaged, small: Small) -> None:
     _check_that_the_good_one_is_untouched(quick, small)
 

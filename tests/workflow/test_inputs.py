@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from reperfuse.simulation.study import DEMO_PATIENTS, TINY, simulate_study
 from running import Run, snakemake
+from studies import GOOD, Study
 
 
 def refused(run: Run) -> str:
@@ -51,14 +52,16 @@ def test_a_faulty_config(tmp_path: Path, config: str, said: str) -> None:
     assert said in refused(snakemake(tmp_path, "-n", config=("bids_dir=x", config)))
 
 
-@pytest.mark.parametrize(("scans", "folder"), [(("flair",), "anat"), (("dwi", "flair"), "dwi")])
+@pytest.mark.parametrize(("scans", "folder"), [(("FLAIR",), "anat"), (("ADC", "FLAIR"), "dwi")])
 def test_the_followup_lesion_lies_with_the_scan_it_is_drawn_on(
     tmp_path: Path, scans: tuple[str, ...], folder: str
 ) -> None:
-    patient = replace(DEMO_PATIENTS[1], scans={"baseline": ("dsc", "dwi"), "post": ("dsc",), "followup": scans})
-    simulate_study(tmp_path / "study", (patient,), TINY)
-    study = ("bids_dir=study", "output_dir=out")
-    run = snakemake(tmp_path, "--summary", config=study)
+    study = Study(tmp_path / "study")
+    study.dsc("02", "baseline", GOOD)
+    for scan in scans:
+        place = "anat" if scan == "FLAIR" else "dwi"
+        study.add(f"sub-02/ses-followup/{place}/sub-02_ses-followup_{scan}.nii.gz", {})
+    run = snakemake(tmp_path, "--summary", config=("bids_dir=study", "output_dir=out"))
     assert run.status == 0, run.output[-3000:]
     made = {line.split("\t")[0] for line in run.output.splitlines()}
     lesions = {Path(file).parent.name for file in made if file.endswith("ses-followup_desc-lesion_mask.nii.gz")}

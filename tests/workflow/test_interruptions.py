@@ -1,6 +1,8 @@
 """A run may be killed, doubled, or run out of disk: what is there is whole, and the same command finishes the rest."""
 
+import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,21 +15,44 @@ from running import Small, command, contents, differences, snakemake
 pytestmark = pytest.mark.xdist_group("small")
 
 
-def test_killed_five_times_the_same_command_finishes_with_the_same_results(small: Small) -> None:
-    folder = small.study.parent / "killed"
-    folder.mkdir()
-    moments = random.Random(8)
-    for _ in range(5):
+#: Other than those of the run that the results are compared with.
+SURROUNDINGS = {"LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
+
+
+def test_killed_five_times_and_moved_it_finishes_with_the_same_results(small: Small, tmp_path: Path) -> None:
+    """Nor does a byte depend on cores, locale, time zone, hash seed and the folder that the command is given in.
+
+    Snakemake alone is killed, so that its job goes on for a while, or all at once, as in a power cut. After the third
+    time the results, of which some are there, are moved.
+    """
+    environment = dict(os.environ) | SURROUNDINGS
+    place, moments = small.study.parent / "killed", random.Random(8)
+    for number in range(5):
         process = subprocess.Popen(
-            command(config=small.config, cores=1), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(config=(*small.config[:2], f"output_dir={place}"), cores=1),
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         time.sleep(moments.uniform(2.5, 9.0))
-        process.kill()
+        while number == 2 and process.poll() is None and not list(place.rglob("sub-01/*/*/*.nii.gz")):
+            time.sleep(0.2)
+        if number % 2:
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    run = snakemake(folder, config=small.config, cores=1)
+        if number == 2:
+            place = place.rename(place.with_name("killed and moved"))
+    config = (*small.config[:2], f"output_dir={place}")
+    run = snakemake(tmp_path, config=config, cores=2, environment=environment)
     assert run.status == 0, run.output[-3000:]
-    assert differences(small.results, contents(folder / "out")) == []
-    assert "Nothing to be done" in snakemake(folder, "-n", config=small.config).output
+    assert not place.with_name("killed").exists()
+    # the way from the results to the study differs, nothing else
+    assert differences(small.results, contents(place)) == ["dataset_description.json"]
+    assert "Nothing to be done" in snakemake(tmp_path, "-n", config=config).output
 
 
 def test_a_second_run_on_the_same_results_is_told_so(small: Small, tmp_path: Path) -> None:

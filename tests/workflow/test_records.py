@@ -1,7 +1,6 @@
 """What is known of how results were made lies with them: a changed setting is never missed, nor anything done twice."""
 
 import csv
-import os
 import shutil
 from pathlib import Path
 
@@ -28,15 +27,6 @@ def test_results_moved_are_the_same_results_to_any_checkout(small: Small, moved:
         run = snakemake(folder, "-n", config=config, root=root)
         assert "Nothing to be done" in run.output, run.output[-3000:]
     assert differences(before, contents(moved)) == []
-
-
-def test_the_surroundings_change_no_byte(small: Small, tmp_path: Path) -> None:
-    """Cores, locale, time zone, hash seed and folder."""
-    surroundings = {"LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
-    results = small.study.parent / "elsewhere"
-    run = snakemake(tmp_path, config=config_of(small, results), cores=2, environment=dict(os.environ) | surroundings)
-    assert run.status == 0, run.output[-3000:]
-    assert differences(small.results, contents(results)) == ["dataset_description.json"]  # says where the study lies
 
 
 def test_a_changed_threshold_is_seen_wherever_the_results_lie(small: Small, moved: Path, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ rule extract_brain:
         CONDA
     params:
         **step("ExtractBrain"),
+        unreadable=ask(Plan.unreadable_brain),
     script:
         "../scripts/run_interface.py"
 
@@ -55,6 +56,7 @@ rule select_arterial_input:
     params:
         **config["aif"],
         **step("SelectArterialInput"),
+        unreadable=ask(Plan.unreadable, "aif"),
         repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),

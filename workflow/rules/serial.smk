@@ -43,6 +43,7 @@ rule segment_lesion:
         CONDA
     params:
         **step("SegmentLesion"),
+        unreadable=ask(Plan.unreadable, "lesion"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=ask(Plan.expert_datatype),
         side=ask(Plan.side),

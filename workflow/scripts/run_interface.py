@@ -3,6 +3,7 @@
 A rule's ``input`` and ``params`` are the interface's input traits, its ``output`` are its output
 traits; ``params.interface`` names it. The interface works in a folder of its own, and what it made
 is moved into place when it has finished, so no half-written file is ever taken for a whole one.
+Where a file that the study gives for a step cannot be read, ``params.unreadable`` says why, and the step has no result.
 """
 
 import errno
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 #: Rule parameters that are not traits of the interface.
-_FOR_SNAKEMAKE = {"interface", "fingerprint"}
+_FOR_SNAKEMAKE = {"interface", "fingerprint", "unreadable"}
 
 
 def run(job: "Snakemake") -> None:
@@ -48,6 +49,9 @@ def _outputs(interface: Any, job: "Snakemake", folder: Path) -> dict[str, Any]:
     """Run an interface; where the program fails in a patient's job, that patient's outputs say so, and others go on."""
     from reperfuse.study import results
 
+    if unreadable := job.params.get("unreadable"):
+        print(f"{job.params.interface}: {unreadable}", file=sys.stderr)
+        return dict(interface.fail(folder, unreadable))
     try:
         return dict(interface.run(cwd=folder).outputs.get())
     except (OSError, MemoryError):  # the machine's, so the same command resumes here

@@ -354,6 +354,25 @@ def test_a_mask_that_is_not_there_is_left_out_and_another_used(study: Study) -> 
     assert said.startswith(f"{name}: not fetched")
 
 
+@pytest.mark.parametrize("put", ["link to nowhere", "pointer", "folder"])
+@pytest.mark.parametrize(("kind", "ending"), [("lesion", "label-L"), ("aif", "label-AIF"), ("brain", "desc-brain")])
+def test_nothing_stands_in_for_a_given_file_that_cannot_be_read(study: Study, kind: str, ending: str, put: str) -> None:
+    """It stays the session's mask, with its reason, so that its step has no result rather than an automatic one."""
+    study.dsc("01", "baseline", GOOD)
+    given = study.root / "derivatives" / "given"
+    path = given / "sub-01" / "ses-baseline" / "perf" / f"sub-01_ses-baseline_{ending}_mask.nii.gz"
+    path.parent.mkdir(parents=True)
+    {
+        "link to nowhere": lambda: path.symlink_to("nowhere"),
+        "pointer": lambda: path.write_text("version https://git-lfs.github.com/spec/v1"),
+        "folder": path.mkdir,
+    }[put]()
+    called = "brain_perf" if kind == "brain" else kind
+    scan = study.index(given={kind: given}).find("01", "baseline", called)
+    assert scan is not None
+    assert json.loads(scan.settings)["unreadable"].startswith(f"{path.name}: {'it is a' if put == 'folder' else 'not'}")
+
+
 def test_a_folder_without_any_usable_mask_is_an_error(study: Study) -> None:
     study.dsc("01", "followup", GOOD)
     masks = Study(study.root / "derivatives" / "lesions")

@@ -1,6 +1,7 @@
 """What a patient's scans allow, and the files that answer for it."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -443,6 +444,15 @@ def test_reflow_is_ruled_out_by_the_session_after_treatment(study: Path) -> None
     assert two_patients(study).reflow_exclusions("01") == []
 
 
+@pytest.mark.parametrize("kind", ["lesion", "aif", "brain_perf"])
+def test_a_given_file_that_cannot_be_read_is_no_input_but_a_reason(kind: str) -> None:
+    plan = plan_of(scans_of("01", {"d0": f"dsc {kind}"}, {f"d0/{kind}": {"unreadable": "mask: not fetched"}}))
+    assert plan.raw(kind, "01", "d0") == []
+    assert plan.unreadable(kind, "01", "d0") == "mask: not fetched"
+    assert plan.unreadable_brain("01", "d0", "perf") == ("mask: not fetched" if kind == "brain_perf" else "")
+    assert plan.unreadable(kind, "01", "d1") == ""
+
+
 def test_a_side_of_the_session_comes_before_the_patients(study: Path) -> None:
     (study / "sub-01" / "sub-01_sessions.tsv").write_text(
         "session_id\tside\tage\tnihss_baseline\tonset_time\nses-d1\tright\t72\t4\t5\n"
@@ -467,13 +477,40 @@ def test_the_tables_have_all_patients_or_those_that_are_finished(study: Path) ->
     out = str(study / "out")
     finished = f"{out}/sub-02/sub-02_measures.json"
     rows = [f"{out}/sub-02/ses-{session}/sub-02_ses-{session}_measures.json" for session in ("d0", "d1")]
-    write(finished)
     some = two_patients(study, output_dir=out, group_over="finished")
+    delivered = [path for session in some.sessions("02") for path, _ in some.delivered("02", session)]
+    for path in (*delivered, *rows):
+        write(path)
+    assert some.tabulated_patients() == []
+    write(finished)
     assert some.tabulated_patients() == [finished]
     assert some.tabulated_sessions() == rows
     everyone = two_patients(study, output_dir=out)
     assert everyone.tabulated_patients() == [f"{out}/sub-01/sub-01_measures.json", finished]
     assert len(everyone.tabulated_sessions()) == 5
+
+
+def test_a_patient_is_not_finished_whose_results_are_not_those_of_its_scans(study: Path) -> None:
+    """A job that fails leaves the row of an earlier run."""
+    out, raw = str(study / "out"), str(study / "raw.nii.gz")
+    write(raw)
+    scan = Scan("01", "d0", "baseline", "flair", raw)
+    plan = plan_of([scan], output_dir=out, group_over="complete")
+    row, session = f"{out}/sub-01/sub-01_measures.json", at("d0", "", "measures.json", root=out).replace("//", "/")
+    for path in (session, row):
+        write(path)
+    assert plan.tabulated_patients() == [row]
+    assert plan.tabulated_sessions() == [session]
+    changed = Path(row).stat().st_mtime + 1
+    os.utime(raw, (changed, changed))
+    assert plan.tabulated_patients() == []
+    os.utime(row, (changed, changed))
+    assert plan.tabulated_patients() == [row]
+    Path(session).unlink()
+    assert plan.tabulated_patients() == []
+    write(session)
+    perfusion = plan_of([scan, Scan("01", "d0", "baseline", "dsc", raw)], output_dir=out, group_over="complete")
+    assert perfusion.tabulated_patients() == []
 
 
 def endings(plan: Plan, session: str) -> dict[str, bool]:

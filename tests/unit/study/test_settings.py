@@ -182,3 +182,27 @@ def test_labels_stay_as_they_are_written(tmp_path: Path) -> None:
     assert config["include_sessions"] == "07"
     assert config["sessions"] == {"baseline": "01", "post": ["02", "2"], "late": None, "followup": "followup"}
     check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "participants: &all [*all]",
+        "participants: [01, &some [02, *some]]",
+        "core: &core {adc_threshold: 6.0e-4, again: *core}",
+        "&all\nbids_dir: x\ncriteria: {mine: *all}",
+    ],
+)
+def test_what_holds_itself_is_named(tmp_path: Path, text: str) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"study\.yaml, line \d: what begins here holds itself, by an alias"):
+        complete(yaml.safe_load(text), [study])
+
+
+def test_an_alias_of_another_entry_is_no_fault(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("bids_dir: x\nparticipants: &some [01]\ninclude_sessions: *some\n", encoding="utf-8")
+    config = yaml.safe_load(study.read_text(encoding="utf-8"))
+    complete(config, [study])
+    assert config["include_sessions"] == ["01"]

@@ -35,10 +35,12 @@ def begin(path: Path) -> bytes:
 
 
 def _why(path: Path, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "it may not be read; mend its permissions, and those of its folder"
     if path.is_symlink():
         return _UNFETCHED.format("a link to a file that is not there")
-    words = {FileNotFoundError: "there is no such file", PermissionError: "it may not be read; mend its permissions"}
-    return words.get(type(error), "it cannot be read; is the disk in order?")
+    is_absent = isinstance(error, FileNotFoundError)
+    return "there is no such file" if is_absent else "it cannot be read; is the disk in order?"
 
 
 def read_text(path: Path) -> str:

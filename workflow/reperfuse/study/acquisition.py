@@ -177,8 +177,16 @@ def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
         )
     if max(values) > _HIGHEST_B:
         raise DataFault(f"{bvals[-1].name}: a b-value of {max(values):g} is no plausible one; is it in s/mm²?")
-    # directions that were not fetched can be done without, as the missing ones can
-    return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs and bvecs[-1].exists() else {})
+    return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs and _can_be_read(bvecs[-1]) else {})
+
+
+def _can_be_read(path: Path) -> bool:
+    """Tell whether there is a file to be read: directions can be done without, whatever is wrong with them."""
+    try:
+        begin(path)
+    except DataFault:
+        return False
+    return True
 
 
 def _range(values: Sequence[float]) -> str:

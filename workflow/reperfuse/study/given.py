@@ -1,6 +1,7 @@
 """What a study gives for its scans: lesions, brains and arteries drawn by hand or by another program."""
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ GIVEN = {
     ),
     "brain": Given("brain_masks", ("desc-brain_mask.nii.gz", "desc-brain_mask.nii"), ("dwi", "anat", "perf")),
 }
+#: What the settings of a given file call the reason why it cannot be read.
+UNREADABLE = "unreadable"
 _NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
 
 
@@ -70,15 +73,16 @@ def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str
     Raises
     ------
     StudyError
-        If there is no such folder, or no file in it is named as it should be.
+        If there is no such folder, it or a folder in it may not be read, or no file in it is named as it should be.
     """
     what = GIVEN[kind]
     if not folder.is_dir():
         raise StudyError(f"{what.key}: there is no folder {folder}")
-    scans = [_read(kind, path, folder, visits) for path in _files(kind, folder)]
+    files = _files(kind, folder)
+    scans = [_read(kind, path, folder, visits) for path in files]
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
         # on the terminal alone, so the name may be given
-        named = _files(kind, folder)[0].name
+        named = files[0].name
         raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
     return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
 
@@ -96,8 +100,14 @@ def _nobody(scan: Scan) -> str:
 
 def _files(kind: str, folder: Path) -> list[Path]:
     endings = (".nii", ".nii.gz", ".tsv") if kind == "aif" else (".nii", ".nii.gz")
-    found = (path for path in folder.rglob("*") if path.name.endswith(endings) and not path.name.startswith("."))
-    return sorted(found)
+
+    def refuse(error: OSError) -> None:
+        # what it holds would be taken for what nobody has given
+        raise StudyError(f"{GIVEN[kind].key}: the folder {error.filename} may not be read; mend its permissions")
+
+    inside = ((Path(place), (*names, *files)) for place, names, files in os.walk(folder, onerror=refuse))
+    found = (place / name for place, names in inside for name in names)
+    return sorted(path for path in found if path.name.endswith(endings) and not path.name.startswith("."))
 
 
 def _expected(what: Given) -> str:
@@ -120,19 +130,18 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
             label = part.removeprefix(prefix)
             if part.startswith(prefix) and label != entities.setdefault(entity, label):
                 fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
-    if not fault and not path.exists():
-        fault = _unreadable(path)
     called = f"brain_{datatype}" if kind == "brain" else kind
-    return visits.scan(File(path.absolute(), entities), called, {"datatype": datatype}, fault)
+    settings = {"datatype": datatype} | ({} if fault else _unreadable(path))
+    return visits.scan(File(path.absolute(), entities), called, settings, fault)
 
 
-def _unreadable(path: Path) -> str:
-    """Say why a file is not there: as the input of a job, it would stop the study."""
+def _unreadable(path: Path) -> dict[str, str]:
+    """Return why a file cannot be read, if so: it was meant to be used, so nothing else may stand in for it."""
     try:
         begin(path)
     except DataFault as fault:
-        return str(fault)
-    return ""
+        return {UNREADABLE: str(fault)}
+    return {}
 
 
 def _place(inside: Sequence[str]) -> str:
@@ -142,19 +151,24 @@ def _place(inside: Sequence[str]) -> str:
 
 
 def _first_of_each(what: Given, scans: list[Scan]) -> Iterator[Scan]:
-    """Yield all, the second and later of one kind of a session with the reason that another is used."""
+    """Yield all, the second and later of one kind of a session with the reason that another is used.
 
-    def rank(scan: Scan) -> tuple[int, int, str]:
-        datatype = json.loads(scan.settings).get("datatype", "")
-        name = Path(scan.path).name
+    One that cannot be read comes last, and its own reason is given.
+    """
+
+    def rank(scan: Scan) -> tuple[bool, int, int, str]:
+        settings = json.loads(scan.settings)
+        datatype, name = settings.get("datatype", ""), Path(scan.path).name
         order = next((number for number, ending in enumerate(what.endings) if name.endswith(ending)), 9)
-        return what.places.index(datatype) if datatype in what.places else 9, order, name
+        place = what.places.index(datatype) if datatype in what.places else 9
+        return UNREADABLE in settings, place, order, name
 
     used: dict[tuple[str, str, str], str] = {}
     for scan in sorted(scans, key=rank):
         place, name = (scan.participant, scan.session, scan.kind), Path(scan.path).name
         if not scan.reason and place in used:
-            yield replace(scan, reason=f"{name}: {used[place]} of the same session is used instead")
+            instead = f"{name}: {used[place]} of the same session is used instead"
+            yield replace(scan, reason=json.loads(scan.settings).get(UNREADABLE, instead))
             continue
         if not scan.reason:
             used[place] = name

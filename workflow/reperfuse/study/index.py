@@ -1,5 +1,6 @@
 """Index a BIDS study: which scans it has, and which of them can be used."""
 
+import os
 import re
 import traceback
 from collections import defaultdict
@@ -183,6 +184,8 @@ def _near_misses(
 def _check_study(bids_dir: Path) -> None:
     if not bids_dir.is_dir():
         raise StudyError(f"bids_dir: there is no folder {bids_dir}")
+    if not os.access(bids_dir, os.R_OK | os.X_OK):
+        raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; mend its permissions")
     if not (bids_dir / "dataset_description.json").is_file():
         raise StudyError(
             f"bids_dir: {bids_dir} is not a BIDS study, for it has no dataset_description.json; "

@@ -122,7 +122,7 @@ def _walk_subject(folder: Path, subject: str, seen: set[tuple[int, int]], layout
     for place, names, files in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place)
         identity = _identity(here)
-        if identity in seen or (here != folder and (here / "dataset_description.json").is_file()):
+        if identity in seen or (here != folder and "dataset_description.json" in files):
             names.clear()
             continue
         seen.add(identity)

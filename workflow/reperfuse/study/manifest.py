@@ -82,6 +82,11 @@ class Manifest:
         """Return the participant's session with this role."""
         return next((ses for ses in self.sessions.get(participant, []) if self.role(participant, ses) == role), None)
 
+    def changed_at(self, participant: str) -> float:
+        """Return when the newest of the participant's usable scans was last changed, s since 1970."""
+        own = (Path(scan.path) for key, scan in self._usable.items() if key[0] == participant)
+        return max((path.stat().st_mtime for path in own if path.exists()), default=0.0)
+
     def reasons(self, participant: str, session: str) -> list[tuple[str, str]]:
         """Return (kind, reason) for each scan of the session that cannot be used."""
         return self._reasons[participant, session]

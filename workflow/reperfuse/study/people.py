@@ -26,7 +26,7 @@ class Table:
         self._ragged: dict[str, str] = {}
         #: No row of it belongs to anyone.
         self._is_lost = False
-        if not path.exists() and not path.is_symlink():
+        if _is_absent(path):
             return
         try:
             cells, self.note = read_cells(path)
@@ -81,6 +81,17 @@ class Table:
         """Return what the rows of a label hold in a column: one value, unless they contradict each other."""
         cells = (row[place] for row in self._of(label) for place in self.places(column))
         return {text for cell in cells if (text := tidy(cell))}
+
+
+def _is_absent(path: Path) -> bool:
+    """Tell whether there is no such file, not even one that may not be seen or a link to nowhere."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _without_key(name: str, wanted: str, columns: list[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from reperfuse.faults import DataFault
 from reperfuse.study.clinical import ClinicalData
+from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
 from reperfuse.study.names import AFTER, COMPARISONS, KINDS, RESULTS, Names
 
@@ -118,7 +119,13 @@ class Plan:
     def raw(self, kind: str, subject: str, session: str, unless: str | None = None) -> File:
         """Return the session's raw scan of a kind; nothing if one of the kind `unless` is used in its place."""
         scan = self.manifest.find(subject, session, kind)
-        return scan.path if scan and not (unless and self.has(subject, session, unless)) else []
+        if scan is None or (unless and self.has(subject, session, unless)) or f'"{UNREADABLE}":' in scan.settings:
+            return []
+        return scan.path
+
+    def unreadable(self, kind: str, subject: str, session: str) -> str:
+        """Return why a file given for a step cannot be read, empty if it can: the step has no result then."""
+        return str(self.setting(kind, UNREADABLE, subject, session, default=""))
 
     def setting(self, kind: str, key: str, subject: str, session: str, default: Any = None) -> Any:
         """Return what the manifest says of the session's scan."""
@@ -157,6 +164,10 @@ class Plan:
     def given_brain(self, subject: str, session: str, datatype: str) -> File:
         """Return the study's own brain mask of a datatype of the session."""
         return self.raw(f"brain_{datatype}", subject, session)
+
+    def unreadable_brain(self, subject: str, session: str, datatype: str) -> str:
+        """Return why the study's own brain mask cannot be read, empty if it can."""
+        return self.unreadable(f"brain_{datatype}", subject, session)
 
     def reference(self, subject: str, session: str, datatype: str) -> File:
         """Return the image that stands for a datatype of the session."""
@@ -277,7 +288,15 @@ class Plan:
 
     def is_tabulated(self, subject: str) -> bool:
         """Tell whether a patient goes into the tables: all do, unless only those that are finished are wanted."""
-        return self.config["group_over"] == "all" or Path(self.names.path("patient", subject)).exists()
+        return self.config["group_over"] == "all" or self._is_finished(subject)
+
+    def _is_finished(self, subject: str) -> bool:
+        """Tell whether all of a patient's results are there, and were made of the scans as they are now."""
+        row = Path(self.names.path("patient", subject))
+        rows = [row, *map(Path, self.each("measures", subject))]
+        if self._missing_of(subject) or not all(path.exists() for path in rows):
+            return False
+        return self.manifest.changed_at(subject) <= row.stat().st_mtime
 
     def tabulated_patients(self) -> list[str]:
         """Return the rows of the patients that go into the tables."""
@@ -304,12 +323,14 @@ class Plan:
         Those of a session alone are left to its row of the tables while that is not there either: a large study has
         a hundred thousand of them.
         """
+        return [path for subject in self.subjects for path in self._missing_of(subject)]
+
+    def _missing_of(self, subject: str) -> list[str]:
         missing = []
-        for subject in self.subjects:
-            for session in self.sessions(subject):
-                is_measured = Path(self.names.path("measures", subject, session)).exists()
-                found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
-                missing += [path for path in found if not Path(path).exists()]
+        for session in self.sessions(subject):
+            is_measured = Path(self.names.path("measures", subject, session)).exists()
+            found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
+            missing += [path for path in found if not Path(path).exists()]
         return missing
 
 

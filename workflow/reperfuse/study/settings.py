@@ -9,7 +9,9 @@ from typing import Any
 from reperfuse.mismatch.criteria import VOLUMES, parse_rule
 from reperfuse.study.given import GIVEN
 from reperfuse.study.options import CONFIG, CONFIG_SCHEMA
-from reperfuse.study.yaml_lines import Keys, doubles, find_line, line_of_value, read_yaml, text_at
+from reperfuse.study.yaml_lines import Keys, circles, doubles, find_line, line_of_value, read_yaml, text_at
+
+_UNUSABLE = "the config cannot be used:"
 
 
 class ConfigError(ValueError):
@@ -31,6 +33,9 @@ def complete(config: dict[str, Any], written_in: Sequence[Path]) -> bool:
     ConfigError
         Naming every fault, a line each.
     """
+    lines = [fault for file in written_in for fault in circles(file)]
+    if lines:
+        raise ConfigError("\n  ".join([_UNUSABLE, *lines]))
     config.update(_merged(read_yaml(CONFIG), config))
     keep_labels_as_written(config, written_in)
     config.update(check_config(config, CONFIG_SCHEMA, written_in=written_in))
@@ -73,7 +78,7 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     faults = [*_schema_faults(typed, schema), *_endless(typed)]
     lines += [line_of_value(files, keys, typed) + sentence for keys, sentence in faults]
     if lines:
-        raise ConfigError("the config cannot be used:\n  " + "\n  ".join(lines))
+        raise ConfigError("\n  ".join([_UNUSABLE, *lines]))
     return typed
 
 

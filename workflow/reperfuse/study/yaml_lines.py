@@ -82,6 +82,29 @@ def doubles(file: Path) -> Iterator[str]:
                 unseen.append((key, value))
 
 
+def circles(file: Path) -> Iterator[str]:
+    """Yield a sentence for each entry of a YAML file that holds itself, by an alias: reading it would never end."""
+    import yaml
+
+    above: set[int] = set()
+    done: set[int] = set()
+
+    def visit(node: Any) -> Iterator[str]:
+        if id(node) in above:
+            line = node.start_mark.line + 1
+            yield f"{file.name}, line {line}: what begins here holds itself, by an alias (*); write it out instead"
+        elif id(node) not in done:
+            above.add(id(node))
+            is_mapping = isinstance(node, yaml.MappingNode)
+            parts = node.value if isinstance(node, yaml.CollectionNode) else []
+            for part in parts:
+                yield from visit(part[1] if is_mapping else part)
+            above.remove(id(node))
+            done.add(id(node))
+
+    yield from visit(yaml.compose(file.read_text(encoding="utf-8"), _loader()))
+
+
 def line_of_value(files: Sequence[Path], keys: Keys, config: Mapping[str, Any]) -> str:
     """Return "file, line n: " of the last YAML file that gives a key the value it has, or nothing."""
 
