@@ -196,6 +196,15 @@ def test_agreement_by_hand() -> None:
     assert rows["ICC(A,1)"]["value"] > 0.95
 
 
+@pytest.mark.parametrize(("impaired", "tested"), [(1, False), (2, False), (3, True), (18, False)])
+def test_no_p_from_nothing(impaired: int, tested: bool) -> None:
+    frame = pd.DataFrame({"imr_evaluable": np.ones(20), "age": np.arange(50.0, 70), "tpa": [1.0, 0.0] * 10})
+    frame["imr_significant"] = (np.arange(20) < impaired).astype(float)
+    for row in characteristics(frame, ["age", "tpa"], DICTIONARY):
+        assert math.isfinite(row["p"]) == math.isfinite(row["smd"]) == tested, row
+        assert tested or "patients in one group, and 3 are needed" in row["note"]
+
+
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_few_patients_are_no_estimate(n: int) -> None:
     frame = models().iloc[:n].assign(mtici="3", sex="female", profile="target", reperfused=1.0, growth_ml=1.0)

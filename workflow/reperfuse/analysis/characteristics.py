@@ -1,12 +1,19 @@
 """Who the patients are, and how they look after treatment, with and without impaired reflow (IMR)."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from reperfuse.analysis.cohort import judged
-from reperfuse.analysis.estimates.contrasts import Comparison, Kind, compare_groups, standardised_difference
+from reperfuse.analysis.estimates.contrasts import (
+    Comparison,
+    Kind,
+    compare_groups,
+    standardised_difference,
+    too_few_in_group,
+)
 from reperfuse.study.dictionaries import is_flag, is_numeric
 from reperfuse.study.vocabulary import GRADES
 
@@ -63,9 +70,8 @@ def characteristics(
 def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     values, impaired = people[name], people["imr_significant"]
     kind: Kind = "numeric" if is_numeric(entry) and not is_flag(entry) else "categories"
-    defines = name in _DEFINING
-    tested = Comparison(0, note="IMR itself, so not tested") if defines else compare_groups(values, impaired, kind)
     known = {group: values[chosen].dropna() for group, chosen in _groups(impaired)}
+    tested, smd = _compare(name, people, kind, fewest=min(len(known["no"]), len(known["yes"])))
     head = {
         "variable": name,
         "unit": entry.get("Units"),
@@ -73,7 +79,7 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
         "missing": int(values.isna().sum()),
         "test": tested.test,
         "p": tested.p,
-        "smd": None if defines else standardised_difference(values, impaired, kind),
+        "smd": smd,
         "note": tested.note,
     }
     if kind == "numeric":
@@ -84,6 +90,16 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
         shown = "yes" if is_flag(entry) else level
         yield head | {"level": shown} | {_CELLS[group]: _share(part == level) for group, part in known.items()}
         head = {"variable": name}
+
+
+def _compare(name: str, people: pd.DataFrame, kind: Kind, *, fewest: int) -> tuple[Comparison, float]:
+    """Return the test of a variable by IMR and its standardised difference, or why there are none."""
+    if name in _DEFINING:
+        return Comparison(len(people), note="IMR itself, so not tested"), math.nan
+    if why := too_few_in_group(fewest):
+        return Comparison(len(people), note=f"not estimable: {why}"), math.nan
+    groups = people[name], people["imr_significant"]
+    return compare_groups(*groups, kind), standardised_difference(*groups, kind)
 
 
 _CELLS = {"all": "all", "no": "imr_no", "yes": "imr_yes"}

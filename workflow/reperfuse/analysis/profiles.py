@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from reperfuse.analysis.estimates.contrasts import hodges_lehmann
-from reperfuse.analysis.estimates.estimate import Estimate
+from reperfuse.analysis.estimates.contrasts import hodges_lehmann, too_few_in_group
+from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
 from reperfuse.analysis.estimates.logistic import interaction_effect, logistic_effect
 
 #: Outcomes of the table that are yes or no.
@@ -62,7 +62,8 @@ def _odds(people: pd.DataFrame, outcome: str, covariates: Sequence[str], remark:
 
 def _shift(people: pd.DataFrame, profile: str) -> dict[str, Any]:
     groups = dict(_groups(people, "growth_ml"))
-    found = hodges_lehmann(groups["reperfused"], groups["not_reperfused"])
+    why = too_few_in_group(min(map(len, groups.values())))
+    found = not_estimable(why, len(people)) if why else hodges_lehmann(groups["reperfused"], groups["not_reperfused"])
     shown = {name: _quartiles(values) for name, values in groups.items()}
     head = {"outcome": "growth_ml", "model": "unadjusted", "covariates": "", "profile": profile}
     return head | shown | _estimate("shift, mL", found, "")

@@ -14,6 +14,7 @@ from reperfuse.analysis.estimates.design import complete_cases
 from reperfuse.analysis.estimates.estimate import Z95, Estimate, not_estimable
 
 Kind = Literal["numeric", "categories"]
+FEWEST_IN_GROUP = 3  # of 2 against 3 patients the least p of an exact test is 0.2
 EXACT_BELOW = 50  # patients in each group, without ties
 EXPECTED = 5  # below this in a cell the χ² distribution is not close
 MOST_TABLES = 2_000_000
@@ -39,6 +40,11 @@ class Comparison:
     p: float = math.nan
     test: str = ""
     note: str = ""
+
+
+def too_few_in_group(fewest: int) -> str:
+    """Say that the smaller of two groups has too few patients for a p that means something, if so."""
+    return "" if fewest >= FEWEST_IN_GROUP else f"{fewest} patients in one group, and {FEWEST_IN_GROUP} are needed"
 
 
 def compare_groups(values: ArrayLike, group: ArrayLike, kind: Kind) -> Comparison:
