@@ -14,6 +14,7 @@ from reperfuse.analysis.estimates.contrasts import (
     standardised_difference,
     too_few_in_group,
 )
+from reperfuse.analysis.wording import quartiles
 from reperfuse.study.dictionaries import is_flag, is_numeric
 from reperfuse.study.vocabulary import GRADES
 
@@ -83,7 +84,7 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
         "note": tested.note,
     }
     if kind == "numeric":
-        yield head | {_CELLS[group]: _quartiles(part) for group, part in known.items()}
+        yield head | {_CELLS[group]: quartiles(part) for group, part in known.items()}
         return
     levels = [1.0] if is_flag(entry) else list(_ORDERED.get(name, sorted(values.dropna().unique())))
     for level in (level for level in levels if is_flag(entry) or (values == level).any()):
@@ -109,13 +110,6 @@ def _groups(impaired: pd.Series) -> Iterator[tuple[str, pd.Series]]:
     yield "all", impaired.notna()
     yield "no", impaired == 0
     yield "yes", impaired == 1
-
-
-def _quartiles(values: pd.Series) -> str | None:
-    if values.empty:
-        return None
-    low, middle, high = (f"{values.quantile(share):.3g}" for share in (0.25, 0.5, 0.75))
-    return f"{middle} [{low}–{high}]"
 
 
 def _share(chosen: pd.Series) -> str | None:

@@ -8,6 +8,7 @@ import pandas as pd
 from reperfuse.analysis.estimates.contrasts import hodges_lehmann, too_few_in_group
 from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
 from reperfuse.analysis.estimates.logistic import interaction_effect, logistic_effect
+from reperfuse.analysis.wording import patients, quartiles
 
 #: Outcomes of the table that are yes or no.
 OUTCOMES = ("favourable_response", "mrs_0_2")
@@ -64,7 +65,9 @@ def _shift(people: pd.DataFrame, profile: str) -> dict[str, Any]:
     groups = dict(_groups(people, "growth_ml"))
     why = too_few_in_group(min(map(len, groups.values())))
     found = not_estimable(why, len(people)) if why else hodges_lehmann(groups["reperfused"], groups["not_reperfused"])
-    shown = {name: _quartiles(values) for name, values in groups.items()}
+    shown = {
+        name: ", ".join(filter(None, (quartiles(values), patients(len(values))))) for name, values in groups.items()
+    }
     head = {"outcome": "growth_ml", "model": "unadjusted", "covariates": "", "profile": profile}
     return head | shown | _estimate("shift, mL", found, "")
 
@@ -72,13 +75,6 @@ def _shift(people: pd.DataFrame, profile: str) -> dict[str, Any]:
 def _groups(people: pd.DataFrame, outcome: str) -> Iterator[tuple[str, pd.Series]]:
     for name, value in (("reperfused", 1), ("not_reperfused", 0)):
         yield name, people.loc[people["reperfused"] == value, outcome].dropna()
-
-
-def _quartiles(values: pd.Series) -> str:
-    if values.empty:
-        return "0 patients"
-    low, middle, high = (f"{values.quantile(share):.3g}" for share in (0.25, 0.5, 0.75))
-    return f"{middle} [{low}–{high}], {len(values)} patients"
 
 
 def _estimate(measure: str, found: Estimate, remark: str) -> dict[str, Any]:

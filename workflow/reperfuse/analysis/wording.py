@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pandas as pd
+
 #: What columns, maps and settings are called in a sentence.
 WORDS = {
     "age": "age",
@@ -48,3 +50,11 @@ def diffusivity(adc: float) -> str:
 def patients(n: int) -> str:
     """Return a number of patients as text."""
     return f"{n} patient{'' if n == 1 else 's'}"
+
+
+def quartiles(values: pd.Series) -> str:
+    """Return the median and quartiles of known values as text; empty where there are none."""
+    if values.empty:
+        return ""
+    low, middle, high = (f"{values.quantile(share):.3g}" for share in (0.25, 0.5, 0.75))
+    return f"{middle} [{low}–{high}]"
