@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 from reperfuse.head.brain import brain_mask
-from reperfuse.registration.fit import dice
 from reperfuse.registration.rigid import register
 from reperfuse.serial.growth import lesion_change, salvage_fraction, voxelwise_growth
 from reperfuse.serial.swelling import measure_swelling
@@ -22,7 +21,7 @@ from reperfuse.simulation.geometry import Grid, average_voxels, rigid, sample_po
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.protocols import CLINICAL, HEAD_CENTRE_MM, make_grid
 from reperfuse.simulation.scanner import acquire_dwi, acquire_flair
-from reperfuse.volumes.image import Image
+from reperfuse.volumes.image import Image, dice
 from reperfuse.volumes.transforms import Displacement, Transform, resample_mask
 
 PATIENTS = (

@@ -137,7 +137,8 @@ def test_what_was_switched_off_or_not_done_is_not_told() -> None:
         "perfusion": "residue function", "diffusion": "diffusion coefficient", "growth": "Growth,",
         "reflow": "mirror plane", "brant": "Brant", "frequency": "Wilson", "nihss": "HC3", "mrs": "Rankin",
         "profile": "interaction", "flow": "STROBE",
-        "growth_groups": "Hodges", "agreement": "Bland", "transitions": "second scan", "characteristics": "Mann",
+        "growth_groups": "Hodges", "agreement": "Bland", "agreement_of_classes": "kappa",
+        "agreement_of_masks": "Dice coefficient", "transitions": "second scan", "characteristics": "Mann",
         "expert_lesions": "experts", "automatic_lesions": "automatically.", "factors": "for 5 events",
         "reperfusion": "Reperfusion,", "favourable_day5": "at day 5 [@lansberg2012]",
     }.items():  # fmt: skip

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from reperfuse.analysis.agreements import agreements
+from reperfuse.analysis.agreements import agreements, lesion_agreement
 from reperfuse.analysis.characteristics import characteristics
 from reperfuse.analysis.factors import factors_of_imr
 from reperfuse.analysis.frequency import frequency
@@ -203,6 +203,34 @@ def test_no_p_from_nothing(impaired: int, tested: bool) -> None:
     for row in characteristics(frame, ["age", "tpa"], DICTIONARY):
         assert math.isfinite(row["p"]) == math.isfinite(row["smd"]) == tested, row
         assert tested or "patients in one group, and 3 are needed" in row["note"]
+
+
+def test_an_experts_lesion_and_the_automatic_one_by_hand() -> None:
+    frame = pd.DataFrame({
+        "lesion_source": ["expert", "expert", "expert", "expert", "expert", "automatic", None],
+        "infarct_followup_ml": [10.0, 20, 40, 60, 80, 50, np.nan],
+        "lesion_automatic_ml": [12.0, 18, 44, 68, np.nan, 500, np.nan],
+        "lesion_dice": [0.5, 0.7, 0.8, 0.9, np.nan, 0.0, np.nan],
+    })  # fmt: skip
+    rows = {row["measure"]: row for row in lesion_agreement(frame)}
+    assert {(row["other"], row["ours"], row["n"]) for row in rows.values()} == {
+        ("lesion_automatic_ml", "infarct_followup_ml", 4)
+    }
+    assert list(rows) == [
+        "bias, mL", "lower limit of agreement, mL", "upper limit of agreement, mL", "ICC(A,1)", "Dice, median",
+    ]  # fmt: skip
+    differences = [2, -2, 4, 8]
+    assert rows["bias, mL"]["value"] == pytest.approx(3)
+    sd = np.std(differences, ddof=1)
+    assert rows["lower limit of agreement, mL"]["value"] == pytest.approx(3 - 1.959964 * sd)
+    overlap = rows["Dice, median"]
+    assert [overlap[name] for name in ("value", "low", "high")] == pytest.approx([0.75, 0.65, 0.825])
+    assert overlap["note"] == "low and high are the quartiles"
+    assert math.isnan(overlap["p"])
+    assert lesion_agreement(frame[5:]) == []
+    (few, *_, last) = lesion_agreement(frame[:2].assign(lesion_dice=np.nan))
+    assert few["note"].startswith("not estimable: 2 patients")
+    assert last["note"] == "not estimable: both lesions are empty in every patient"
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])

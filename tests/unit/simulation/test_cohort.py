@@ -109,6 +109,19 @@ def test_sums_of_the_tables_hold(cohort: Cohort) -> None:
         assert left >= 0
 
 
+def test_automatic_lesions_are_as_they_are_drawn(large: dict[str, np.ndarray]) -> None:
+    drawn, found = large["infarct_followup_ml"], large["lesion_automatic_ml"]
+    experts = large["lesion_source"] == "expert"
+    assert (np.isfinite(found) == experts).all()
+    assert (np.isfinite(large["lesion_dice"]) == experts).all()
+    ratio = np.log(found / drawn)[experts]
+    assert np.std(ratio) == pytest.approx(0.1, rel=0.1)
+    assert np.mean(ratio) == pytest.approx(0, abs=0.01)
+    dice, most = large["lesion_dice"][experts], (2 * np.minimum(drawn, found) / (drawn + found))[experts]
+    assert np.median(dice) == pytest.approx(0.8, abs=0.02)
+    assert (dice <= most).all()
+
+
 def test_classes_are_those_of_the_criteria(cohort: Cohort) -> None:
     rules = shipped_rules()
     clinical = {row["participant_id"]: row for row in cohort.participants}

@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 
 from reperfuse.analysis.estimates.agreement import bland_altman, class_changes, icc_a1, kappa
-from reperfuse.analysis.estimates.estimate import Estimate
+from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
 
 #: A core of this volume decides on a patient, mL (DEFUSE 3, doi:10.1056/NEJMoa1713973).
 _LARGE_CORE_ML = 70.0
+#: Measures that the methods text has a sentence of.
+KAPPA, OVERLAP = "kappa of a core of 70 mL or more", "Dice, median"
 
 
 def agreements(frame: pd.DataFrame, compared: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -31,6 +33,27 @@ def agreements(frame: pd.DataFrame, compared: Mapping[str, str]) -> list[dict[st
     return [row for other, ours in compared.items() for row in _compare(frame, other, ours)]
 
 
+def lesion_agreement(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Set the automatic follow-up lesion against an expert's, where that is the one used.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The analysis table.
+
+    Returns
+    -------
+    list of rows
+        Of the volumes as `agreements` has them, and the median overlap of the masks; none without such patients.
+    """
+    drawn = frame[frame["lesion_source"] == "expert"]
+    drawn = drawn[drawn["lesion_automatic_ml"].notna()]
+    if drawn.empty:
+        return []
+    volumes = ("lesion_automatic_ml", "infarct_followup_ml")
+    return [*_compare(drawn, *volumes), _row(*volumes, OVERLAP, _quartiles(drawn["lesion_dice"].dropna()))]
+
+
 def _compare(frame: pd.DataFrame, other: str, ours: str) -> Iterator[dict[str, Any]]:
     pair = frame[[other, ours]].dropna()
     limits = bland_altman(pair[other], pair[ours])
@@ -42,11 +65,21 @@ def _compare(frame: pd.DataFrame, other: str, ours: str) -> Iterator[dict[str, A
     }
     if "core" in ours:
         large = pair[other] >= _LARGE_CORE_ML, pair[ours] >= _LARGE_CORE_ML
-        found["kappa of a core of 70 mL or more"] = kappa(*large)
+        found[KAPPA] = kappa(*large)
         found["patients who change between below and above 70 mL"] = _changed(class_changes(*large))
-    for measure, one in found.items():
-        values = {"n": one.n, "value": one.value, "low": one.low, "high": one.high, "p": one.p, "note": one.note}
-        yield {"other": other, "ours": ours, "measure": measure} | values
+    yield from (_row(other, ours, measure, one) for measure, one in found.items())
+
+
+def _row(other: str, ours: str, measure: str, one: Estimate) -> dict[str, Any]:
+    values = {"n": one.n, "value": one.value, "low": one.low, "high": one.high, "p": one.p, "note": one.note}
+    return {"other": other, "ours": ours, "measure": measure} | values
+
+
+def _quartiles(overlaps: pd.Series) -> Estimate:
+    if overlaps.empty:
+        return not_estimable("both lesions are empty in every patient", 0)
+    low, middle, high = (float(overlaps.quantile(share)) for share in (0.25, 0.5, 0.75))
+    return Estimate(len(overlaps), middle, low, high, note="low and high are the quartiles")
 
 
 def _changed(table: pd.DataFrame) -> Estimate:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from reperfuse.analysis.agreements import KAPPA, OVERLAP
 from reperfuse.analysis.cohort import judged
 from reperfuse.analysis.estimates.logistic import FIRTH
 from reperfuse.analysis.paper import Choices, Rows
@@ -67,7 +68,9 @@ def what_was_done(
         "profile": odds,
         "favourable_day5": response and "day 5" in remarks["favourable_response"],
         "growth_groups": growth,
-        "agreement": estimated["agreement"],
+        "agreement": [row for row in estimated["agreement"] if row["measure"] not in (KAPPA, OVERLAP)],
+        "agreement_of_classes": [row for row in estimated["agreement"] if row["measure"] == KAPPA],
+        "agreement_of_masks": [row for row in estimated["agreement"] if row["measure"] == OVERLAP],
         "transitions": tables["transitions"],
     }
     return {

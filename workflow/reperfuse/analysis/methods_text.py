@@ -33,7 +33,7 @@ STEPS = (
         "profile",
         "favourable_day5",
     ),
-    *("growth_groups", "agreement", "transitions"),
+    *("growth_groups", "agreement", "agreement_of_classes", "agreement_of_masks", "transitions"),
 )
 
 
@@ -139,7 +139,10 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         yield "Differences of growth are Hodges–Lehmann shifts [@hodges1963]."
     if "agreement" in done:
         yield "Agreement of volumes was measured by Bland–Altman limits [@bland1999] and ICC(A,1) [@mcgraw1996]."
+    if "agreement_of_classes" in done:
         yield "Agreement of classes was measured by kappa [@cohen1968]."
+    if "agreement_of_masks" in done:
+        yield "Outlined lesions were compared with automatic ones by the Dice coefficient [@dice1945]."
     if "transitions" in done:
         yield "Impairment at a second scan after treatment was set against that at the first."
 

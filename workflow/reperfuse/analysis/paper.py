@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from reperfuse.analysis.agreements import agreements
+from reperfuse.analysis.agreements import agreements, lesion_agreement
 from reperfuse.analysis.characteristics import AFTER_TREATMENT, BASELINE, characteristics
 from reperfuse.analysis.cohort import judged
 from reperfuse.analysis.factors import factors_of_imr
@@ -99,7 +99,7 @@ def make_tables(
         "mrs": [] if "mrs_90d" in missing else disability_models(frame, exposures, adjust["mrs"]),
         "profile": profile_effects(frame, adjust["profile"], remarks),
         "factors": factors_of_imr(frame, factors),
-        "agreement": agreements(frame, compared),
+        "agreement": agreements(frame, compared) + lesion_agreement(frame),
         "transitions": transitions(frame),
     }
     return tables | {"not_done": list(_not_done(frame, tables, choices, missing))}
@@ -122,7 +122,8 @@ def _not_done(
     if not len(judged(frame)):
         yield {"what": "tables by IMR", "reason": "reflow can be judged in no patient (imr_exclusion in patients.tsv)"}
     if not tables["agreement"]:
-        yield {"what": "agreement", "reason": "no volumes of another product or reader are named (analysis.compared)"}
+        nothing = "no volumes of another product or reader are named (analysis.compared), and no lesion is an expert's"
+        yield {"what": "agreement", "reason": f"{nothing} with an automatic one beside it"}
     if not tables["transitions"]:
         yield {"what": "transitions", "reason": "the study names no second scan after treatment (sessions.late)"}
     if not (frame["profile"].notna() & frame["reperfused"].notna()).any():

@@ -1,11 +1,12 @@
 """Steps of the follow-up lesion: found, and brought to another session."""
 
+import traceback
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
+from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_chain, read_itk
 from reperfuse.files.mirrors import load_mirror
@@ -17,7 +18,8 @@ from reperfuse.head.mirror import half, reflect
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes
 from reperfuse.mismatch.mismatch import laterality, side
 from reperfuse.serial.lesion import followup_lesion
-from reperfuse.volumes.image import Image, volume_ml
+from reperfuse.volumes.arrays import Mask
+from reperfuse.volumes.image import Image, dice, volume_ml
 from reperfuse.volumes.transforms import Transform, resample_mask, share_within
 
 
@@ -44,7 +46,10 @@ class SegmentLesionOutputSpec(TraitedSpec):
 
 
 class SegmentLesion(Step):
-    """Take the expert's follow-up lesion, or find it by its asymmetry where there is none."""
+    """Take the expert's follow-up lesion, or find it by its asymmetry where there is none.
+
+    An expert's lesion is compared with the automatic one, as far as that can be found.
+    """
 
     input_spec = SegmentLesionInputSpec
     output_spec = SegmentLesionOutputSpec
@@ -54,20 +59,34 @@ class SegmentLesion(Step):
         reference, brain = nifti.load(self.inputs.reference), nifti.load(self.inputs.brain)
         said = check_extent(brain.mask, brain.affine)
         if isdefined(self.inputs.expert):
-            transform: Transform | None = None
-            if isdefined(self.inputs.expert_transform):
-                transform = read_itk(self.inputs.expert_transform)
-                # diffusion was registered to perfusion, so its transform starts at the expert's grid
-                transform = transform.inverse() if self.inputs.expert_datatype == "perf" else transform
-            expert, name = nifti.load(self.inputs.expert), Path(self.inputs.expert).name
-            beside = None if isdefined(self.inputs.expert_transform) else reference
-            marked = Image(read_mask(expert, name, beside), expert.affine)
-            lesion = resample_mask(marked, reference, transform)
-            check_lesion(volume_ml(marked.data, expert.affine), lesion, brain.mask, reference.affine, name)
-            said += [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
-            said += self._other_side(lesion, reference)
-            self.save_image("lesion", lesion, reference, LesionSource="expert", Warnings=said)
+            lesion, doubts = self._drawn(reference, brain)
+            said += doubts + self._other_side(lesion, reference)
+            automatic = self._compare(lesion, reference, brain)
+            self.save_image(
+                "lesion", lesion, reference, LesionSource="expert", Warnings=said, AutomaticLesion=automatic
+            )
             return
+        lesion, doubts = self._automatic(reference, brain)
+        said += self._other_side(lesion, reference) + doubts
+        extra: dict[str, Any] = {"Warnings": list(dict.fromkeys(said))} if said else {}
+        self.save_image("lesion", lesion, reference, LesionSource="automatic", **extra)
+
+    def _drawn(self, reference: Image, brain: Image) -> tuple[Mask, list[str]]:
+        """Return the expert's lesion on the grid of the reference, and what is to be said of it."""
+        transform: Transform | None = None
+        if isdefined(self.inputs.expert_transform):
+            transform = read_itk(self.inputs.expert_transform)
+            # diffusion was registered to perfusion, so its transform starts at the expert's grid
+            transform = transform.inverse() if self.inputs.expert_datatype == "perf" else transform
+        expert, name = nifti.load(self.inputs.expert), Path(self.inputs.expert).name
+        beside = None if isdefined(self.inputs.expert_transform) else reference
+        marked = Image(read_mask(expert, name, beside), expert.affine)
+        lesion = resample_mask(marked, reference, transform)
+        check_lesion(volume_ml(marked.data, expert.affine), lesion, brain.mask, reference.affine, name)
+        return lesion, [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
+
+    def _automatic(self, reference: Image, brain: Image) -> tuple[Mask, list[str]]:
+        """Return the lesion as it is found by its asymmetry, and what is doubtful of the images."""
         self._refuse_faults("mirror")
         adc = nifti.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None
         mirrored = reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror))
@@ -81,15 +100,27 @@ class SegmentLesion(Step):
             rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
         )
         check_lesion_size("the lesion", volume_ml(lesion, reference.affine), brain.mask, brain.affine)
-        said += self._other_side(lesion, reference)
         if adc is None:
-            said += check_clipped(reference.data, brain.mask) + flair_doubts(reference.data, mirrored, brain.mask)
+            doubts = check_clipped(reference.data, brain.mask) + flair_doubts(reference.data, mirrored, brain.mask)
         else:
-            said += read_sidecar(self.inputs.adc).get("Warnings", [])
-        extra: dict[str, Any] = {"Warnings": list(dict.fromkeys(said))} if said else {}
-        self.save_image("lesion", lesion, reference, LesionSource="automatic", **extra)
+            doubts = list(read_sidecar(self.inputs.adc).get("Warnings", []))
+        return lesion, doubts
 
-    def _other_side(self, lesion: np.ndarray, reference: Image) -> list[str]:
+    def _compare(self, drawn: Mask, reference: Image, brain: Image) -> dict[str, Any]:
+        """Return the automatic lesion's volume and its overlap with the one drawn, or why there is none.
+
+        Nothing that happens here may cost the lesion that was drawn.
+        """
+        try:
+            found, doubts = self._automatic(reference, brain)
+        except DataFault as fault:
+            return {"Reasons": [str(fault)]}
+        except (ArithmeticError, LookupError, ValueError) as error:
+            traceback.print_exc()
+            return {"Reasons": [f"internal error ({type(error).__name__}) in the automatic lesion; report it"]}
+        return {"LesionMl": volume_ml(found, reference.affine), "Dice": dice(drawn, found), "Warnings": doubts}
+
+    def _other_side(self, lesion: Mask, reference: Image) -> list[str]:
         """Say that the lesion lies on the side other than the one the study says."""
         stated = self.inputs.side
         if stated == "unknown" or reasons(self.inputs.mirror):

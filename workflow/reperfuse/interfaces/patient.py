@@ -56,7 +56,11 @@ class MeasurePatient(Step):
             if isdefined(path):
                 failures += [[name, reason] for reason in reasons(path)]
         if path := self._good("lesion"):
-            failures += [["lesion", warning] for warning in read_sidecar(path).get("Warnings", [])]
+            about = read_sidecar(path)
+            automatic = about.get("AutomaticLesion", {})
+            failures += [["lesion", warning] for warning in about.get("Warnings", [])]
+            for key in ("Reasons", "Warnings"):
+                failures += [["lesion_automatic", said] for said in automatic.get(key, [])]
         row = self._growth() | self._reperfusion() | self._reflow(failures)
         if self.inputs.has_late:
             row |= self._reflow_late(failures)
@@ -89,11 +93,17 @@ class MeasurePatient(Step):
             "core_baseline_ml": self._number("baseline", "core_ml"),
             "infarct_followup_ml": math.nan,
             "lesion_source": None,
+            "lesion_automatic_ml": math.nan,
+            "lesion_dice": math.nan,
         }
         if self._good("lesion"):
             lesion = nifti.load(self.inputs.lesion)
             row["infarct_followup_ml"] = volume_ml(lesion.mask, lesion.affine)
-            row["lesion_source"] = read_sidecar(self.inputs.lesion)["LesionSource"]
+            about = read_sidecar(self.inputs.lesion)
+            row["lesion_source"] = about["LesionSource"]
+            automatic = about.get("AutomaticLesion", {})
+            row["lesion_automatic_ml"] = read_number(automatic.get("LesionMl"))
+            row["lesion_dice"] = read_number(automatic.get("Dice"))
         row["growth_ml"] = growth_ml(row["core_baseline_ml"], row["infarct_followup_ml"])
         parts = ("growth_penumbra_ml", "growth_oligaemia_ml", "growth_beyond_ml", "growth_unseen_ml")
         for key in ("infarct_unswollen_ml", "growth_voxelwise_ml", "reversal_ml", *parts):

@@ -89,9 +89,3 @@ def mutual_information(first: NDArray[np.floating], second: NDArray[np.floating]
 
     together = entropy(joint)
     return (entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))) / together if together > 0 else float("nan")
-
-
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the overlap of two masks, 2|A∩B|/(|A|+|B|); NaN if both are empty."""
-    total = int(first.sum() + second.sum())
-    return 2 * int((first & second).sum()) / total if total else float("nan")

@@ -10,14 +10,13 @@ from reperfuse.registration.fit import (
     BINS,
     Registration,
     correlation,
-    dice,
     gradient_magnitude,
     is_poor,
     mutual_information,
 )
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import apply_matrix, shift, shifts, turns
-from reperfuse.volumes.image import Image
+from reperfuse.volumes.image import Image, dice
 from reperfuse.volumes.morphology import dilated
 from reperfuse.volumes.transforms import Displacement, Transform, resample, resample_mask
 

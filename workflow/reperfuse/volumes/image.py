@@ -48,3 +48,9 @@ def is_same_grid(first: Image, second: Image, tolerance_mm: float = 1e-3) -> boo
 def volume_ml(mask: Mask, affine: Array) -> float:
     """Return the volume of a mask, in mL."""
     return float(mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000)
+
+
+def dice(first: Mask, second: Mask) -> float:
+    """Return the overlap of two masks, 2|A∩B|/(|A|+|B|); NaN if both are empty."""
+    total = int(first.sum() + second.sum())
+    return 2 * int((first & second).sum()) / total if total else float("nan")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reperfuse.simulation.cohort.effects import Effects, Rules
-from reperfuse.simulation.cohort.imaging import draw_baseline, draw_course
+from reperfuse.simulation.cohort.imaging import draw_automatic, draw_baseline, draw_course
 from reperfuse.simulation.cohort.outcomes import draw_outcomes
 from reperfuse.simulation.cohort.patients import participants, patient_row, reflow_rows
 from reperfuse.simulation.cohort.people import draw_people
@@ -61,6 +61,7 @@ def draw_cohort(n: int, seed: int, rules: Rules, effects: Effects | None = None)
         table: [row for one in found for row in getattr(one, table)]
         for table in ("sessions", "thresholds", "stability", "failures")
     }
+    known |= draw_automatic(known["lesion_ml"], rng)
     tables["patients"] = [patient_row(known, patient, before[patient].sessions[0]) for patient in range(n)]
     tables["reflow"] = [row for patient in range(n) for row in reflow_rows(known, patient, rules)]
     return Cohort(rows, tables, effects)

@@ -82,6 +82,8 @@ def _growth(one: Mapping[str, Any], baseline: Mapping[str, Any]) -> Row:
         "core_baseline_ml": core,
         "infarct_followup_ml": lesion,
         "lesion_source": "expert" if one["expert"] else "automatic",
+        "lesion_automatic_ml": float(one["automatic_ml"]) if one["expert"] else math.nan,
+        "lesion_dice": float(one["dice"]) if one["expert"] else math.nan,
         "infarct_unswollen_ml": unswollen,
         "growth_ml": round(growth_ml(core, lesion), 2),
         "growth_voxelwise_ml": grown,
