@@ -58,6 +58,17 @@ def test_growth(demo: Demo, patient: str, column: str) -> None:
 
 
 @pytest.mark.parametrize("patient", PATIENTS)
+def test_the_automatic_lesion_agrees_with_an_experts(demo: Demo, patient: str) -> None:
+    row = table(demo, "results", "patients").loc[patient]
+    if patient == "sub-03":  # nobody drew its lesion
+        assert row["lesion_source"] == "automatic"
+        assert row[["lesion_automatic_ml", "lesion_dice"]].isna().all()
+        return
+    assert row["lesion_dice"] > 0.9
+    assert is_close(row["lesion_automatic_ml"], row["infarct_followup_ml"], 0.1, 2)
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
 def test_impaired_reflow(demo: Demo, patient: str) -> None:
     row = table(demo, "results", "patients").loc[patient]
     true = table(demo, "truth", "patients").loc[patient, "imr_ml"]
