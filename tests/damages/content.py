@@ -49,6 +49,10 @@ def _half(data: np.ndarray) -> np.ndarray:
     return data[: data.shape[0] // 2]
 
 
+def _swapped(data: np.ndarray) -> np.ndarray:
+    return np.roll(data, data.shape[2] // 2, axis=2)
+
+
 def _trace_as_adc(patient: Patient) -> None:
     patient.scanner_adc()
     patient.scan("adc").write_bytes(patient.scan("trace").read_bytes())
@@ -73,6 +77,7 @@ DAMAGES = [
     Damage("half a head", lambda p: p.image(_half), "dsc", "the image shows a part of the head only", found="step"),
     Damage("half a head of diffusion", lambda p: p.image(_half, "dwi"), "dwi", "the image shows a part of the head only",
            found="step"),
+    Damage("halves of diffusion swapped", lambda p: p.image(_swapped, "dwi"), "dwi", "are not in their order", found="step"),
     Damage("diffusion of one slice", lambda p: _slab(p, 1), "dwi", "too little for a lesion's volume", found="step"),
     Damage("diffusion of three slices", lambda p: _slab(p, 3), "dwi", "too little for a lesion's volume", found="step"),
     Damage("diffusion of four slices", lambda p: _slab(p, 4), says="no more is counted", found="step"),

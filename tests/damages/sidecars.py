@@ -77,7 +77,19 @@ WRONG = {
 }
 DEEP = 10_000
 
+
+def _flair_at(echo_s: float) -> Callable[[Patient], object]:
+    def do(patient: Patient) -> None:
+        patient.add_flair()
+        patient.beside("flair").write_text(json.dumps({"EchoTime": echo_s}))
+
+    return do
+
+
 DAMAGES = [
+    Damage("FLAIR at the echo time of a T1 image", _flair_at(0.004), "flair", "is that of a T1 or T2* image"),
+    Damage("FLAIR at the echo time of a T2* image", _flair_at(0.025), "flair", "is that of a T1 or T2* image"),
+    Damage("FLAIR at its echo time", _flair_at(0.09)),
     Damage("missing", _missing, "dsc", "RepetitionTime is missing"),
     Damage("empty file", _recoded(lambda _: b""), "dsc", JSON),
     Damage("empty object", _recoded(lambda _: b"{}"), "dsc", "RepetitionTime is missing"),

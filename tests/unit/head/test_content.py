@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 from heads import VOXEL, ellipsoid, head
 from reperfuse.faults import DataFault
+from reperfuse.head.brain import brain_mask
 from reperfuse.head.content import (
     check_brain_size,
     check_clipped,
     check_lesion_size,
     check_scan,
+    check_wrapped,
     flair_doubts,
 )
+from reperfuse.simulation.anatomy import Head, Region
+from reperfuse.simulation.geometry import Grid, rigid, sample_points
+from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
 from reperfuse.volumes.image import volume_ml
 
 SHAPE, COARSE = (35, 40, 15), VOXEL * 3
@@ -32,6 +37,42 @@ def test_a_scan_of_eight_bits_is_a_scan(b0: tuple[np.ndarray, np.ndarray]) -> No
     image = image.copy()
     image[20, 20, 7] *= 100  # a spike that is possible
     check_scan(image)
+
+
+@pytest.fixture(scope="module")
+def flair() -> tuple[np.ndarray, np.ndarray]:
+    """A FLAIR image of a head with a bright lesion, and its brain."""
+    affine = np.diag([2.5, 2.5, 5.0, 1.0])
+    affine[:3, 3] = np.array([0, -18, 8]) - affine[:3, :3] @ ((np.array((84, 96, 30)) - 1) / 2)
+    grid, pose = Grid((84, 96, 30), affine), rigid([3, 5, -4], [2, 1, 0])
+    image = acquire_flair(Head(2.0), (), grid, pose, FlairProtocol(coil_bias=0.4), seed=1)
+    lesion = Region("left", (34, -12, 18), (1.2, 1.5, 1.2), 80.0)
+    inside = lesion.radius(sample_points(grid, pose, Head(2.0), (1, 1, 1))).reshape(grid.shape) < 1
+    image = np.where(inside, 1.8 * image, image)
+    return image, brain_mask(image, np.array([2.5, 2.5, 5.0]))
+
+
+@pytest.mark.parametrize("slope", [1.0, 3.7])
+@pytest.mark.parametrize("reach", [1.3, 2.0, 4.0])
+def test_values_too_large_for_a_byte_are_refused(
+    flair: tuple[np.ndarray, np.ndarray], reach: float, slope: float
+) -> None:
+    """Of 255 times `reach` at most, stored as bytes."""
+    image, brain = flair
+    stored = np.rint(255 * reach * np.clip(image / np.percentile(image, 99.9), 0, 1)).astype(int) % 256
+    with pytest.raises(DataFault, match="values too large for 8 bits began at 0 again"):
+        check_wrapped(slope * stored.astype(np.float32), brain)
+
+
+def test_other_scans_of_eight_bits_are_taken(
+    flair: tuple[np.ndarray, np.ndarray], b0: tuple[np.ndarray, np.ndarray]
+) -> None:
+    for image, brain in (flair, b0):
+        check_wrapped(np.rint(255 * image / image.max()), brain)
+        check_wrapped(np.minimum(np.rint(300 * image / image.max()), 255), brain)  # clipped
+    image = flair[0].copy()
+    image[flair[1]] = np.random.default_rng(0).permutation(image[flair[1]])
+    check_wrapped(image, flair[1])  # of more values than a byte holds
 
 
 @pytest.mark.parametrize("value", [1e30, -1e30, np.inf])

@@ -37,6 +37,28 @@ def test_half_a_head_is_refused(axis: int, side: slice) -> None:
         check_whole(np.where(kept, IMAGE, 0), BRAIN & kept, AFFINE)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize(
+    "slices",
+    [
+        np.roll(np.arange(24), 12),
+        np.roll(np.arange(24), 8),
+        np.r_[0:24:2, 1:24:2],
+        np.r_[11:-1:-1, 12:24],
+    ],
+    ids=["halves swapped", "a third moved", "odd after even", "a half upside down"],
+)
+def test_slices_in_another_order_are_refused(slices: np.ndarray, order: tuple[int, int, int]) -> None:
+    image, brain, affine = turned(order)
+    image, brain = (np.take(array, slices, axis=order.index(2)) for array in (image, brain))
+    with pytest.raises(DataFault, match="narrows between wider slices: they are not in their order"):
+        check_whole(image, brain, affine)
+
+
+def test_a_head_upside_down_is_in_order() -> None:
+    check_whole(IMAGE[..., ::-1], BRAIN[..., ::-1], AFFINE)
+
+
 @pytest.mark.parametrize("lost", [[10], [9, 11, 13], [10, 11, 12]])
 @pytest.mark.parametrize("left", [0.0, np.nan, 5.0])
 def test_slices_that_hold_nothing_are_counted(lost: list[int], left: float) -> None:

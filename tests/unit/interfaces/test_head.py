@@ -92,3 +92,13 @@ def test_what_is_no_head_has_no_brain(reference: Path, damage: Callable[[NDArray
     taken = extract(reference)
     assert said in reasons(taken)[0]
     assert np.isnan(nifti.load(taken).data).all()
+
+
+def test_an_image_whose_bright_values_began_at_0_again_has_a_reason(reference: Path) -> None:
+    """Of an image that rises by 20 from voxel to voxel, stored as bytes."""
+    mask = ball((80, 96, 60), 50, AFFINE, SHAPE)
+    nifti.save(reference.with_name("given.nii.gz"), mask, AFFINE, sidecar={})
+    rising = np.broadcast_to(20.0 * np.arange(SHAPE[0])[:, None, None], SHAPE) % 256
+    nifti.save(reference, rising, AFFINE, sidecar={})
+    (reason,) = reasons(extract(reference, given=str(reference.with_name("given.nii.gz"))))
+    assert "values too large for 8 bits began at 0 again" in reason

@@ -20,6 +20,9 @@ _OUTSTANDING = 1e4
 _NEGATIVE, _MOST_NEGATIVE = 0.1, 0.01
 #: Share of the brain at the largest value of an image: more was cut off there; more than any fluid takes is no scan.
 _CLIPPED, _MOST_CLIPPED = 0.01, 0.3
+#: A byte holds so many values; share of neighbours in the brain that lie this far apart, of them: in scans stored as
+#: bytes 0.0003 at most (real and simulated heads), in those whose largest values began at 0 again 0.003 or more.
+_BYTE, _FAR_APART, _MOST_FAR_APART = 256, 0.75, 0.002
 #: Fluid where it is bright, and dark, of the brain's median; the least share of the brain that it takes.
 _FLUID_BRIGHT, _FLUID_DARK, _LEAST_FLUID = 1.6, 0.5, 0.02
 
@@ -76,6 +79,37 @@ def check_clipped(images: Array, brain: Mask) -> list[str]:
     if share > _MOST_CLIPPED:
         raise DataFault(f"{said}; export the scan again without clipping")
     return [f"{said}: what is bright there is not known"] if share > _CLIPPED else []
+
+
+def check_wrapped(image: Array, brain: Mask) -> None:
+    """Make sure that bright values did not begin at 0 again, as those do that are too large for a byte.
+
+    Parameters
+    ----------
+    image : (x, y, z) array
+        As stored, not resampled; a.u.
+    brain : (x, y, z) bool array
+
+    Raises
+    ------
+    DataFault
+        If the image holds no more values than a byte, and too many neighbours in the brain lie far apart.
+    """
+    values = np.unique(image[~np.isnan(image)])
+    if len(values) > _BYTE:
+        return
+    far = _FAR_APART * (values[-1] - values[0])
+    pairs = jumps = 0
+    for axis in range(3):
+        planes, inside = np.moveaxis(image, axis, 0), np.moveaxis(brain, axis, 0)
+        both = inside[:-1] & inside[1:]
+        pairs += int(both.sum())
+        jumps += int((np.abs(np.diff(planes, axis=0))[both] > far).sum())
+    if jumps > _MOST_FAR_APART * pairs:
+        raise DataFault(
+            "bright tissue lies beside dark everywhere: values too large for 8 bits began at 0 again; "
+            "export the scan with 16 bits"
+        )
 
 
 def flair_doubts(image: Array, mirrored: Array, brain: Mask) -> list[str]:

@@ -14,6 +14,8 @@ from reperfuse.volumes.geometry import voxel_sizes
 _FLAT_SIDE, _FLAT_TOP, _FLAT_BOTTOM = 0.5, 0.4, 0.85
 #: Slices are thicker than their voxels are wide by this, or else lie across the body.
 _THICKER = 1.2
+#: No slice's brain is smaller than this share of one above and of one below: 0.94 or more in heads real and simulated.
+_NARROWEST = 0.7
 #: Signal of a slice, of that of the others, below which it was not read.
 _UNREAD = 0.1
 #: Fewer slices of the brain, or less of it, mm: a lesion's volume in them says nothing of the lesion's.
@@ -43,7 +45,8 @@ def check_whole(image: Array, brain: Mask, affine: Array) -> None:
     Raises
     ------
     DataFault
-        If the brain ends in a flat cut in the plane of the slices, as half a head does, or slices hold nothing.
+        If the brain ends in a flat cut in the plane of the slices, as half a head does, slices hold nothing, or are not
+        in their order: the brain narrows between wider slices.
     """
     across = slice_axis(affine)
     slices = np.moveaxis(image, across, 0)
@@ -57,6 +60,10 @@ def check_whole(image: Array, brain: Mask, affine: Array) -> None:
     for axis in {0, 1, 2} - {across}:
         if max(_ends(brain, axis)) > _FLAT_SIDE:
             raise DataFault("the brain is cut off in the plane of the slices: the image shows a part of the head only")
+    areas = brain.sum(axis=tuple({0, 1, 2} - {across}))
+    below, above = np.maximum.accumulate(areas), np.maximum.accumulate(areas[::-1])[::-1]
+    if (areas < _NARROWEST * np.minimum(below, above)).any():
+        raise DataFault("the brain narrows between wider slices: they are not in their order; convert the scan again")
 
 
 def _level(image: Array, brain: Mask) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.head.brain import brain_mask
-from reperfuse.head.content import check_brain_size, check_scan
+from reperfuse.head.content import check_brain_size, check_scan, check_wrapped
 from reperfuse.head.coverage import check_whole
 from reperfuse.head.given import check_brain, read_mask
 from reperfuse.head.mirror import find_mirror
@@ -48,6 +48,7 @@ class ExtractBrain(Step):
             brain, how = brain_mask(reference.data, reference.voxel_size_mm), {"Source": "automatic"}
             check_brain_size(volume_ml(brain, reference.affine))
             check_whole(reference.data, brain, reference.affine)
+        check_wrapped(reference.data, brain)
         self.save_image("brain", brain, reference, **how)
         try:
             plane = find_mirror(reference.data, reference.affine, brain)

@@ -20,6 +20,8 @@ from reperfuse.study.layout import File, Inherited
 _LEAST_EXTENT_MM = 90.0
 #: Frames without which no first passage is known.
 _FEWEST_FRAMES = 20
+#: FLAIR is weighted by T2, so its echo is late, s: 0.08 or more.
+_SHORTEST_FLAIR_S = 0.05
 #: Highest b-value that is taken for none, and the lowest that weights by diffusion, s/mm².
 _HIGHEST_B0, _LOWEST_B = 100.0, 300.0
 #: The strongest weighting that a scanner of people gives, s/mm².
@@ -64,10 +66,22 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
         settings |= _gradients(file, tables, volumes) | _phase_encoding(sidecar)
     elif len(header.shape) != 3:
         raise DataFault(f"{path.name}: it should have three dimensions, and has shape {header.shape}")
+    elif kind == "flair":
+        _check_flair(path, sidecar)
     elif kind == "adc":
         settings |= {"units": spelled(sidecar["Units"])} if isinstance(sidecar.get("Units"), str) else {}
         settings |= _phase_encoding(sidecar)
     return Acquired(settings, volumes)
+
+
+def _check_flair(path: Path, sidecar: Mapping[str, Any]) -> None:
+    """Make sure that an image called FLAIR was not taken at the echo time of another."""
+    echo_s = sidecar.get("EchoTime")
+    if _is_number(echo_s) and 0 < echo_s < _SHORTEST_FLAIR_S:
+        raise DataFault(
+            f"{path.name}: an EchoTime of {1000 * echo_s:g} ms is that of a T1 or T2* image, not of FLAIR, which has "
+            "80 ms or more; name the scan after what it is"
+        )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
