@@ -62,6 +62,24 @@ def test_plane_under_coil_bias():
     assert_plane(find_mirror(image, GRID.affine), pose)
 
 
+def test_alignment_with_the_flip_sharpens_the_plane():
+    """By reflections alone, the same heads are 0.12 mm off."""
+    grid = make_grid((80, 90, 20), (2.5, 2.5, 6.0))
+    off_mm = []
+    for number, tilt in enumerate([(-2, 9, -4), (7, -6, 3), (-9, 2, 8)]):
+        pose = rigid(tilt, (3, -2, 1), grid.centre)
+        image = acquire_flair(Head(), (), grid, pose, FlairProtocol(te_s=0.03, coil_bias=0.5), seed=number)
+        lesion = Region("left", (36, -10, 20), (1.2, 1.5, 1.2), 100.0).radius(
+            sample_points(grid, pose, Head(), (1, 1, 1))
+        )
+        found = find_mirror(np.where(lesion.reshape(grid.shape) < 1, 2.5 * image, image), grid.affine).matrix
+        normal, offset = midplane(pose)
+        points = move(pose, brain_points(8.0)[0])
+        apart = move(found, points) - move(reflection_matrix(normal, offset), points)
+        off_mm.append(np.linalg.norm(apart, axis=1).mean())
+    assert np.mean(off_mm) < 0.06, off_mm
+
+
 @pytest.mark.parametrize("factor", [0.3, 2.5])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_plane_with_a_lesion_on_one_side(factor, side):

@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.faults import DataFault
-from reperfuse.head.alignment import Normalization, normalize
+from reperfuse.head.alignment import Normalization, align, normalize, prepare_target
 from reperfuse.head.outline import find_head, has_contrast
 from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.geometry import apply_matrix, sample_grid, voxel_sizes
@@ -25,7 +25,7 @@ _NORMALIZATION = Normalization(sigma_mm=6.0, contrast=0.4, smoothing_mm=2.0)
 _UNSEEN = -1.0
 
 
-#: In a slab thinner than this, a tilt to one side is hard to tell from a shift.
+#: A slab thinner than this is too thin to be aligned with its flip.
 _THIN_MM = 40.0
 
 
@@ -58,6 +58,7 @@ def find_mirror(
     image: Array,
     affine: Array,
     mask: NDArray[np.bool_] | None = None,
+    normalization: Normalization | None = None,
     max_tilt_deg: float = 18.0,
     max_shift_mm: float = 12.0,
     min_quality: float = 0.3,
@@ -65,8 +66,10 @@ def find_mirror(
     """Find the plane that reflects a head onto itself.
 
     The header is believed about where left and right are: the search starts from planes through
-    the head's centre whose normal is within `max_tilt_deg` of world x. The best of them is refined.
-    In a single slice the head's tilt to one side does not show: the plane is then upright to the slice.
+    the head's centre whose normal is within `max_tilt_deg` of world x. The best of them, refined,
+    starts a rigid alignment of the head with its own flip; the nearest exact reflection to that is
+    kept unless it matches worse. A thin slab is compared with its reflections only. In a single slice
+    the head's tilt to one side does not show: the plane is then upright to the slice.
 
     Parameters
     ----------
@@ -75,7 +78,9 @@ def find_mirror(
     affine : (4, 4) array
         Voxel → world (RAS+, mm).
     mask : (x, y, z) bool array, optional
-        What the search starts from the centre of; by default the head.
+        Voxels whose match counts, for instance the head without a lesion; by default the head.
+    normalization : Normalization, optional
+        What is done to the image first; it takes out a coil's shading.
     max_tilt_deg, max_shift_mm : float
         Reach of the coarse search.
     min_quality : float
@@ -86,17 +91,28 @@ def find_mirror(
     DataFault
         If the image is empty or constant, or no reflection matches.
     """
-    if not has_contrast(image):
-        raise DataFault("no mirror plane: the image is empty or constant")
-    center = apply_matrix(affine, np.argwhere(find_head(image, affine) if mask is None else mask).mean(axis=0))
-    search = _search_slab if _extent_mm(image, affine).min() < _THIN_MM else _search_head
-    matrix, quality, doubt = search(image, affine, center, _steps(max_tilt_deg, 6.0), _steps(max_shift_mm, 6.0))
-    if quality == _UNSEEN:
-        raise DataFault("no mirror plane: too little of the head's reflection lies in the field of view")
-    if quality < min_quality:
-        raise DataFault(f"no mirror plane: the head does not match its own reflection (correlation {quality:.2f})")
-    normal = _normal(matrix)
-    return Mirror(normal, float(normal @ matrix[:3, 3] / 2), matrix, quality, doubt)
+    how = normalization or _NORMALIZATION
+    if _extent_mm(image, affine).min() < _THIN_MM:
+        return _accept(*_search_slab(image, affine, mask, how, max_tilt_deg, max_shift_mm), min_quality)
+    target = prepare_target(image, affine, mask, how)
+    center = target.center
+    comparison = _Comparison(image, affine, how, 4.0)
+    tilts, shifts = _steps(max_tilt_deg, 6.0), _steps(max_shift_mm, 6.0)
+    blurred = _Comparison(image, affine, Normalization(sigma_mm=20.0, smoothing_mm=3.5), 7.0)
+    coarse = _best(blurred, product(tilts, tilts, shifts), center)
+    comparison.keep_inside(_plane(coarse, center), margin_mm=8.0)
+    start = _plane(_refine(comparison, coarse, center), center)
+    for _ in range(2):
+        # A flipped image is the same voxels under a reflected affine: nothing is interpolated.
+        try:
+            found = align(target, image, start @ affine)
+        except DataFault:  # too little of the flip lies in the field of view to refine the plane by
+            break
+        finer = _nearest_reflection(start @ found.matrix, center)
+        if not found.converged or comparison.correlation(finer) < comparison.correlation(start) - 0.01:
+            break
+        start = finer
+    return _accept(start, comparison.correlation(start), "", min_quality)
 
 
 def reflect(image: Array, affine: Array, mirror: Mirror, order: int = 1) -> Array:
@@ -151,11 +167,27 @@ def reflection_matrix(normal: Array, offset_mm: float) -> Array:
     return matrix
 
 
+def _accept(matrix: Array, quality: float, doubt: str, min_quality: float) -> Mirror:
+    """Return the plane of a reflection that matches well enough."""
+    if quality == _UNSEEN:
+        raise DataFault("no mirror plane: too little of the head's reflection lies in the field of view")
+    if quality < min_quality:
+        raise DataFault(f"no mirror plane: the head does not match its own reflection (correlation {quality:.2f})")
+    normal = _normal(matrix)
+    return Mirror(normal, float(normal @ matrix[:3, 3] / 2), matrix, quality, doubt)
+
+
 def _normal(matrix: Array) -> Array:
     """Return the unit normal of an (almost) exact reflection, with positive x."""
     symmetric = (matrix[:3, :3] + matrix[:3, :3].T) / 2
     normal = np.linalg.eigh(symmetric)[1][:, 0]
     return normal if normal[0] > 0 else -normal
+
+
+def _nearest_reflection(matrix: Array, center: Array) -> Array:
+    """Reflection whose plane halves the way from the head's centre to its image."""
+    normal = _normal(matrix)
+    return reflection_matrix(normal, float(normal @ (center + apply_matrix(matrix, center)) / 2))
 
 
 class _Comparison:
@@ -195,29 +227,30 @@ class _Comparison:
             self._points, self._values = self._points[inside], self._values[inside]
 
 
-def _search_head(image: Array, affine: Array, center: Array, tilts: Array, shifts: Array) -> tuple[Array, float, str]:
-    """Return the plane of a head, how well its reflection matches, and no doubt."""
-    blurred = _Comparison(image, affine, Normalization(sigma_mm=20.0, smoothing_mm=3.5), 7.0)
-    coarse = _best(blurred, product(tilts, tilts, shifts), center)
-    comparison = _Comparison(image, affine, _NORMALIZATION, 4.0)
-    comparison.keep_inside(_plane(coarse, center), margin_mm=8.0)
-    plane = _plane(_refine(comparison, coarse, center), center)
-    return plane, comparison.correlation(plane), ""
-
-
-def _search_slab(image: Array, affine: Array, center: Array, tilts: Array, shifts: Array) -> tuple[Array, float, str]:
+def _search_slab(
+    image: Array,
+    affine: Array,
+    mask: NDArray[np.bool_] | None,
+    how: Normalization,
+    max_tilt_deg: float,
+    max_shift_mm: float,
+) -> tuple[Array, float, str]:
     """Return the plane of a thin slab, how well its reflection matches, and what the slab does not show of it.
 
     A slice stands for its whole thickness: between slice centres, hardly a point of a tilted head would be
     compared. Where a head tapers, a tilt to one side is hard to tell from a shift, so the best plane of every
     such tilt is refined.
     """
+    if not has_contrast(image):
+        raise DataFault("no mirror plane: the image is empty or constant")
     across = int(np.argmin(_extent_mm(image, affine)))
     single = image.shape[across] == 1
     upright_to = affine[:3, across] / voxel_sizes(affine)[across] if single else None
-    comparison = _Comparison(image, affine, _NORMALIZATION, 4.0, reach=0.5)
+    center = apply_matrix(affine, np.argwhere(find_head(image, affine) if mask is None else mask).mean(axis=0))
+    comparison = _Comparison(image, affine, how, 4.0, reach=0.5)
+    tilts, shifts = _steps(max_tilt_deg, 6.0), _steps(max_shift_mm, 6.0)
     planes = []
-    for roll in [0.0] if single else _steps(float(tilts.max()), 3.0):
+    for roll in [0.0] if single else _steps(max_tilt_deg, 3.0):
         start = _best(comparison, product([roll], tilts, shifts), center, upright_to)
         planes.append(_plane(_refine(comparison, start, center, upright_to), center, upright_to))
     matches = [comparison.correlation(plane) for plane in planes]
