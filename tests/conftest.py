@@ -10,7 +10,7 @@ from running import ROOT, Demo, Small, contents, snakemake, study_config
 
 # a test's own processes run this tree too, whichever copy is installed
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])])
-# Snakemake's plugin asks a Slurm that is installed how it is set up, and waits for 9 s at every call if none is running
+# at every call, Snakemake's plugin asks a Slurm how it is set up, and waits 9 s for one that is set up but does not run
 os.environ["SLURM_CONF"] = os.devnull
 
 

@@ -24,7 +24,15 @@ def why_not() -> str | None:
         return f"Slurm is not installed ({missing[0]} is missing): apt-get install slurm-wlm munge"
     if os.geteuid() != 0:
         return "Slurm's daemons want to be started by root"
-    return f"this machine has a Slurm of its own ({_LINK})" if _LINK.exists() else None
+    return f"this machine has a Slurm of its own ({_LINK})" if _LINK.exists() and not _is_left_over() else None
+
+
+def _is_left_over() -> bool:
+    """Tell whether a test that was killed has left the link: its controller is gone."""
+    folder = _LINK.resolve().parent
+    pid = folder / "slurmctld.pid"
+    is_of_test = _LINK.is_symlink() and folder.parent == Path("/run") and folder.name.startswith("slurm-")
+    return is_of_test and not (pid.is_file() and Path("/proc", pid.read_text().strip()).is_dir())
 
 
 _LINK = Path("/etc/slurm/slurm.conf")
