@@ -115,7 +115,7 @@ def test_every_patient_has_a_picture_and_the_worst_status(tmp_path: Path) -> Non
         figures=folders,
     )
     text = part(page, "Patients at a glance", "Analysis group/analysis.tsv")
-    assert "sub-01 ! warning no picture sub-02 ✓ ok no picture sub-03 ✕ failed" in text
+    assert "no picture sub-03 ✕ failed sub-01 ! warning no picture sub-02 ✓ ok" in text
     assert len(page.images) == 1
     assert page.images[0]["loading"] == "lazy"
 

@@ -155,7 +155,7 @@ def _portraits(people: Rows, visits: Rows, figures: Sequence[Path]) -> list[Port
         folder = folders.get(label)
         chosen = choose_figure(folder, label, [row["session_id"] for row in own]) if folder else None
         portraits.append(Portrait(label, status, embedded(thumbnail(chosen)) if chosen else ""))
-    return portraits
+    return sorted(portraits, key=lambda one: _rank(one.status))
 
 
 def _counts(patients: Rows, sessions: Rows, failures: Rows) -> list[tuple[str, str, str]]:

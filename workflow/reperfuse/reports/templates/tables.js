@@ -1,7 +1,7 @@
 "use strict";
 // Tables that a reader can sort by a click on a head, search and filter. Without this script they are whole, in their first order.
 
-const languages = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+const letters = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 // the number that a cell shows, its text, or null where it has no value
 function valueOf(cell) {
@@ -13,7 +13,7 @@ function valueOf(cell) {
 }
 
 function compare(one, other) {
-  return typeof one === "number" && typeof other === "number" ? one - other : languages.compare(one, other);
+  return typeof one === "number" && typeof other === "number" ? one - other : letters.compare(one, other);
 }
 
 function sortBy(table, head) {
@@ -28,35 +28,45 @@ function sortBy(table, head) {
   head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
 }
 
-function filter(table, words, status, told) {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = [...table.tBodies[0].rows];
-  let shown = 0;
+// Shows the rows that match, and of many only the first: a browser takes half a second to lay out hundreds.
+function update(view) {
+  const words = view.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const status = view.status ? view.status.value : "";
+  const rows = [...view.table.tBodies[0].rows];
+  let matching = 0;
   for (const row of rows) {
     row.searched ??= row.textContent.toLowerCase();
-    row.hidden = !(wanted.every((word) => row.searched.includes(word)) && (!status || row.dataset.status === status));
-    if (!row.hidden) shown += 1;
+    row.hidden = !(words.every((word) => row.searched.includes(word)) && (!status || row.dataset.status === status));
+    if (!row.hidden) matching += 1;
+    row.classList.toggle("later", matching > view.most);
   }
-  told.textContent = `${shown} of ${rows.length}`;
-}
-
-for (const table of document.querySelectorAll("table.sortable")) {
-  for (const head of table.tHead.rows[0].cells) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    button.addEventListener("click", () => sortBy(table, head));
-    head.append(button);
-  }
+  view.told.textContent = `${matching} of ${rows.length}`;
+  view.more.hidden = matching <= view.most;
+  view.more.textContent = `Show all ${matching} rows`;
 }
 
 for (const tools of document.querySelectorAll(".tools")) {
-  const table = document.getElementById(tools.dataset.table);
   const [search, status, told] = ["input", "select", "output"].map((name) => tools.querySelector(name));
-  const apply = () => filter(table, search.value, status ? status.value : "", told);
-  tools.addEventListener("input", apply);
+  const view = { table: document.getElementById(tools.dataset.table), search, status, told, most: 100 };
+  view.more = document.createElement("button");
+  view.more.addEventListener("click", () => {
+    view.most = Infinity;
+    update(view);
+  });
+  view.table.parentElement.after(view.more);
+  for (const head of view.table.tHead.rows[0].cells) {
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => {
+      sortBy(view.table, head);
+      update(view);
+    });
+    head.append(button);
+  }
+  tools.addEventListener("input", () => update(view));
+  tools.addEventListener("submit", (event) => event.preventDefault());
   tools.hidden = false;
-  apply();
+  update(view);
 }
 
 for (const table of document.querySelectorAll("table.long")) {
@@ -66,7 +76,6 @@ for (const table of document.querySelectorAll("table.long")) {
     button.textContent = folded ? `Show all ${table.tBodies[0].rows.length} rows` : "Show fewer rows";
     button.setAttribute("aria-expanded", String(!folded));
   };
-  button.type = "button";
   button.addEventListener("click", () => fold(!table.classList.contains("folded")));
   table.parentElement.after(button);
   fold(true);
