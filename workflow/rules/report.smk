@@ -1,4 +1,4 @@
-# Needs: finished maps, masks, curves and measures.
+# Needs: finished maps, masks, curves and measures, and the tables of the study with its analysis.
 # Gives: the figures of every patient, a page for each and one for the study.
 
 PAGES = expand(f"{ROOT}sub-{{subject}}.html", subject=PLAN.subjects)
@@ -75,6 +75,11 @@ rule report_study:
         failures=f"{TABULATED}/failures.tsv",
         tables=ANALYSIS["tables"],
         figures=ANALYSIS["figures"],
+        pictures=(
+            []
+            if config["group_tables"]
+            else lambda wildcards: expand(FIGURES, subject=filter(PLAN.is_tabulated, PLAN.subjects))
+        ),
     output:
         page=STUDY_PAGE,
     log:
@@ -83,6 +88,8 @@ rule report_study:
         CONDA
     params:
         **step("ReportStudy"),
+        name=results.dataset_name(Path(config["bids_dir"])),
+        limits=config["quality"],
         has_pages=not config["group_tables"],
         dictionaries=DICTIONARIES,
     script:

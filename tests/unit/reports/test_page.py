@@ -1,52 +1,19 @@
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import yaml
+from html_pages import NASTY, Reader
 from PIL import Image
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.interfaces import ReportPatient
-from reperfuse.reports.page import render_patient, render_study
+from reperfuse.reports.page import render_patient
 from reperfuse.reports.values import show
 
 TABLES = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8"))
 TABLES["analysis"] = TABLES["clinical"]
 TABLES["sessions"]["defuse2"] = {"Description": "Profile by DEFUSE 2", "Levels": {"target": "class target"}}
 CRITERIA = {"defuse2": "DEFUSE 2"}
-NASTY = "<script>alert('x')</script> & \"more\""
-
-
-class Reader(HTMLParser):
-    """Checks that elements close in order, and gathers the text, the images and the addresses."""
-
-    VOID = frozenset({"meta", "img", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.images: list[dict] = []
-        self.addresses: list[str] = []
-        self.tags: set[str] = set()
-        self.text = ""
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        values = dict(attrs)
-        self.addresses += [values[key] for key in ("href", "src") if key in values]
-        if tag == "img":
-            self.images.append(values)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open[-1:] != ["style"]:
-            self.text = f"{self.text} {' '.join(data.split())}".strip()
 
 
 def write(path: Path, content: dict) -> Path:
@@ -231,84 +198,6 @@ def test_a_failed_patient_still_has_a_page(tmp_path) -> None:
         ReportPatient(patient=str(broken), figures=str(tmp_path), dictionaries=TABLES).run(cwd=str(tmp_path)).outputs
     )
     assert "the measures are gone" in Reader(Path(outputs.page).read_text(encoding="utf-8")).text
-
-
-def write_table(path: Path, columns, rows) -> Path:
-    lines = ["\t".join(columns), *("\t".join(row.get(column, "n/a") for column in columns) for row in rows)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def study(tmp_path, patients=(), sessions=(), failures=(), has_pages=True) -> Reader:
-    files = [
-        write_table(tmp_path / f"{name}.tsv", TABLES[name], rows)
-        for name, rows in (("sessions", sessions), ("patients", patients), ("failures", failures))
-    ]
-    paper = (tmp_path / "tables", tmp_path / "figures")
-    return Reader(render_study(*files, statistics=paper, dictionaries=TABLES, has_pages=has_pages, version="0.1.0"))
-
-
-def test_the_study_counts_and_links(tmp_path) -> None:
-    page = study(
-        tmp_path,
-        [
-            {"participant_id": "sub-01", "imr_significant": "1", "imr_evaluable": "1", "reperfused_50": "1"},
-            {"participant_id": "sub-02", "imr_significant": "1", "imr_evaluable": "0", "reperfused_50": "0"},
-            {"participant_id": "sub-03"},
-        ],
-        [{"participant_id": "sub-01", "session_id": "ses-a", "status": status} for status in ("ok", "ok", "failed")],
-        [
-            {"participant_id": "sub-03", "what": "growth", "reason": NASTY},
-            {"participant_id": "sub-04", "what": "patient", "reason": "no scan found"},
-        ],
-    )
-    assert "Patients 3" in page.text
-    assert "sub-04" in page.text
-    assert "sub-04.html" not in page.addresses, "a patient without a page"
-    assert "Sessions 3 2 ok, 0 with a warning, 1 failed" in page.text
-    assert "Significant IMR 1 of 1" in page.text
-    assert "Reperfused by more than half 1 of 2" in page.text
-    assert {"sub-01.html", "sub-02.html", "sub-03.html", "group/patients.tsv"} <= set(page.addresses)
-    assert NASTY in page.text
-    assert "script" not in page.tags
-
-
-def test_tables_alone_link_to_no_page(tmp_path) -> None:
-    page = study(tmp_path, [{"participant_id": "sub-01"}], has_pages=False)
-    assert "sub-01" in page.text
-    assert "sub-01.html" not in page.addresses
-
-
-def test_the_tables_and_figures_of_a_paper_are_on_the_page(tmp_path) -> None:
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "figures").mkdir()
-    row = {
-        "outcome": "nihss_day5",
-        "n": "33",
-        "beta": "0.501234",
-        "low": "0.05",
-        "high": "0.96",
-        "p": "0.0304",
-        "note": NASTY,
-    }
-    write_table(tmp_path / "tables" / "nihss.tsv", list(row), [row])
-    write_table(tmp_path / "tables" / "mrs.tsv", ["outcome"], [])
-    write(tmp_path / "tables" / "nihss.json", {"Description": "Deficit and IMR"})
-    write(tmp_path / "figures" / "growth.json", {"Description": "Growth", "AlternativeText": "points of growth"})
-    (tmp_path / "figures" / "growth.png").write_bytes(b"a picture")
-    page = study(tmp_path)
-    assert "Deficit and IMR nihss.tsv" in page.text
-    assert "NIH Stroke Scale at day 5 33 0.501 [0.05 to 0.96] 0.030" in page.text
-    assert NASTY in page.text
-    assert "script" not in page.tags
-    assert {"group/tables/nihss.tsv", "group/figures/growth.svg"} <= set(page.addresses)
-    assert "group/tables/mrs.tsv" not in page.addresses
-
-
-def test_a_study_of_nothing_has_a_page(tmp_path) -> None:
-    text = study(tmp_path).text
-    assert "Patients 0" in text
-    assert "Significant IMR n/a" in text
 
 
 def test_criteria_judge_the_baseline_and_say_what_they_lack(tmp_path: Path) -> None:

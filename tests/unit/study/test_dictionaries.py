@@ -28,3 +28,18 @@ def test_a_definition_says_how_it_differs_from_its_publication(table: str) -> No
     assert list(levels) == [*read_yaml(REFLOW_PRESETS), "study"]
     assert "that a reader sees" in levels["ng2022"]
     assert levels["study"].startswith("valls2025 with asymmetry_threshold 0.12")
+
+
+@pytest.mark.parametrize("table", ["sessions", "patients", "failures"])
+def test_every_column_has_a_name_for_readers(table: str) -> None:
+    columns = table_dictionaries(TABLES, CATALOGUE, {}, has_late=True)[table]
+    names = [entry["LongName"] for entry in columns.values()]
+    assert len(set(names)) == len(names)
+    assert all(len(entry["LongName"]) <= 45 for column, entry in columns.items() if column not in CATALOGUE)
+    if table == "sessions":
+        assert columns["defuse2"]["LongName"] == CATALOGUE["defuse2"]["title"]
+
+
+def test_the_analysis_says_which_session_a_column_is_of() -> None:
+    columns = table_dictionaries(TABLES, CATALOGUE, {}, has_late=False)["analysis"]
+    assert columns["post_tmax6_ml"]["LongName"] == "After treatment: Tmax > 6 s"

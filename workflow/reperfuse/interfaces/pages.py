@@ -53,6 +53,9 @@ class ReportStudyInputSpec(StepInputSpec):
     failures = File(exists=True, mandatory=True, desc="table of what was not computed")
     tables = Directory(exists=True, mandatory=True, desc="tables of a paper")
     figures = Directory(exists=True, mandatory=True, desc="figures of a paper")
+    pictures = InputMultiObject(Directory(exists=True), desc="figures of each patient")
+    name = traits.Str("", usedefault=True, desc="of the dataset")
+    limits = traits.Dict(mandatory=True, desc="section `quality` of the configuration")
     has_pages = traits.Bool(True, usedefault=True, desc="each patient has a page")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
 
@@ -65,13 +68,16 @@ class ReportStudy(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        from reperfuse.reports.page import render_study
+        from reperfuse.reports.study import render_study
 
         text = render_study(
             Path(self.inputs.sessions),
             Path(self.inputs.patients),
             Path(self.inputs.failures),
             statistics=(Path(self.inputs.tables), Path(self.inputs.figures)),
+            figures=[Path(folder) for folder in self.inputs.pictures] if isdefined(self.inputs.pictures) else [],
+            name=self.inputs.name,
+            limits=self.inputs.limits,
             has_pages=self.inputs.has_pages,
             dictionaries=self.inputs.dictionaries,
             version=__version__,

@@ -22,10 +22,12 @@ DARK, LIGHT, MUTED = "#0d1117", "#f0f3f6", "#9aa7b4"
 
 
 #: Layout, in inches: the figure's width, what a row's label and colour bar take, and the lines of text.
-WIDTH, _LABEL, _BAR, _HEAD, _FOOT, _LINE, _GAP = 12.8, 1.1, 0.85, 0.62, 0.4, 0.21, 0.05
+WIDTH, LABEL, _BAR, HEAD, _FOOT, _LINE, _GAP = 12.8, 1.1, 0.85, 0.62, 0.4, 0.21, 0.05
 
 
-_N_SLICES = 8
+N_SLICES = 8
+#: Width of a slice, inches.
+PANEL = (WIDTH - LABEL - _BAR) / N_SLICES
 
 
 _LINE_LENGTH = 165
@@ -95,9 +97,7 @@ def radiological(volume: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDA
     return stack, turned
 
 
-def choose_slices(
-    brain: NDArray[np.bool_], focus: NDArray[np.bool_] | None, count: int = _N_SLICES
-) -> NDArray[np.intp]:
+def choose_slices(brain: NDArray[np.bool_], focus: NDArray[np.bool_] | None, count: int = N_SLICES) -> NDArray[np.intp]:
     """Choose the slices of a stack (slice, row, column) that show the focus; without one, the brain.
 
     The slice with most of the focus is always among them.
@@ -167,10 +167,9 @@ def montage(
     chosen, box = choose_slices(head, where), crop(head if where is None else head | where)
     n_rows, n_columns = (len(range(*part.indices(size))) for part, size in zip(box, head.shape[1:], strict=True))
     height_mm, width_mm = np.linalg.norm(turned[:3, 1:3], axis=0)
-    cell = (WIDTH - _LABEL - _BAR) / _N_SLICES
-    tall = cell * n_rows * height_mm / (n_columns * width_mm)
+    tall = PANEL * n_rows * height_mm / (n_columns * width_mm)
     lines = [line for note in notes for line in textwrap.wrap(note, _LINE_LENGTH)]
-    height = _HEAD + len(rows) * tall + _FOOT + _LINE * len(lines)
+    height = HEAD + len(rows) * tall + _FOOT + _LINE * len(lines)
     figure = Figure(figsize=(WIDTH, height), facecolor=DARK)
 
     def axes_at(left: float, top: float, width: float, tall: float) -> "Axes":
@@ -180,11 +179,11 @@ def montage(
         return radiological(volume, affine)[0][chosen][:, box[0], box[1]]
 
     for number, row in enumerate(rows):
-        top = _HEAD + number * tall
+        top = HEAD + number * tall
         pictures = view(row.data)
         regions = [(region, view(region.mask), filled) for region, filled in _regions(row)]
         for column, picture in enumerate(pictures):
-            axes = axes_at(_LABEL + column * cell, top, cell - _GAP, tall - _GAP)
+            axes = axes_at(LABEL + column * PANEL, top, PANEL - _GAP, tall - _GAP)
             shown = axes.imshow(
                 picture, _colour_map(row.colours), vmin=row.window[0], vmax=row.window[1], aspect="auto"
             )
@@ -279,6 +278,6 @@ def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> None:
 
 
 __all__ = [
-    "CORE", "DARK", "DEFICIT", "IMPAIRED", "LESION", "LIGHT", "MUTED", "PENUMBRA", "WIDTH",
-    "Region", "Row", "choose_slices", "crop", "montage", "radiological", "write_sides",
+    "CORE", "DARK", "DEFICIT", "HEAD", "IMPAIRED", "LABEL", "LESION", "LIGHT", "MUTED", "N_SLICES", "PANEL", "PENUMBRA",
+    "WIDTH", "Region", "Row", "choose_slices", "crop", "montage", "radiological", "write_sides",
 ]  # fmt: skip

@@ -1,6 +1,5 @@
-"""Pages from finished files: measures and figures in, self-contained HTML out; nothing is computed."""
+"""A patient's page from finished files: measures and figures in, self-contained HTML out; nothing is computed."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,8 @@ from typing import Any
 
 from reperfuse.files import sidecars
 from reperfuse.files.sidecars import read_sidecar
-from reperfuse.files.tables import read_rows
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
-from reperfuse.reports.statistics import read_statistics
+from reperfuse.reports.rendering import embedded, render
 from reperfuse.reports.values import Numbers, Value, show
 
 ROLES = ("baseline", "post", "late", "followup")
@@ -113,7 +111,7 @@ def render_patient(
     # criteria judge the baseline session only
     unjudged = {name: entry for name, entry in columns.items() if name not in criteria}
     chapters = [_chapter(visit, figures, columns if visit is first else unjudged) for visit in visits]
-    return _render(
+    return render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
         cards=_cards(values, baseline),
@@ -126,68 +124,6 @@ def render_patient(
         chapters=chapters,
         version=version,
     )
-
-
-def render_study(
-    sessions: Path,
-    patients: Path,
-    failures: Path,
-    *,
-    statistics: tuple[Path, Path],
-    dictionaries: Mapping[str, Dictionary],
-    has_pages: bool,
-    version: str,
-) -> str:
-    """Write the study's page.
-
-    Parameters
-    ----------
-    sessions, patients, failures : path
-        Its tables (TSV).
-    statistics : (path, path)
-        Folders of a paper's tables and figures.
-    dictionaries : mapping
-        Data dictionary of each table.
-    has_pages : bool
-        Each patient has a page, to which it links.
-    version : str
-        Of the program.
-
-    Returns
-    -------
-    str
-        HTML with everything embedded.
-    """
-    tables = {
-        name: read_rows(path) for name, path in (("patients", patients), ("sessions", sessions), ("failures", failures))
-    }
-    shown = {
-        name: [[show(column, row.get(column), dictionaries[name].get(column, {})) for column in row] for row in rows]
-        for name, rows in tables.items()
-    }
-    return _render(
-        "study.html",
-        counts=_counts(tables["patients"], tables["sessions"], tables["failures"]),
-        tables=shown,
-        pages=[row["participant_id"] for row in tables["patients"]] if has_pages else [],
-        statistics=read_statistics(*statistics, dictionaries["analysis"]),
-        dictionaries=dictionaries,
-        version=version,
-    )
-
-
-def _render(template: str, **content: Any) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(template).render(**content)
 
 
 def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
@@ -226,8 +162,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
 def _picture(path: Path, label: str, caption: str) -> Picture:
     reasons = "; ".join(sidecars.reasons(path))
     alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption}"
-    source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
-    return Picture(source, alt, "" if reasons else caption)
+    return Picture(embedded(path.read_bytes()), alt, "" if reasons else caption)
 
 
 def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[Card]:
@@ -275,28 +210,4 @@ def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
     )
 
 
-def _counts(
-    patients: Sequence[Mapping[str, str]],
-    sessions: Sequence[Mapping[str, str]],
-    failures: Sequence[Mapping[str, str]],
-) -> list[tuple[str, str, str]]:
-    def of(rows: Sequence[Mapping[str, str]], column: str) -> str:
-        judged = [row for row in rows if row.get(column) in ("0", "1")]
-        return f"{sum(row[column] == '1' for row in judged)} of {len(judged)}" if judged else "n/a"
-
-    states = [sum(row.get("status") == state for row in sessions) for state in ("ok", "warn", "failed")]
-    evaluable = [row for row in patients if row.get("imr_evaluable") == "1"]
-    return [
-        ("Patients", str(len(patients)), ""),
-        ("Sessions", str(len(sessions)), "{} ok, {} with a warning, {} failed".format(*states)),
-        (
-            "Reperfused by more than half",
-            of(patients, "reperfused_50"),
-            "of the patients with a deficit before and a scan after",
-        ),
-        ("Significant IMR", of(evaluable, "imr_significant"), "of the patients in whom it can be judged"),
-        ("Not computed", str(len(failures)), "listed below, each with its reason"),
-    ]
-
-
-__all__ = ["Card", "Picture", "Value", "render_patient", "render_study", "show"]
+__all__ = ["Card", "Picture", "Value", "render_patient", "show"]

@@ -50,7 +50,7 @@ def table_dictionaries(
             columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
     clinical, derived = tables.pop("clinical"), tables.pop("derived")
     visits = {
-        f"{role}_{name}": entry | {"Description": f"{when}: {entry['Description']}"}
+        f"{role}_{name}": entry | {key: f"{when}: {entry[key]}" for key in ("LongName", "Description")}
         for role, when in _VISITS.items()
         for name, entry in columns.items()
         if role not in left_out
@@ -89,6 +89,7 @@ def _criterion_column(criterion: Mapping[str, Any]) -> dict[str, Any]:
     compared = f"deficit {criterion.get('deficit', 'tmax6_ml')}, core {criterion.get('core', 'core_ml')}"
     source = "" if criterion["doi"] == "none" else f", doi:{criterion['doi']}"
     return {
+        "LongName": criterion["title"],
         "Description": f"Class of a baseline session by {criterion['title']}{source}; {compared}",
         "Levels": {name: "; or ".join(rules) for name, rules in levels.items()}
         | {criterion["otherwise"]: "none of the others"},

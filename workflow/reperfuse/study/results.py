@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from reperfuse import __version__
-from reperfuse.files.sidecars import write_json
+from reperfuse.faults import DataFault
+from reperfuse.files.sidecars import read_sidecar, write_json
 from reperfuse.study.manifest import StudyError
 
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
@@ -68,6 +69,15 @@ def describe_results(output_dir: Path, bids_dir: Path) -> None:
     output_dir.mkdir(parents=True, exist_ok=True)
     write_json(output_dir / "dataset_description.json", description)
     (output_dir / ".bidsignore").write_text("".join(f"{name}\n" for name in _IGNORED), encoding="utf-8")
+
+
+def dataset_name(bids_dir: Path) -> str:
+    """Return the name that a study gives itself; empty where it gives none."""
+    try:
+        name = read_sidecar(bids_dir / "dataset_description.json").get("Name")
+    except (DataFault, OSError):
+        return ""
+    return name.strip() if isinstance(name, str) else ""
 
 
 def note_crash(output_dir: Path, job: str, sentence: str) -> None:

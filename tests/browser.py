@@ -1,0 +1,161 @@
+"""A page as a browser shows it: headless Chromium with the network off, driven through its debugging pipe."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's package chromium)")
+
+_CHUNK = 1 << 20
+#: Gives a program two open files as 3 and 4, whatever their numbers are.
+_PLUG = """
+import fcntl, os, sys
+files = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for place, file in enumerate(files, 3):
+    os.dup2(file, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+_OFFLINE = ("file:", "data:", "blob:")
+#: What a test asks of every page.
+_BROKEN = "[...document.images].filter(one => !one.complete || one.naturalWidth === 0).map(one => one.alt)"
+_WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Page:
+    """An open page; ``complaints`` are the errors and warnings of its console, and what it asked the network for."""
+
+    def __init__(self, write: Any, read: Any) -> None:
+        self._write, self._read, self._number, self._tab = write, read, 0, ""
+        self.complaints: list[str] = []
+        self._loaded, self._unread = False, b""
+
+    def open(self, path: Path, width: int = 1280, height: int = 900) -> float:
+        """Open a file and return how long that took, s."""
+        if not self._tab:
+            target = self.send("Target.createTarget", url="about:blank")["targetId"]
+            self._tab = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                self.send(f"{domain}.enable")
+            self.send(
+                "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
+            )
+        self.resize(width, height)
+        self._loaded, begun = False, time.monotonic()
+        self.send("Page.navigate", url=path.resolve().as_uri())
+        while not self._loaded:
+            self._hear()
+        self.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        return time.monotonic() - begun
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Change the size of the window."""
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def run(self, script: str) -> Any:
+        """Return the value of an expression, or what it promises."""
+        answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press a key that writes no letter, such as Tab or Enter."""
+        code = {"Enter": 13, "Tab": 9, " ": 32, "ArrowDown": 40, "ArrowUp": 38}[key]
+        text = {"Enter": "\r", " ": " "}.get(key)
+        more = {"text": text} if text else {}
+        self.send("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **more)
+        self.send("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    def type(self, text: str) -> None:
+        """Write text where the focus is."""
+        self.send("Input.insertText", text=text)
+
+    def picture(self, path: Path) -> None:
+        """Save what the whole page looks like, as a PNG."""
+        shot = self.send("Page.captureScreenshot", captureBeyondViewport=True, format="png")["data"]
+        path.write_bytes(base64.b64decode(shot))
+
+    def assert_sound(self) -> None:
+        """Check that every picture is there, that no part is cut off, and that the browser has not complained."""
+        self.run("Promise.all([...document.images].map(one => { one.loading = 'eager'; return one.decode(); }))")
+        assert self.run(_BROKEN) == []
+        for width in (1280, 400):
+            self.resize(width)
+            assert self.run(_WIDER) <= 0, f"wider than a window of {width} px"
+        self.resize(1280)
+        assert self.complaints == []
+
+    def send(self, method: str, **parameters: Any) -> Any:
+        """Send a command of the DevTools protocol and return its answer."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._tab:
+            message["sessionId"] = self._tab
+        self._write.write(json.dumps(message).encode() + b"\0")
+        self._write.flush()
+        while (answer := self._hear()).get("id") != self._number:
+            pass
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def _hear(self) -> dict[str, Any]:
+        while b"\0" not in self._unread:
+            more = self._read.read1(_CHUNK)
+            assert more, "the browser has ended"
+            self._unread += more
+        text, _, self._unread = self._unread.partition(b"\0")
+        heard = json.loads(text)
+        method, told = heard.get("method"), heard.get("params", {})
+        if method == "Page.loadEventFired":
+            self._loaded = True
+        elif method == "Runtime.exceptionThrown":
+            self.complaints.append(str(told["exceptionDetails"]))
+        elif method == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(told["entry"]["text"])
+        elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
+            self.complaints.append(str(told["args"]))
+        elif method == "Network.requestWillBeSent" and not told["request"]["url"].startswith(
+            ("file:", "data:", "blob:")
+        ):
+            self.complaints.append(f"asks for {told['request']['url'][:200]}")
+        return heard
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Page]:
+    """Start Chromium with a profile of its own below a folder, and end it.
+
+    Chromium reads commands from file descriptor 3 and answers on 4.
+    """
+    assert CHROMIUM is not None
+    (commands, write), (read, answers) = os.pipe(), os.pipe()
+    words = [
+        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"),
+        *("--no-first-run", "--hide-scrollbars", "--disable-background-networking", "--disable-dev-shm-usage"),
+        f"--user-data-dir={folder / 'profile'}",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PLUG, str(commands), str(answers), *words],
+        pass_fds=(commands, answers),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(commands)
+    os.close(answers)
+    with os.fdopen(write, "wb") as to_browser, os.fdopen(read, "rb") as from_browser:
+        page = Page(to_browser, from_browser)
+        try:
+            yield page
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
