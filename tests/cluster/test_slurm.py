@@ -32,7 +32,7 @@ def test_results_are_those_of_a_local_run_though_a_job_is_killed_and_the_node_dr
     folder = small.study.parent / "on slurm"
     folder.mkdir()
     # a chain asks for the most that one of its steps does
-    too_little = [f"{rule}:mem_mb=60+(attempt-1)*1500" for rule in ("tabulate_study", "report_study")]
+    too_little = [f"{rule}:mem_mb=60+(attempt-1)*1500" for rule in ("tabulate_study", "analyze_study", "report_study")]
     log = folder / "said.txt"
     with log.open("w") as said:
         run = subprocess.Popen(
