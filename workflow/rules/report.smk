@@ -54,6 +54,7 @@ rule report_patient:
         patient=result("patient"),
         sessions=ask(Plan.each, "measures"),
         figures=FIGURES,
+        results=ask(Plan.results),
     output:
         page=f"{ROOT}sub-{{subject}}.html",
     log:
@@ -64,6 +65,8 @@ rule report_patient:
         **step("ReportPatient"),
         dictionaries=DICTIONARIES,
         criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
+        profile=config["analysis"]["profile"],
+        clinical=ask(Plan.clinical_values),
     script:
         "../scripts/run_interface.py"
 

@@ -7,7 +7,7 @@ from html_pages import NASTY, Reader
 from PIL import Image
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.interfaces import ReportPatient
-from reperfuse.reports.page import render_patient
+from reperfuse.reports.patient import Study, render_patient
 from reperfuse.reports.values import show
 
 TABLES = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8"))
@@ -47,10 +47,9 @@ def figure(folder: Path, label: str, what: str, **sidecar) -> Path:
     return path
 
 
-def read(patient_file, sessions=(), figures=()) -> Reader:
-    return Reader(
-        render_patient(patient_file, sessions, figures, dictionaries=TABLES, criteria=CRITERIA, version="0.1.0")
-    )
+def read(patient_file, sessions=(), figures=(), clinical=None, made=()) -> Reader:
+    study = Study(TABLES, CRITERIA, "defuse2", clinical or {})
+    return Reader(render_patient(patient_file, sessions, figures, study, made=made, version="0.1.0"))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ def test_a_missing_value_says_why(tmp_path) -> None:
     )
     assert "there is neither core nor deficit" in page.text
     # the headline reperfusion has no value for what happened after treatment
-    headline = page.text[: page.text.index("Before treatment")]
+    headline = page.text[: page.text.rindex("Before treatment")]
     assert "Reperfusion n/a no bolus was found" in headline
     assert "Core at baseline 0.0 mL" in headline
     assert "✕ something could not be computed" in page.text
@@ -207,6 +206,6 @@ def test_criteria_judge_the_baseline_and_say_what_they_lack(tmp_path: Path) -> N
         session(tmp_path, "post", role="post"),
     ]
     text = read(patient(tmp_path), visits).text
-    assert f"DEFUSE 2: n/a , {lacks}" in text
+    assert f"DEFUSE 2 n/a {lacks}" in text
     assert text.count("Profile by DEFUSE 2") + text.count("defuse2") <= 2
     assert "defuse2" not in text.split("Within hours after treatment")[-1]

@@ -313,3 +313,14 @@ def test_a_finding_of_the_session_rules_reflow_out(study: Study) -> None:
     clinical = tables(study, f"participant_id {names}, sub-01 0", f"session_id {names}, ses-x 1")
     assert clinical.reflow_exclusions("01", "x", (names,), "2c") == ["haemorrhagic transformation"]
     assert clinical.reflow_exclusions("01", None, (names,), "2c") == []
+
+
+def test_all_that_is_known_of_a_patient_is_read_by_the_vocabulary(study: Study) -> None:
+    clinical = tables(
+        study,
+        "participant_id age sex tici name nihss_24h, sub-01 70 F excellent Müller n/a",
+        "session_id nihss_24h tici, ses-a n/a n/a, ses-b 4 n/a",
+        mtici="tici",
+    )
+    assert clinical.all_known("01", ["a", "b"]) == {"age": 70, "sex": "female", "nihss_24h": 4, "mtici": None}
+    assert clinical.all_known("not in the table", ["a"]) == {}

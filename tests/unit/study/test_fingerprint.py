@@ -35,7 +35,7 @@ def copied(tmp_path: Path) -> ModuleType:
         ("CorrectMotion", "perfusion/bolus.py"),
         ("SegmentHypoperfusion", "volumes/morphology.py"),
         ("ReportPatient", "reports/templates/base.html"),
-        ("ReportPatient", "reports/page.py"),
+        ("ReportPatient", "reports/patient.py"),
         ("TabulateStudy", "interfaces/base.py"),
     ],
 )
@@ -52,7 +52,7 @@ def test_a_change_of_what_a_step_uses_changes_it(copied: ModuleType, step: str, 
 def test_a_change_of_anything_else_does_not(copied: ModuleType) -> None:
     module = interfaces.module_of("SegmentHypoperfusion")
     before = copied.fingerprint(module)
-    for name in ("interfaces/growth.py", "serial/swelling.py", "reports/page.py", "__init__.py"):
+    for name in ("interfaces/growth.py", "serial/swelling.py", "reports/patient.py", "__init__.py"):
         path = copied._PACKAGE / name
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert copied.fingerprint(module) == before

@@ -1,10 +1,11 @@
 """Steps that write the pages."""
 
 from pathlib import Path
+from typing import Any
 
 from nipype.interfaces.base import Directory, File, InputMultiObject, TraitedSpec, traits
 
-from reperfuse import __version__
+from reperfuse import __version__, interfaces
 from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, page
 
 
@@ -14,8 +15,11 @@ class ReportPatientInputSpec(StepInputSpec):
     patient = File(exists=True, mandatory=True, desc="measures of the patient")
     sessions = InputMultiObject(File(exists=True), desc="measures of each session, in the order they are shown")
     figures = Directory(exists=True, mandatory=True, desc="figures of the sessions")
+    results = InputMultiObject(File(exists=True), desc="what was made of the sessions: the page says how")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
     criteria = traits.Dict(desc="title of each criterion in the tables")
+    profile = traits.Str(desc="the criterion that the page's first sentence names")
+    clinical = traits.Dict(desc="what the study's tables say of the patient; None: not understood")
 
 
 class PageOutputSpec(TraitedSpec):
@@ -32,17 +36,39 @@ class ReportPatient(Step):
     tolerates_faults = True
 
     def _compute(self) -> None:
-        from reperfuse.reports.page import render_patient
+        from reperfuse.reports.patient import Study, render_patient
+        from reperfuse.reports.provenance import origins
 
+        given = self.inputs
+        study = Study(
+            given.dictionaries,
+            given.criteria if isdefined(given.criteria) else {},
+            given.profile if isdefined(given.profile) else "",
+            given.clinical if isdefined(given.clinical) else {},
+        )
+        files = [*self._paths("results"), *self._paths("sessions"), Path(given.patient)]
         text = render_patient(
-            Path(self.inputs.patient),
-            [Path(path) for path in self.inputs.sessions] if isdefined(self.inputs.sessions) else [],
-            sorted(Path(self.inputs.figures).glob("*.png")),
-            dictionaries=self.inputs.dictionaries,
-            criteria=self.inputs.criteria if isdefined(self.inputs.criteria) else {},
+            Path(given.patient),
+            self._paths("sessions"),
+            sorted(Path(given.figures).glob("*.png")),
+            study,
+            made=origins(files, _Settings()),
             version=__version__,
         )
         self._path("page").write_text(text, encoding="utf-8")
+
+    def _paths(self, name: str) -> list[Path]:
+        return [Path(path) for path in self._input_files().get(name, [])]
+
+
+class _Settings(dict[str, dict[str, Any]]):
+    """The settings a step takes from the configuration, with their defaults, by its name; looked up when asked for."""
+
+    def __missing__(self, step: str) -> dict[str, Any]:
+        spec = getattr(interfaces, step).input_spec()
+        names = spec.trait_names(section=lambda section: section is not None)
+        self[step] = {name: getattr(spec, name) for name in names}
+        return self[step]
 
 
 class ReportStudyInputSpec(StepInputSpec):

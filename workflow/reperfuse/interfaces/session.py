@@ -46,10 +46,15 @@ class MeasureSessionInputSpec(StepInputSpec):
     absences = traits.List(desc="[what, reason] of each scan that is missing or cannot be used")
     criteria = traits.Dict(mandatory=True, desc="catalogue of criteria")
     half_widths = traits.Dict(
-        defaults("stability"), usedefault=True, desc="how far the thresholds of each map are moved either way"
+        defaults("stability"),
+        usedefault=True,
+        desc="how far the thresholds of each map are moved either way",
+        section="stability",
     )
-    core_threshold = traits.Float(defaults("core")["adc_threshold"], usedefault=True, desc="core lies below (mm²/s)")
-    limits = traits.Dict(defaults("quality"), usedefault=True, desc="limits of the quality figures")
+    core_threshold = traits.Float(
+        defaults("core")["adc_threshold"], usedefault=True, desc="core lies below (mm²/s)", section="core"
+    )
+    limits = traits.Dict(defaults("quality"), usedefault=True, desc="limits of the quality figures", section="quality")
 
 
 class MeasureSessionOutputSpec(TraitedSpec):

@@ -208,6 +208,20 @@ class ClinicalData:
                 unknown.append(self._columns.get(name, name))
         return unknown
 
+    def all_known(self, participant: str, sessions: Collection[str]) -> dict[str, float | str | None]:
+        """Return every value that is there, a session's own before the participant's; None: it is not understood."""
+        found: dict[str, float | str | None] = {}
+        for name in READERS:
+            for session in sessions:
+                try:
+                    found[name] = self.known(participant, session, name)
+                except Unknown:
+                    continue
+                except DataFault:
+                    found[name] = None
+                break
+        return found
+
     def not_understood(self, participant: str, session: str | None) -> list[tuple[str, str]]:
         """Return (column, reason) for each value that is there and not understood."""
         found = []

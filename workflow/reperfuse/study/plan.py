@@ -64,6 +64,11 @@ class Plan:
         """Tell whether a session has a usable scan of each kind; alternatives are written with a bar: "dwi|adc"."""
         return session is not None and all(self.manifest.has(subject, session, *kind.split("|")) for kind in kinds)
 
+    def roles(self, subject: str) -> dict[str, str]:
+        """Return the role of each of the patient's sessions that has one."""
+        found = {session: self.role(subject, session) for session in self.sessions(subject)}
+        return {session: role for session, role in found.items() if role}
+
     def lesion_datatype(self, subject: str) -> str | None:
         """Return the datatype that the follow-up lesion is drawn on: diffusion before FLAIR; None without either."""
         session = self.manifest.session_of(subject, "followup")
@@ -277,6 +282,10 @@ class Plan:
         session, settings = self.manifest.session_of(subject, role), self.reflow_settings
         return self.clinical.reflow_exclusions(subject, session, settings["exclusions"], settings["min_mtici"])
 
+    def clinical_values(self, subject: str) -> dict[str, float | str | None]:
+        """Return what the study's tables say of a patient, as the vocabulary reads it; None: it is not understood."""
+        return self.clinical.all_known(subject, self.sessions(subject))
+
     def people(self) -> list[str]:
         """Return the study's own tables of people and of their sessions."""
         study = Path(self.config["bids_dir"])
@@ -316,6 +325,10 @@ class Plan:
             datatype = self.lesion_datatype(subject) if result.folder == "{datatype}" else None
             if result.delivered and self.makes(name, subject, session, datatype):
                 yield self.names.path(name, subject, session, datatype=datatype), bool(result.roles)
+
+    def results(self, subject: str) -> list[str]:
+        """Return every result that the patient's sessions deliver."""
+        return [path for session in self.sessions(subject) for path, _ in self.delivered(subject, session)]
 
     def missing_results(self) -> list[str]:
         """Return the results that are not there, be it that one was deleted.

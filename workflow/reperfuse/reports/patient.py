@@ -7,8 +7,11 @@ from typing import Any
 
 from reperfuse.files import sidecars
 from reperfuse.files.sidecars import read_sidecar
+from reperfuse.reports.captions import ACUTE_ROLES, CAPTIONS, OVERVIEW, Caption
+from reperfuse.reports.provenance import Origin
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 from reperfuse.reports.rendering import embedded, render
+from reperfuse.reports.summary import Values, clinical_line, headline, in_words, judge
 from reperfuse.reports.values import Numbers, Value, show
 
 ROLES = ("baseline", "post", "late", "followup")
@@ -26,19 +29,12 @@ _ROLE_TITLES = {
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
 
 
-#: What a figure shows, for its caption and for readers who cannot see it; in the order of the page.
-_CAPTIONS = {
-    "diffusion": "Trace-weighted image and ADC; the core is outlined, at follow-up the lesion too.",
-    "flair": "FLAIR image; the follow-up lesion is outlined.",
-    "perfusion": "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; "
-    "MTT, relative CBF and relative CBV.",
-    "growth": "Trace-weighted image at baseline; the core that is infarct at follow-up, what has grown since, "
-    "and what was reversed.",
-    "reperfusion": "Tmax at baseline and after treatment; the deficit (above 6 s) that recovered, persists or is new.",
-    "reflow": "Lesion after treatment and its mirror image; relative CBV, its mirror image, and "
-    "(rCBV − mirror)/mirror; voxels with impaired microvascular reperfusion (IMR).",
-    "quality": "Motion of the head; arterial input and venous output; where on the reference they were taken "
-    "(squares: artery, circles: vein).",
+#: What the acute core's columns hold where diffusion is not acute.
+_NOT_ACUTE = {
+    "core_ml": "Volume with ADC below the core's threshold; not a core, for diffusion is no longer acute",
+    "core_covered": "Share of it that Tmax above 6 s covers",
+    "core_side": "Side with at least 80 % of it",
+    "core_laterality": "(right - left)/(right + left) of it, about the head's mirror plane",
 }
 
 
@@ -56,20 +52,44 @@ class Card:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its caption, embedded."""
+    """A figure, embedded, with its caption and how it is read; ``name`` is its own on the page."""
 
+    name: str
     source: str
     alt: str
     caption: str
+    reading: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a patient's page takes from the study.
+
+    Attributes
+    ----------
+    dictionaries : mapping
+        Data dictionary of the tables ``sessions`` and ``patients``.
+    criteria : mapping
+        Title of each criterion, by the name of its column.
+    profile : str
+        The criterion that the first sentence names.
+    clinical : mapping
+        What is known of the patient from the study's tables, as the vocabulary reads it; None: not understood.
+    """
+
+    dictionaries: Mapping[str, Dictionary]
+    criteria: Mapping[str, str]
+    profile: str
+    clinical: Mapping[str, Any]
 
 
 def render_patient(
     patient: Path,
     sessions: Sequence[Path],
     figures: Sequence[Path],
+    study: Study,
     *,
-    dictionaries: Mapping[str, Dictionary],
-    criteria: Mapping[str, str],
+    made: Sequence[Origin] = (),
     version: str,
 ) -> str:
     """Write a patient's page.
@@ -81,11 +101,10 @@ def render_patient(
     sessions : sequence of path
         Measures of each session (JSON).
     figures : sequence of path
-        PNG files named ``…_ses-<s>_desc-<what>_figure.png``.
-    dictionaries : mapping
-        Data dictionary of the tables ``sessions`` and ``patients``.
-    criteria : mapping
-        Title of each criterion, by the name of its column.
+        PNG files named ``…_ses-<s>_desc-<what>_figure.png``, and one ``…_desc-overview_figure.png``.
+    study : Study
+    made : sequence of Origin
+        How the results were made.
     version : str
         Of the program.
 
@@ -97,33 +116,45 @@ def render_patient(
     subject = read_sidecar(patient)
     visits = sorted((read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
-    row, columns = subject.get("Row", {}), dictionaries["sessions"]
+    row, columns = subject.get("Row", {}), study.dictionaries["sessions"]
     values = {
-        column: show(column, row.get(column), entry, why_patient(column, dictionaries, subject, by_role))
-        for column, entry in dictionaries["patients"].items()
+        column: show(column, row.get(column), entry, why_patient(column, study.dictionaries, subject, by_role))
+        for column, entry in study.dictionaries["patients"].items()
         if column not in _NOT_IN_TABLE
     }
     first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
-    baseline = {
-        column: show(column, first.get("Row", {}).get(column), entry, why_session(column, columns, first))
-        for column, entry in columns.items()
-    }
+    baseline = _values(first, columns)
     # criteria judge the baseline session only
-    unjudged = {name: entry for name, entry in columns.items() if name not in criteria}
+    unjudged = {name: entry for name, entry in columns.items() if name not in study.criteria}
     chapters = [_chapter(visit, figures, columns if visit is first else unjudged) for visit in visits]
+    rows = {role: _values(visit, columns) for role, visit in by_role.items()}
     return render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
+        headline=headline(rows, values, study.profile, study.criteria.get(study.profile, "")),
+        clinical=clinical_line(study.clinical, baseline, values),
+        overview=[_picture(path, "The sessions", OVERVIEW) for path in figures if path.name.endswith(_OVERVIEW_ENDING)],
         cards=_cards(values, baseline),
-        profiles={title: baseline[name] for name, title in criteria.items()},
+        judgements=judge(study.criteria, baseline, columns, first.get("Stability", [])),
         numbers=Numbers.of(
             (value for value in values.values() if value.column not in ("imr_exclusion", "imr_note")),
             subject.get("Failures", []),
         ),
         broken=subject.get("Reasons", []),
         chapters=chapters,
+        origins=made,
         version=version,
     )
+
+
+_OVERVIEW_ENDING = "_desc-overview_figure.png"
+
+
+def _values(visit: Mapping[str, Any], columns: Dictionary) -> Values:
+    row = visit.get("Row", {})
+    return {
+        name: show(name, row.get(name), entry, why_session(name, columns, visit)) for name, entry in columns.items()
+    }
 
 
 def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
@@ -136,33 +167,43 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
     row = visit.get("Row", {})
     label = visit.get("session_id", "n/a")
     role = row.get("role")
+    if role in ROLES and role not in ACUTE_ROLES:
+        late = {name: {**dictionary[name], "Description": text} for name, text in _NOT_ACUTE.items()}
+        dictionary = {**dictionary, **late}
+    status, warnings = row.get("status", "failed"), list(dict.fromkeys(visit.get("Warnings", [])))
     return {
         "label": label,
         "role": _ROLE_TITLES.get(role, "Another session") if role not in NO_VALUE else "Another session",
-        "status": row.get("status", "failed"),
-        "warnings": list(dict.fromkeys(visit.get("Warnings", []))),
+        "status": status,
+        "warnings": warnings,
         "broken": visit.get("Reasons", []),
+        "verdict": visit.get("Reasons", []) + warnings + (_failures(visit) if status == "failed" else []),
         "figures": [
             _picture(path, label, caption)
-            for what, caption in _CAPTIONS.items()
+            for what, caption in CAPTIONS.items()
             for path in figures
             if path.name.endswith(f"_{label}_desc-{what}_figure.png")
         ],
         "numbers": Numbers.of(
-            (
-                show(column, row.get(column), entry, why_session(column, dictionary, visit))
-                for column, entry in dictionary.items()
-                if column not in _NOT_IN_TABLE
-            ),
+            (value for name, value in _values(visit, dictionary).items() if name not in _NOT_IN_TABLE),
             visit.get("Failures", []),
         ),
     }
 
 
-def _picture(path: Path, label: str, caption: str) -> Picture:
+def _failures(visit: Mapping[str, Any]) -> list[str]:
+    """Return each reason why something was not computed, with all that it stopped."""
+    stopped: dict[str, list[str]] = {}
+    for what, reason in visit.get("Failures", []):
+        stopped.setdefault(reason, []).append(what)
+    return [f"{', '.join(whats)}: {reason}" for reason, whats in stopped.items()]
+
+
+def _picture(path: Path, label: str, caption: Caption) -> Picture:
     reasons = "; ".join(sidecars.reasons(path))
-    alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption}"
-    return Picture(embedded(path.read_bytes()), alt, "" if reasons else caption)
+    alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption.text}"
+    said = Caption("", "") if reasons else caption
+    return Picture(path.name.removesuffix("_figure.png"), embedded(path.read_bytes()), alt, said.text, said.reading)
 
 
 def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[Card]:
@@ -176,26 +217,22 @@ def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[C
             "Mismatch at baseline",
             baseline["mismatch_ml"],
             (
-                f"ratio {_in_words(baseline['mismatch_ratio'])}",
-                f"{_in_words(baseline['mismatch_coreg_ml'])} voxel by voxel",
+                f"ratio {in_words(baseline['mismatch_ratio'])}",
+                f"{in_words(baseline['mismatch_coreg_ml'])} voxel by voxel",
             ),
         ),
         Card(
             "Infarct growth",
             values["growth_ml"],
-            (f"{_in_words(values['infarct_followup_ml'])} at follow-up{drawn}",),
+            (f"{in_words(values['infarct_followup_ml'])} at follow-up{drawn}",),
         ),
         Card(
             "Reperfusion",
             values["reperfusion_fraction"],
-            (f"{_in_words(values['tmax6_post_ml'])} with Tmax > 6 s after treatment",),
+            (f"{in_words(values['tmax6_post_ml'])} with Tmax > 6 s after treatment",),
         ),
         Card("Impaired reflow (IMR)", values["imr_ml"], _reflow_details(values)),
     ]
-
-
-def _in_words(value: Value) -> str:
-    return f"{value.text} {value.unit}".strip()
 
 
 def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
@@ -205,9 +242,9 @@ def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
         return (judged,) if exclusion.text != values["imr_ml"].why else ("not evaluable",)
     significant = {"yes": "significant", "no": "not significant"}.get(values["imr_significant"].text, "")
     return (
-        f"noise alone gives {_in_words(values['imr_null_ml'])}",
+        f"noise alone gives {in_words(values['imr_null_ml'])}",
         ", ".join(filter(None, (significant, judged))),
     )
 
 
-__all__ = ["Card", "Picture", "Value", "render_patient", "show"]
+__all__ = ["Card", "Picture", "Study", "render_patient"]

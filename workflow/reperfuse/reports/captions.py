@@ -1,0 +1,85 @@
+"""What each figure shows, and how to read it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What a figure shows, for its caption and for readers who cannot see it, and how it is read."""
+
+    text: str
+    reading: str
+
+
+#: Names of acute diffusion's lesion; later than that there is no core.
+ACUTE_ROLES = ("baseline", "post")
+
+
+OVERVIEW = Caption(
+    "The sessions on the same slices, one below the other. Before treatment: core and deficit (Tmax above 6 s). "
+    "After it: deficit that persists, and lesion with impaired microvascular reperfusion (IMR). Follow-up: the lesion "
+    "and what has grown.",
+    "Each column is one slice of the head at all times; go down it to see what became of the tissue. Later images are "
+    "brought into the space of the first by the registration between sessions, so look at the figures of alignment "
+    "before you trust a difference. A region is outlined or filled in the colour that the legend gives.",
+)
+
+
+#: By the name of the figure, in the order of the page.
+CAPTIONS = {
+    "diffusion": Caption(
+        "Brain mask on the image without diffusion weighting; trace-weighted image and ADC with the lesion outlined.",
+        "Fresh ischaemia is bright on the trace image and dark on ADC; what is bright on both is old, or fluid shining "
+        "through. The brain's outline should follow its edge and leave out skull and eyes. Before and within hours "
+        "after treatment the outline is the core; at follow-up it is the follow-up lesion.",
+    ),
+    "flair": Caption(
+        "FLAIR image with the brain mask, and with the follow-up lesion outlined.",
+        "The follow-up lesion is bright on FLAIR; so are old scars and the white matter around the ventricles. Compare "
+        "the rows with and without the outline.",
+    ),
+    "perfusion": Caption(
+        "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; MTT, relative CBF and "
+        "relative CBV.",
+        "Late Tmax is yellow. A believable deficit follows a vessel's territory, and MTT and relative CBF change with "
+        "it; specks, rims and a change at the edge of the skull are artefacts.",
+    ),
+    "flow": Caption(
+        "Absolute CBF and CBV; relative CBF with what lies below 30 % of normal tissue inside Tmax above 6 s.",
+        "Grey matter should have about twice the flow of white matter, on both sides alike outside the deficit. "
+        "Absolute numbers hang on the size of the arterial input; if the page warns of that, trust the pattern only.",
+    ),
+    "growth": Caption(
+        "Trace-weighted image at baseline; the core that is infarct at follow-up, what has grown since, and what was "
+        "reversed.",
+        "Growth lies beside the core, as a rule inside the deficit. A thin rim all around, or growth on the other "
+        "side, points to the registration or to swelling rather than to infarction.",
+    ),
+    "reperfusion": Caption(
+        "Tmax at baseline and after treatment; the deficit (above 6 s) that recovered, persists or is new.",
+        "After a good reperfusion both sides look alike in the second row. What is new and small often lies at the "
+        "edge of the slab or at the skull.",
+    ),
+    "reflow": Caption(
+        "Lesion after treatment and its mirror image; relative CBV, its mirror image, and (rCBV − mirror)/mirror; "
+        "voxels with impaired microvascular reperfusion (IMR).",
+        "Red in the last row is less blood than on the other side, blue is more. Impaired voxels should lie together "
+        "and inside the lesion; large vessels, fluid and a wrong mirror plane make false ones.",
+    ),
+    "alignment": Caption(
+        "Brain mask on the perfusion reference; tiles of two images in turn, aligned with each other: perfusion and "
+        "diffusion, this session and the one before treatment.",
+        "Follow the brain's edge and the ventricles from tile to tile: where they are aligned, edges run on across "
+        "the borders of the tiles. A step of more than a voxel or two puts core, deficit and reflow in the wrong "
+        "place.",
+    ),
+    "quality": Caption(
+        "Motion of the head; arterial input and venous output; where on the reference they were taken (squares: "
+        "artery, circles: vein).",
+        "Steps in the motion that come with the bolus disturb the maps most. A good arterial input is early, narrow, "
+        "high and smooth, and its voxels lie on large arteries.",
+    ),
+}
+
+
+__all__ = ["ACUTE_ROLES", "CAPTIONS", "OVERVIEW", "Caption"]
