@@ -10,6 +10,7 @@ rule plot_patient:
     input:
         trace=ask(Plan.each, "trace"),
         adc=ask(Plan.each, "adc"),
+        dwiref=ask(Plan.each, "dwiref"),
         diffusion_brain=ask(Plan.each, "brain", datatype="dwi"),
         core=ask(Plan.each, "core"),
         lesion=ask(Plan.with_lesion, "lesion"),
@@ -18,6 +19,8 @@ rule plot_patient:
         flair_brain=ask(Plan.flair_drawn_on, "brain"),
         reference=ask(Plan.each, "dscref"),
         perfusion_brain=ask(Plan.each, "brain", datatype="perf"),
+        cbf=ask(Plan.each, "cbf"),
+        cbv=ask(Plan.each, "cbv"),
         rcbf=ask(Plan.each, "rcbf"),
         rcbv=ask(Plan.each, "rcbv"),
         mtt=ask(Plan.each, "mtt"),
@@ -35,6 +38,10 @@ rule plot_patient:
         mirrored=ask(Plan.each, "mirrored"),
         asymmetry=ask(Plan.each, "asymmetry"),
         imr=ask(Plan.each, "imr"),
+        swelling=ask(Plan.of_role, "baseline", "swelling"),
+        to_diffusion=ask(Plan.each, "dwi_to_dscref"),
+        to_baseline=ask(Plan.of_role, "post", "baseline_to_dscref"),
+        to_followup=ask(Plan.followed_up),
     output:
         figures=directory(FIGURES),
     log:
@@ -45,6 +52,7 @@ rule plot_patient:
         **step("PlotPatient"),
         participant="{subject}",
         sessions=ask(Plan.sessions),
+        roles=ask(Plan.roles),
     script:
         "../scripts/run_interface.py"
 

@@ -6,9 +6,23 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 from reperfuse.files import nifti
+from reperfuse.files.itk import write_itk
 from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.interfaces import PlotPatient
-from reperfuse.interfaces.figures import Visit, draw_diffusion, draw_flair, draw_perfusion, draw_quality
+from reperfuse.interfaces.figures import (
+    _DRAWINGS,
+    draw_alignment,
+    draw_diffusion,
+    draw_flair,
+    draw_flow,
+    draw_followup_alignment,
+    draw_perfusion,
+    draw_quality,
+)
+from reperfuse.interfaces.visits import Visit
+from reperfuse.reports import checks
+from reperfuse.reports.captions import CAPTIONS
+from reperfuse.reports.checks import plot_flow, tiles
 from reperfuse.reports.figures import plot_diffusion
 from reperfuse.reports.quality import plot_quality
 
@@ -181,4 +195,116 @@ def test_the_core_is_drawn_where_there_is_no_deficit(maps, tmp_path) -> None:
 
 def test_a_figure_refuses_a_region_it_does_not_know() -> None:
     with pytest.raises(KeyError, match="core_dscref"):
-        plot_diffusion("", 1.0 * BRAIN, 1e-3 * BRAIN, AFFINE, BRAIN, {"core_dscref": CORE})
+        plot_diffusion("", {"trace": 1.0 * BRAIN, "adc": 1e-3 * BRAIN}, AFFINE, BRAIN, {"core_dscref": CORE})
+
+
+def test_every_figure_has_a_caption_and_says_how_it_is_read() -> None:
+    assert set(_DRAWINGS) == set(CAPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [("baseline", "Core"), ("post", "Core"), ("late", "Diffusion lesion"), ("followup", "Follow-up lesion")],
+)
+def test_a_core_is_one_of_acute_diffusion_only(scans, maps, tmp_path, role: str, name: str) -> None:
+    files = scans | maps | {"dwiref": scans["trace"]}
+    files |= {"lesion": save(tmp_path, "lesion", CORE)} if role == "followup" else {}
+    said = {text.get_text() for text in draw_diffusion("", Visit(files, role)).legends[0].get_texts()}
+    assert said == {"Brain mask", name}
+    names = texts(draw_perfusion("", Visit(maps, role)))
+    assert ("Core" in names) is (name == "Core")
+    assert ("Diffusion lesion" in names) is (name != "Core")
+
+
+def test_black_is_explained_where_there_is_a_map(scans, maps) -> None:
+    for draw, files in ((draw_diffusion, scans), (draw_perfusion, maps)):
+        assert "Black in a map with a colour bar: outside the brain mask, or a voxel without a value" in texts(
+            draw("", Visit(files))
+        )
+
+
+def test_tiles_alternate_in_each_slice_and_not_between_slices() -> None:
+    first, second = np.zeros(SHAPE), np.ones(SHAPE)
+    found = tiles(first, second, AFFINE, size_mm=12)
+    i, j, _ = np.indices(SHAPE) // 4  # voxels of 3 mm
+    np.testing.assert_array_equal(found, (i + j) % 2)
+    sagittal = AFFINE[:, [2, 0, 1, 3]]
+    turned = tiles(*(np.moveaxis(one, 2, 0) for one in (first, second)), sagittal, size_mm=12)
+    np.testing.assert_array_equal(np.moveaxis(turned, 0, 2), found)
+
+
+@pytest.fixture
+def aligned(scans, maps, tmp_path) -> dict[str, dict[str, str]]:
+    """Files of three sessions, by role: images of one voxel that shines, which lies elsewhere in each."""
+    files: dict[str, dict[str, str]] = {}
+    for number, role in enumerate(("baseline", "post", "followup")):
+        spot = np.zeros(SHAPE)
+        spot[8 + number, 8, 4] = 50
+        own = {name: save(tmp_path, f"{name}{role}", 100 * BRAIN + spot) for name in ("reference", "dwiref")}
+        files[role] = own | {"perfusion_brain": maps["perfusion_brain"], "diffusion_brain": scans["diffusion_brain"]}
+    for role, name, by in (("post", "to_diffusion", 0), ("post", "to_baseline", -1), ("post", "to_followup", 1)):
+        matrix = np.eye(4)
+        matrix[0, 3] = AFFINE[0, 0] * by
+        path = tmp_path / f"{name}.txt"
+        write_itk(path, matrix)
+        files[role][name] = str(path)
+    return files
+
+
+def test_images_are_shown_in_the_alignment_that_was_used(aligned, monkeypatch) -> None:
+    taken = {}
+
+    def take(_: str, image: np.ndarray, others: dict, *__: object) -> None:
+        taken.update({name: (image, other) for name, other in others.items()})
+
+    monkeypatch.setattr(checks, "plot_alignment", take)
+    visit = Visit(aligned["post"], "post", aligned)
+    draw_alignment("", visit)
+    draw_followup_alignment("", visit)
+    assert set(taken) == {"Tiles with\ndiffusion", "Tiles with\nbaseline", "Tiles with\nfollow-up"}
+    for image, other in taken.values():
+        assert image.argmax() == np.nanargmax(other)
+
+
+def test_the_alignment_figure_holds_the_brain_and_says_what_is_not_shown(aligned) -> None:
+    Path(aligned["post"]["to_baseline"]).with_suffix(".json").write_text('{"Reasons": ["no good fit was found"]}')
+    said = texts(draw_alignment("", Visit(aligned["post"], "post", aligned)))
+    assert "Brain mask" in said
+    assert "Tiles with\ndiffusion" in said
+    assert "Tiles with baseline not shown: no good fit was found" in said
+
+
+@pytest.fixture
+def flow(maps, tmp_path) -> dict[str, str]:
+    values = {"cbf": np.where(BRAIN, 50.0, np.nan), "cbv": np.where(BRAIN, 4.0, np.nan), "rcbf": np.where(CORE, 0.2, 1)}
+    return maps | {name: save(tmp_path, name, data) for name, data in values.items()}
+
+
+def test_low_flow_is_outlined_inside_the_deficit_only(flow, tmp_path, monkeypatch) -> None:
+    rows = {}
+    monkeypatch.setattr(checks, "montage", lambda _, given, *__, **___: rows.update({row.title: row for row in given}))
+    deficit = np.zeros(SHAPE, bool)
+    deficit[4:10, 6:9, 3:5] = True
+    draw_flow("", Visit(flow | {"tmax6": save(tmp_path, "deficit", deficit)}))
+    assert list(rows) == ["CBF", "CBV", "rCBF"]
+    late, low = rows["rCBF"].outlines
+    np.testing.assert_array_equal(late.mask, deficit)
+    np.testing.assert_array_equal(low.mask, deficit & CORE)
+
+
+def test_the_flow_figure_names_its_units_and_regions(flow) -> None:
+    figure = draw_flow("", Visit(flow))
+    said = texts(figure) + " ".join(axes.get_title(loc="left") for axes in figure.axes)
+    for text in ("CBF", "CBV", "mL/100 g\n/min", "× normal", "Tmax > 6 s", "rCBF < 30 % inside it"):
+        assert text in said
+    without = texts(draw_flow("", Visit({name: path for name, path in flow.items() if name not in ("rcbf", "tmax6")})))
+    assert "rCBF" not in without
+    with pytest.raises(KeyError, match="core"):
+        plot_flow("", {}, AFFINE, BRAIN, {"core": CORE})
+
+
+def test_a_patient_has_an_overview_of_the_sessions_with_a_role(scans, tmp_path) -> None:
+    figures = plot(tmp_path / "out", ["a"], **scans, roles={"a": "baseline"})
+    sidecar = read_sidecar(figures / "sub-01_desc-overview_figure.png")
+    assert sidecar["Description"] == "sub-01 · From session to session"
+    assert "Reasons" not in sidecar

@@ -1,23 +1,23 @@
 """The step that draws a patient's figures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
-from numpy.typing import NDArray
+from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, isdefined, traits
 
 from reperfuse.faults import DataFault
-from reperfuse.files import nifti, sidecars
+from reperfuse.files import nifti
+from reperfuse.files.itk import read_itk
 from reperfuse.files.mirrors import load_mirror
 from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import reflect_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, folder
-from reperfuse.reports import figures
-from reperfuse.volumes.image import Image
+from reperfuse.interfaces.visits import Visit, draw_overview
+from reperfuse.reports import checks, figures
+from reperfuse.volumes.transforms import resample
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,9 +32,11 @@ class PlotPatientInputSpec(StepInputSpec):
 
     participant = traits.Str(mandatory=True, desc="label")
     sessions = traits.List(traits.Str(), mandatory=True, desc="labels")
+    roles = traits.Dict(desc="role of each session that has one")
     # on the grid of diffusion
     trace = _each_session("trace-weighted image (a.u.)")
     adc = _each_session("ADC (mm²/s)")
+    dwiref = _each_session("image without diffusion weighting (a.u.)")
     diffusion_brain = _each_session("brain mask")
     core = _each_session("diffusion lesion")
     lesion = _each_session("follow-up lesion, on the grid of FLAIR where it is drawn on that")
@@ -45,6 +47,8 @@ class PlotPatientInputSpec(StepInputSpec):
     # in perfusion space
     reference = _each_session("perfusion reference (a.u.)")
     perfusion_brain = _each_session("brain mask")
+    cbf = _each_session("CBF (mL/100 g/min)")
+    cbv = _each_session("CBV (mL/100 g)")
     rcbf = _each_session("relative CBF (1)")
     rcbv = _each_session("relative CBV (1)")
     mtt = _each_session("MTT (s)")
@@ -62,6 +66,11 @@ class PlotPatientInputSpec(StepInputSpec):
     mirrored = _each_session("relative CBV of the homologous point (1)")
     asymmetry = _each_session("(rCBV - mirror)/mirror (1)")
     imr = _each_session("lesion voxels with impaired microvascular reperfusion")
+    # from one space to another
+    swelling = _each_session("how far diffusion's tissue has moved by the follow-up (mm)")
+    to_diffusion = _each_session("transform that takes a point of perfusion space to diffusion")
+    to_baseline = _each_session("transform that takes a point of perfusion space to that of the baseline")
+    to_followup = _each_session("transform that takes a point of diffusion to the image of the follow-up lesion")
 
 
 class PlotPatientOutputSpec(TraitedSpec):
@@ -70,38 +79,15 @@ class PlotPatientOutputSpec(TraitedSpec):
     figures = folder("figures of the sessions (PNG) with their sidecars")
 
 
-@dataclass
-class Visit:
-    """A session's files, by the name of the input; ``notes`` says what its figure cannot show."""
-
-    files: dict[str, str]
-    notes: list[str] = field(default_factory=list)
-
-    def load(self, name: str) -> Image:
-        """Load an image without which there is no figure."""
-        if reasons := sidecars.reasons(self.files[name]):
-            raise DataFault("; ".join(reasons))
-        return nifti.load(self.files[name])
-
-    def given(self, name: str, what: str) -> str | None:
-        """Return a file the figure can do without, leaving a note when it carries a reason."""
-        path = self.files.get(name)
-        if path and (reasons := sidecars.reasons(path)):
-            self.notes.append(f"{what} not shown: {'; '.join(reasons)}")
-            return None
-        return path
-
-    def masks(self, **names: str) -> dict[str, NDArray[np.bool_]]:
-        """Load the masks the figure can do without, by the name of their input."""
-        paths = {name: self.given(name, what) for name, what in names.items()}
-        return {name: nifti.load(path).mask for name, path in paths.items() if path}
-
-
 def draw_diffusion(title: str, visit: Visit) -> "Figure":
-    """Draw trace and ADC with the core, and with the follow-up lesion in its session."""
-    trace, adc, brain = (visit.load(name) for name in ("trace", "adc", "diffusion_brain"))
-    masks = visit.masks(core="Core", lesion="Follow-up lesion")
-    return figures.plot_diffusion(title, trace.data, adc.data, trace.affine, brain.mask, masks, visit.notes)
+    """Draw trace and ADC with the core of acute diffusion, or with the follow-up lesion."""
+    maps = {name: visit.load(name).data for name in ("trace", "adc")}
+    if reference := visit.given("dwiref", "Brain mask"):
+        maps["reference"] = nifti.load(reference).data
+    brain = visit.load("diffusion_brain")
+    # what is outlined at follow-up is the lesion
+    masks = visit.masks(lesion="Follow-up lesion") if visit.role == "followup" else visit.lesions("core")
+    return figures.plot_diffusion(title, maps, brain.affine, brain.mask, masks, visit.notes)
 
 
 def draw_flair(title: str, visit: Visit) -> "Figure":
@@ -117,12 +103,43 @@ def draw_perfusion(title: str, visit: Visit) -> "Figure":
     maps = {name: visit.load(name).data for name in ("mtt", "tmax")}
     relative = {name: visit.given(name, what) for name, what in (("rcbf", "Relative CBF"), ("rcbv", "Relative CBV"))}
     maps |= {name: nifti.load(path).data for name, path in relative.items() if path}
-    masks = visit.masks(tmax6="Tmax > 6 s", core_dscref="Core", penumbra="Penumbra")
-    if "core_dscref" in masks:
-        masks["core"] = masks.pop("core_dscref")
+    masks = visit.lesions("core_dscref", tmax6="Tmax > 6 s", penumbra="Penumbra")
     trace = visit.given("trace_dscref", "Trace")
     below = nifti.load(trace) if trace else reference
     return figures.plot_perfusion(title, below.data, maps, reference.affine, brain.mask, masks, visit.notes)
+
+
+def draw_flow(title: str, visit: Visit) -> "Figure":
+    """Draw absolute CBF and CBV, and where relative CBF is below 30 %."""
+    maps = {name: visit.load(name).data for name in ("cbf", "cbv")}
+    relative = visit.given("rcbf", "Relative CBF")
+    maps |= {"rcbf": nifti.load(relative).data} if relative else {}
+    brain, masks = visit.load("perfusion_brain"), visit.masks(tmax6="Tmax > 6 s")
+    return checks.plot_flow(title, maps, brain.affine, brain.mask, masks, visit.notes)
+
+
+def draw_alignment(title: str, visit: Visit) -> "Figure":
+    """Draw tiles of the perfusion reference with diffusion, and with the reference before treatment."""
+    reference, brain = visit.load("reference"), visit.load("perfusion_brain")
+    others = {}
+    for name, source, image, way in (
+        ("Tiles with\ndiffusion", visit, "dwiref", "to_diffusion"),
+        ("Tiles with\nbaseline", visit.other("baseline"), "reference", "to_baseline"),
+    ):
+        what = name.replace("\n", " ")
+        path, link = source and source.given(image, what), visit.given(way, what)
+        if path and link:
+            others[name] = resample(nifti.load(path), reference, read_itk(link))
+    return checks.plot_alignment(title, reference.data, others, reference.affine, brain.mask, visit.notes)
+
+
+def draw_followup_alignment(title: str, visit: Visit) -> "Figure":
+    """Draw tiles of the session's diffusion, unweighted, with the image of the follow-up lesion."""
+    image, brain, way = visit.load("dwiref"), visit.load("diffusion_brain"), visit.way("to_followup")
+    followup = visit.other("followup") or visit
+    later = followup.load("flair" if "flair" in followup.files else "dwiref")
+    others = {"Tiles with\nfollow-up": resample(later, image, way)}
+    return checks.plot_alignment(title, image.data, others, image.affine, brain.mask, visit.notes)
 
 
 def draw_growth(title: str, visit: Visit) -> "Figure":
@@ -185,9 +202,12 @@ _DRAWINGS = {
     "diffusion": Drawing("Diffusion", "trace", draw_diffusion),
     "flair": Drawing("FLAIR", "flair", draw_flair),
     "perfusion": Drawing("Perfusion", "tmax", draw_perfusion),
+    "flow": Drawing("Absolute flow and volume", "cbf", draw_flow),
     "growth": Drawing("Growth of the infarct until follow-up", "growth", draw_growth),
     "reperfusion": Drawing("Reperfusion since baseline", "deficits", draw_reperfusion),
     "reflow": Drawing("Microvascular reflow", "imr", draw_reflow),
+    "alignment": Drawing("Brain mask and alignment", "reference", draw_alignment),
+    "followupalignment": Drawing("Alignment with the follow-up", "to_followup", draw_followup_alignment),
     "quality": Drawing("Quality of the perfusion scan", "curves", draw_quality),
 }
 
@@ -205,12 +225,21 @@ class PlotPatient(Step):
     def _compute(self) -> None:
         place = self._path("figures")
         place.mkdir()
+        roles = self.inputs.roles if isdefined(self.inputs.roles) else {}
+        files = {session: self._files_of(session) for session in self.inputs.sessions}
+        others = {role: files[session] for session, role in roles.items()}
         with figures.house_style():
-            for session in self.inputs.sessions:
-                files = self._files_of(session)
+            for session, own in files.items():
                 for what, drawing in _DRAWINGS.items():
-                    if drawing.shows in files:
-                        self._draw(drawing, Visit(files), session, place / self._name(session, what))
+                    if drawing.shows in own:
+                        visit = Visit(own, roles.get(session, ""), others)
+                        self._draw(drawing, visit, session, place / self._name(session, what))
+            self._draw_overview({role: Visit(own, role, others) for role, own in others.items()}, place)
+
+    def _draw_overview(self, visits: dict[str, Visit], place: Path) -> None:
+        title = f"sub-{self.inputs.participant} · From session to session"
+        path = place / f"sub-{self.inputs.participant}_desc-overview_figure.png"
+        self._save(title, path, lambda: draw_overview(title, visits))
 
     def _files_of(self, session: str) -> dict[str, str]:
         given = self._input_files().items()
@@ -221,11 +250,16 @@ class PlotPatient(Step):
 
     def _draw(self, drawing: Drawing, visit: Visit, session: str, path: Path) -> None:
         title = f"sub-{self.inputs.participant} · ses-{session} · {drawing.title}"
+        self._save(title, path, lambda: drawing.draw(title, visit))
+
+    def _save(self, title: str, path: Path, draw: Callable[[], "Figure | None"]) -> None:
+        """Save a figure, or the reason why there is none; nothing where there is nothing to draw."""
         said: dict[str, Any] = {"Description": title}
         try:
-            figure = drawing.draw(title, visit)
+            figure = draw()
         except DataFault as fault:
             said["Reasons"] = [str(fault)]
             figure = figures.notice(title, said["Reasons"])
-        figures.save(figure, path)
-        write_json(sidecar_path(path), self._sidecar("figures", said))
+        if figure is not None:
+            figures.save(figure, path)
+            write_json(sidecar_path(path), self._sidecar("figures", said))

@@ -17,8 +17,8 @@ ACUTE_ROLES = ("baseline", "post")
 
 OVERVIEW = Caption(
     "The sessions on the same slices, one below the other. Before treatment: core and deficit (Tmax above 6 s). "
-    "After it: deficit that persists, and lesion with impaired microvascular reperfusion (IMR). Follow-up: the lesion "
-    "and what has grown.",
+    "After it: deficit that persists, and lesion with impaired microvascular reperfusion (IMR). Follow-up: the lesion, "
+    "its swelling undone where the settings ask for it, and what has grown.",
     "Each column is one slice of the head at all times; go down it to see what became of the tissue. Later images are "
     "brought into the space of the first by the registration between sessions, so look at the figures of alignment "
     "before you trust a difference. A region is outlined or filled in the colour that the legend gives.",
@@ -71,7 +71,13 @@ CAPTIONS = {
         "diffusion, this session and the one before treatment.",
         "Follow the brain's edge and the ventricles from tile to tile: where they are aligned, edges run on across "
         "the borders of the tiles. A step of more than a voxel or two puts core, deficit and reflow in the wrong "
-        "place.",
+        "place. Black tiles lie outside the other scan.",
+    ),
+    "followupalignment": Caption(
+        "Brain mask on the image without diffusion weighting; tiles of it and of the image that the follow-up lesion "
+        "is drawn on, in turn, aligned with each other.",
+        "Read it as the figure before. A large infarct swells and moves the tissue around it, so that ventricles and "
+        "midline may step although the skull's edge runs on.",
     ),
     "quality": Caption(
         "Motion of the head; arterial input and venous output; where on the reference they were taken (squares: "

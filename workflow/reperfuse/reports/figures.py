@@ -3,26 +3,27 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reperfuse.reports.montage import (
     CORE,
     DARK,
     DEFICIT,
+    GROWN,
     IMPAIRED,
     LESION,
     LIGHT,
     MUTED,
     PENUMBRA,
     WIDTH,
-    Region,
     Row,
     montage,
 )
+from reperfuse.reports.regions import Masks, Volume, brain_row, grey_window, labelled, named, refuse_unknown, union
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,14 +48,50 @@ _TMAX_WINDOW_S = (0.0, 12.0)
 _ASYMMETRY_WINDOW = (-0.5, 0.5)
 
 
-#: Window of an image in arbitrary units, as shares of the brain's median.
-_GREY_WINDOW = (0.2, 2.4)
+#: Regions that several figures show, always by one name and in one colour.
+_CORE, _DEFICIT = ("Core", CORE), ("Tmax > 6 s", DEFICIT)
 
 
-Volume = NDArray[Any]
+_LATE_LESION, _FOLLOWUP = ("Diffusion lesion", CORE), ("Follow-up lesion", LESION)
 
 
-Masks = Mapping[str, NDArray[np.bool_]]
+_IMR = ("Impaired reflow (IMR)", IMPAIRED)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A session in the overview: its ``image`` (a.u.) and ``masks``, (x, y, z), on the grid that all share."""
+
+    title: str
+    image: Volume
+    masks: Masks
+
+
+def plot_overview(
+    title: str, moments: Sequence[Moment], affine: Volume, brain: Volume, notes: Sequence[str] = ()
+) -> "Figure":
+    """Draw what became of a stroke: a row a session, each column the same slice.
+
+    Parameters
+    ----------
+    title : str
+    moments : sequence of Moment
+        Masks are ``core``, ``tmax6``, ``persistent`` (deficit), ``imr``, ``lesion`` and ``grown``.
+    affine : ndarray, (4, 4)
+        Voxel index to world (RAS+, mm).
+    brain : ndarray of bool, (x, y, z)
+    notes : sequence of str
+        Lines below the images.
+    """
+    rows = []
+    for moment in moments:
+        refuse_unknown(moment.masks, "core", "tmax6", "persistent", "imr", "lesion", "grown")
+        outlines = named(moment.masks, tmax6=_DEFICIT, core=_CORE, lesion=_FOLLOWUP)
+        fills = named(moment.masks, persistent=("Persistent deficit", DEFICIT), imr=_IMR, grown=("Grown", GROWN))
+        window = grey_window(moment.image, brain)
+        rows.append(Row(moment.title, "", moment.image, window, outlines=outlines, fills=fills))
+    every = {f"{number} {name}": mask for number, one in enumerate(moments) for name, mask in one.masks.items()}
+    return montage(title, rows, affine, brain, focus=union(every), notes=notes)
 
 
 def house_style() -> AbstractContextManager[Any]:
@@ -67,32 +104,47 @@ def house_style() -> AbstractContextManager[Any]:
 
 def plot_diffusion(
     title: str,
-    trace: Volume,
-    adc: Volume,
+    images: Mapping[str, Volume],
     affine: Volume,
     brain: Volume,
     masks: Masks,
     notes: Sequence[str] = (),
 ) -> "Figure":
-    """Draw trace and ADC (mm²/s) with the outlines of ``masks``: core, lesion; each (x, y, z)."""
-    _refuse_unknown(masks, "core", "lesion")
-    outlines = _named(masks, lesion=("Follow-up lesion", LESION), core=("Core", CORE))
-    rows = [
-        Row("Trace", "", trace, _grey_window(trace, brain)),
-        Row("Trace,\noutlined", "", trace, _grey_window(trace, brain), outlines=outlines),
-        Row("ADC", "10⁻³ mm²/s", np.where(brain, adc * 1e3, np.nan), _ADC_WINDOW, outlines=outlines),
+    """Draw a session's diffusion.
+
+    Parameters
+    ----------
+    title : str
+    images : mapping of ndarray, (x, y, z)
+        ``trace`` (a.u.) and ``adc`` (mm²/s), and ``reference``, without diffusion weighting, where there is one.
+    affine : ndarray, (4, 4)
+        Voxel index to world (RAS+, mm).
+    brain : ndarray of bool, (x, y, z)
+    masks : mapping of ndarray of bool, (x, y, z)
+        ``core`` of acute diffusion, ``late_lesion`` of later diffusion, and ``lesion`` at follow-up.
+    notes : sequence of str
+        Lines below the images.
+    """
+    refuse_unknown(masks, "core", "late_lesion", "lesion")
+    outlines = named(masks, lesion=_FOLLOWUP, late_lesion=_LATE_LESION, core=_CORE)
+    trace, adc = images["trace"], np.where(brain, images["adc"] * 1e3, np.nan)
+    rows = [brain_row(images["reference"], brain)] if "reference" in images else []
+    rows += [
+        Row("Trace", "", trace, grey_window(trace, brain)),
+        Row("Trace,\noutlined", "", trace, grey_window(trace, brain), outlines=outlines),
+        Row("ADC", "10⁻³ mm²/s", adc, _ADC_WINDOW, outlines=outlines),
     ]
-    return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
+    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
 
 
 def plot_flair(
     title: str, flair: Volume, affine: Volume, brain: Volume, masks: Masks, notes: Sequence[str] = ()
 ) -> "Figure":
-    """Draw a FLAIR image (a.u.) with the outline of ``masks``: lesion; each (x, y, z)."""
-    _refuse_unknown(masks, "lesion")
-    window, outlines = _grey_window(flair, brain), _named(masks, lesion=("Follow-up lesion", LESION))
-    rows = [Row("FLAIR", "", flair, window), Row("FLAIR,\noutlined", "", flair, window, outlines=outlines)]
-    return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
+    """Draw a FLAIR image (a.u.) with its brain and the outline of ``masks``: lesion; each (x, y, z)."""
+    refuse_unknown(masks, "lesion")
+    window, outlines = grey_window(flair, brain), named(masks, lesion=_FOLLOWUP)
+    rows = [brain_row(flair, brain), Row("FLAIR,\noutlined", "", flair, window, outlines=outlines)]
+    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
 
 
 def plot_perfusion(
@@ -117,15 +169,15 @@ def plot_perfusion(
         Voxel index to world (RAS+, mm).
     brain : ndarray of bool, (x, y, z)
     masks : mapping of ndarray of bool, (x, y, z)
-        ``tmax6``, and ``core`` and ``penumbra`` where there are any.
+        ``tmax6``; where there are any, ``core`` of acute diffusion or ``late_lesion`` of later, and ``penumbra``.
     notes : sequence of str
         Lines below the maps.
     """
-    _refuse_unknown(masks, "tmax6", "core", "penumbra")
-    outlines = _named(masks, tmax6=("Tmax > 6 s", DEFICIT), core=("Core", CORE))
-    fills = _named(masks, penumbra=("Penumbra", PENUMBRA), core=("Core", CORE))
+    refuse_unknown(masks, "tmax6", "core", "late_lesion", "penumbra")
+    outlines = named(masks, tmax6=_DEFICIT, core=_CORE, late_lesion=_LATE_LESION)
+    fills = named(masks, penumbra=("Penumbra", PENUMBRA), core=_CORE, late_lesion=_LATE_LESION)
     rows = [
-        Row("Mismatch", "", reference, _grey_window(reference, brain), fills=fills),
+        Row("Mismatch", "", reference, grey_window(reference, brain), fills=fills),
         Row("Tmax", "s", maps["tmax"], _TMAX_WINDOW_S, "viridis", outlines=outlines),
         Row("MTT", "s", maps["mtt"], _MTT_WINDOW_S, "viridis"),
     ]
@@ -135,21 +187,16 @@ def plot_perfusion(
         if name in maps
     ]
     if not fills:
-        rows[0] = Row("Reference", "", reference, _grey_window(reference, brain))
-    return montage(title, rows, affine, brain, focus=_union(masks), notes=notes)
-
-
-def _labelled(change: Volume, *names: tuple[str, str]) -> list[Region]:
-    """Return a region for each label of a map, 1 and up, by its name and colour."""
-    return [Region(name, colour, change == label) for label, (name, colour) in enumerate(names, start=1)]
+        rows[0] = Row("Reference", "", reference, grey_window(reference, brain))
+    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
 
 
 def plot_growth(
     title: str, trace: Volume, change: Volume, affine: Volume, brain: Volume, notes: Sequence[str] = ()
 ) -> "Figure":
     """Draw what became of the core on the baseline's trace image; ``change`` is 1 stayed, 2 grown, 3 reversed."""
-    fills = _labelled(change, ("Core that stayed", CORE), ("Grown", IMPAIRED), ("Reversed", PENUMBRA))
-    window = _grey_window(trace, brain)
+    fills = labelled(change, ("Core that stayed", CORE), ("Grown", GROWN), ("Reversed", PENUMBRA))
+    window = grey_window(trace, brain)
     rows = [Row("Trace", "", trace, window), Row("Growth", "", trace, window, fills=fills)]
     return montage(title, rows, affine, brain, focus=change > 0, notes=notes)
 
@@ -164,12 +211,12 @@ def plot_reperfusion(
     notes: Sequence[str] = (),
 ) -> "Figure":
     """Draw Tmax (s) ``before`` and ``after`` treatment; ``change`` is 1 recovered, 2 persistent, 3 new."""
-    fills = _labelled(change, ("Recovered", PENUMBRA), ("Persistent", CORE), ("New", IMPAIRED))
+    fills = labelled(change, ("Recovered", PENUMBRA), ("Persistent", DEFICIT), ("New", IMPAIRED))
     tmax = [np.where(brain, maps[name], np.nan) for name in ("before", "after")]
     rows = [
         Row("Tmax\nbefore", "s", tmax[0], _TMAX_WINDOW_S, "viridis"),
         Row("Tmax\nafter", "s", tmax[1], _TMAX_WINDOW_S, "viridis"),
-        Row("Tmax > 6 s", "", reference, _grey_window(reference, brain), fills=fills),
+        Row("Tmax > 6 s", "", reference, grey_window(reference, brain), fills=fills),
     ]
     return montage(title, rows, affine, brain, focus=change > 0, notes=notes)
 
@@ -184,11 +231,11 @@ def plot_reflow(
     notes: Sequence[str] = (),
 ) -> "Figure":
     """Draw ``rcbv``, ``mirrored`` and ``asymmetry`` (1) with ``lesion``, its ``homologue`` and the ``imr`` voxels."""
-    lesion = _named(masks, lesion=("Lesion", LESION))
-    both = _named(masks, lesion=("Lesion", LESION), homologue=("Its mirror", MUTED))
-    impaired = _named(masks, imr=("Impaired reflow (IMR)", IMPAIRED))
+    lesion = named(masks, lesion=("Lesion", LESION))
+    both = named(masks, lesion=("Lesion", LESION), homologue=("Its mirror", MUTED))
+    impaired = named(masks, imr=_IMR)
     rows = [
-        Row("IMR", "", reference, _grey_window(reference, brain), outlines=both, fills=impaired),
+        Row("IMR", "", reference, grey_window(reference, brain), outlines=both, fills=impaired),
         Row("rCBV", "× normal", maps["rcbv"], _RELATIVE_WINDOW, "cividis", outlines=both),
         Row("Mirror\nof rCBV", "× normal", maps["mirrored"], _RELATIVE_WINDOW, "cividis", outlines=lesion),
         Row("Asymmetry", "1", maps["asymmetry"], _ASYMMETRY_WINDOW, "RdBu", outlines=[*lesion, *impaired]),
@@ -228,32 +275,14 @@ def save(figure: "Figure", path: str | Path) -> None:
     Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
 
 
-def _refuse_unknown(masks: Masks, *known: str) -> None:
-    """Raise KeyError for a region that a figure would leave out in silence."""
-    if unknown := sorted(set(masks) - set(known)):
-        raise KeyError(f"a figure of {', '.join(known)} was given {', '.join(unknown)}")
-
-
-def _named(masks: Masks, **wanted: tuple[str, str]) -> list[Region]:
-    return [Region(*wanted[name], masks[name]) for name in wanted if name in masks]
-
-
-def _union(masks: Masks) -> NDArray[np.bool_] | None:
-    return np.logical_or.reduce(list(masks.values())) if masks else None
-
-
-def _grey_window(image: Volume, brain: Volume) -> tuple[float, float]:
-    inside = image[brain & np.isfinite(image)]
-    middle = float(np.median(inside)) if inside.size else 1.0
-    return _GREY_WINDOW[0] * middle, _GREY_WINDOW[1] * middle
-
-
 __all__ = [
+    "Moment",
     "house_style",
     "notice",
     "plot_diffusion",
     "plot_flair",
     "plot_growth",
+    "plot_overview",
     "plot_perfusion",
     "plot_reflow",
     "plot_reperfusion",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: Colours that stay apart for every kind of colour vision, on the colour maps used here too.
 CORE, DEFICIT, PENUMBRA, LESION, IMPAIRED = "#ff5fb0", "#ffffff", "#1fbf8f", "#56c8f5", "#ffd23f"
+GROWN = "#ff8a3d"
 
 
 DARK, LIGHT, MUTED = "#0d1117", "#f0f3f6", "#9aa7b4"
@@ -31,6 +32,12 @@ PANEL = (WIDTH - LABEL - _BAR) / N_SLICES
 
 
 _LINE_LENGTH = 165
+
+
+_FOOT_TEXT = "Radiological convention: R, the patient's right, is on the left of each image."
+
+
+_BLACK_TEXT = " Black in a map with a colour bar: outside the brain mask, or a voxel without a value."
 
 
 _MARGIN_VOXELS = 3
@@ -200,7 +207,7 @@ def montage(
         _draw_bar(figure, shown, bar, row.unit)
     figure.text(0.12 / WIDTH, 1 - 0.24 / height, title, color=LIGHT, fontsize=13, weight="bold", va="center")
     _write_legend(figure, rows, height)
-    foot = "Radiological convention: R, the patient's right, is on the left of each image."
+    foot = _FOOT_TEXT + (_BLACK_TEXT if any(row.unit for row in rows) else "")
     for number, line in enumerate([*lines, foot]):
         y = (_LINE * (len(lines) - number) + 0.16) / height
         figure.text(
@@ -259,11 +266,17 @@ def _draw_bar(figure: "Figure", shown: Any, axes: "Axes", unit: str) -> None:
 
 def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    colours = {region.name: region.colour for row in rows for region, _ in _regions(row)}
+    regions = [one for row in rows for one in _regions(row)]
+    colours = {region.name: region.colour for region, _ in regions}
     if not colours:
         return
-    handles = [Line2D([], [], color=colour, linewidth=2.5) for colour in colours.values()]
+    lines = {region.name for region, filled in regions if not filled}
+    handles = [
+        Line2D([], [], color=colour, linewidth=2.5) if name in lines else Patch(color=colour)
+        for name, colour in colours.items()
+    ]
     figure.legend(
         handles,
         list(colours),
@@ -278,6 +291,6 @@ def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> None:
 
 
 __all__ = [
-    "CORE", "DARK", "DEFICIT", "HEAD", "IMPAIRED", "LABEL", "LESION", "LIGHT", "MUTED", "N_SLICES", "PANEL", "PENUMBRA",
-    "WIDTH", "Region", "Row", "choose_slices", "crop", "montage", "radiological", "write_sides",
+    "CORE", "DARK", "DEFICIT", "GROWN", "HEAD", "IMPAIRED", "LABEL", "LESION", "LIGHT", "MUTED", "N_SLICES", "PANEL",
+    "PENUMBRA", "WIDTH", "Region", "Row", "choose_slices", "crop", "montage", "radiological", "write_sides",
 ]  # fmt: skip

@@ -215,6 +215,15 @@ class Plan:
             self.names.path("to_followup", subject, session, datatype="dwi"),
         ]
 
+    def followed_up(self, subject: str) -> list[str]:
+        """Return the transforms from diffusion to the follow-up lesion that growth and reflow rest on."""
+        return [
+            self.names.path("to_followup", subject, session, datatype="dwi")
+            for session in self.sessions(subject)
+            if self.has(subject, session, "dwi|adc")
+            and (self.makes("change", subject, session) or self.makes("lesion_dscref", subject, session))
+        ]
+
     def baseline_mask(self, subject: str, source: str) -> File:
         """Return the baseline's core or deficit in its own perfusion space."""
         return self.of_role("baseline", {"core": "core_dscref", "tmax6": "tmax6"}[source], subject)

@@ -1,0 +1,200 @@
+"""A session's files as the figures ask for them, and what became of a stroke over its sessions, in one space."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reperfuse.faults import DataFault
+from reperfuse.files import nifti, sidecars
+from reperfuse.files.itk import read_itk
+from reperfuse.reports import figures
+from reperfuse.volumes.image import Image
+from reperfuse.volumes.transforms import Displacement, Transform, resample, resample_mask
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class Visit:
+    """A session's files, by the name of the input; ``notes`` says what its figure cannot show.
+
+    ``others`` holds the files of the patient's sessions, by their role.
+    """
+
+    files: Mapping[str, str]
+    role: str = ""
+    others: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def other(self, role: str) -> "Visit | None":
+        """Return the session of another role, which leaves its notes here."""
+        is_another = role in self.others and role != self.role
+        return Visit(self.others[role], role, self.others, self.notes) if is_another else None
+
+    def load(self, name: str) -> Image:
+        """Load an image without which there is no figure."""
+        return nifti.load(self._need(name))
+
+    def way(self, name: str) -> Transform:
+        """Read a transform without which there is no figure."""
+        return read_itk(self._need(name))
+
+    def _need(self, name: str) -> str:
+        if reasons := sidecars.reasons(self.files[name]):
+            raise DataFault("; ".join(reasons))
+        return self.files[name]
+
+    def given(self, name: str, what: str) -> str | None:
+        """Return a file the figure can do without, leaving a note when it carries a reason."""
+        path = self.files.get(name)
+        if path and (reasons := sidecars.reasons(path)):
+            self.notes.append(f"{what} not shown: {'; '.join(reasons)}")
+            return None
+        return path
+
+    def good(self, *names: str) -> str | None:
+        """Return the first of some inputs that is there and carries no reason."""
+        return next((name for name in names if name in self.files and not sidecars.reasons(self.files[name])), None)
+
+    def masks(self, **names: str) -> dict[str, NDArray[np.bool_]]:
+        """Load the masks the figure can do without, by the name of their input."""
+        paths = {name: self.given(name, what) for name, what in names.items()}
+        return {name: nifti.load(path).mask for name, path in paths.items() if path}
+
+    def lesions(self, core: str, **names: str) -> dict[str, NDArray[np.bool_]]:
+        """Load masks of which one is the lesion of diffusion: the core only while that is acute."""
+        is_acute = self.role in ("", "baseline", "post")
+        found = self.masks(**{core: "Core" if is_acute else "Diffusion lesion"}, **names)
+        if core in found:
+            found["core" if is_acute else "late_lesion"] = found.pop(core)
+        return found
+
+
+#: What stands for a session in the overview: an image, the brain on its grid, and the space they are in.
+_IMAGES = {"reference": "perfusion_brain", "trace": "diffusion_brain", "flair": "flair_brain"}
+
+
+_TITLES = {"baseline": "Before\ntreatment", "post": "After\ntreatment", "followup": "Follow-up"}
+
+
+def draw_overview(title: str, visits: Mapping[str, Visit]) -> "Figure | None":
+    """Draw the sessions on the slices of the first that has an image; None if none has.
+
+    Parameters
+    ----------
+    title : str
+    visits : mapping of Visit
+        By role.
+    """
+    images = {role: image for role in _TITLES if role in visits and (image := visits[role].good(*_IMAGES))}
+    if not images:
+        return None
+    for missing in (visits[role] for role in _TITLES if role in visits and role not in images):
+        for name in _IMAGES:
+            missing.given(name, _in_line(missing.role))
+    role, image = next(iter(images.items()))
+    first = visits[role]
+    frame = _Frame(first, image == "reference", first.load(image))
+    moments = []
+    for other in images:
+        try:
+            moments.append(_MOMENTS[other](frame, visits[other]))
+        except DataFault as fault:
+            first.notes.append(f"{_in_line(other)} not shown: {fault}")
+    brain = first.load(_IMAGES[image]).mask
+    notes = [note for visit in visits.values() for note in visit.notes]
+    return figures.plot_overview(title, moments, frame.grid.affine, brain, notes)
+
+
+def _in_line(role: str) -> str:
+    return _TITLES[role].replace("\n", " ")
+
+
+@dataclass
+class _Frame:
+    """The grid of the overview: that of the ``first`` session's perfusion, or of another image of it."""
+
+    first: Visit
+    is_perfusion: bool
+    grid: Image
+
+    def bring(self, path: str | None, way: Transform, label: int | None = None) -> NDArray[np.bool_] | None:
+        """Bring a mask, or a label of a map, onto the grid."""
+        if path is None:
+            return None
+        found = nifti.load(path)
+        mask = found.mask if label is None else found.data == label
+        return resample_mask(Image(mask.astype(np.float32), found.affine), self.grid, way)
+
+    def to_diffusion(self) -> Transform:
+        """Return the way from the grid to the first session's diffusion."""
+        return _linked(self.first, "to_diffusion") if self.is_perfusion else Transform(())
+
+
+def _linked(visit: Visit, name: str) -> Transform:
+    if name not in visit.files:
+        raise DataFault("there is no alignment with it")
+    return visit.way(name)
+
+
+def _moment(visit: Visit, image: NDArray[np.float32], **masks: NDArray[np.bool_] | None) -> figures.Moment:
+    there = {name: mask for name, mask in masks.items() if mask is not None}
+    return figures.Moment(_TITLES[visit.role], image, there)
+
+
+def _before(frame: _Frame, visit: Visit) -> figures.Moment:
+    if not frame.is_perfusion:
+        return _moment(visit, frame.grid.data, **visit.masks(core="Core"))
+    found = visit.masks(core_dscref="Core", tmax6="Tmax > 6 s")
+    trace = visit.given("trace_dscref", "Trace")
+    image = nifti.load(trace).data if trace else frame.grid.data
+    return _moment(visit, image, core=found.get("core_dscref"), tmax6=found.get("tmax6"))
+
+
+def _after(frame: _Frame, visit: Visit) -> figures.Moment:
+    way = Transform(())
+    if frame.first is not visit:
+        if not (frame.is_perfusion and "reference" in visit.files):
+            raise DataFault("there is no perfusion to align it by")
+        way = _linked(visit, "to_baseline").inverse()
+    name = "reference" if frame.is_perfusion else "trace"
+    image = resample(visit.load(name), frame.grid, way)
+    return _moment(
+        visit,
+        image,
+        tmax6=frame.bring(visit.given("tmax6", "Tmax > 6 s"), way),
+        persistent=frame.bring(visit.given("deficits", "Persistent deficit"), way, _PERSISTENT),
+        imr=frame.bring(visit.given("imr", "Impaired reflow"), way),
+    )
+
+
+def _later(frame: _Frame, visit: Visit) -> figures.Moment:
+    way, grown = frame.to_diffusion(), None
+    if frame.first is not visit:
+        grown = frame.bring(frame.first.given("growth", "Growth"), way, _GROWN)
+        if swelling := frame.first.given("swelling", "Swelling undone"):
+            # growth is measured so, and shown on the lesion as it is measured
+            moved = nifti.load(swelling)
+            way = way.then(Transform((Displacement(moved.data, moved.affine),)))
+        way = way.then(_linked(frame.first, "to_followup"))
+    image = visit.good("flair", "trace")
+    if image is None:
+        raise DataFault("it has no usable image")
+    lesion = frame.bring(visit.given("lesion", "Follow-up lesion"), way)
+    if grown is not None and lesion is not None:
+        grown &= lesion  # each was interpolated by itself, and their edges differ by a voxel
+    return _moment(visit, resample(visit.load(image), frame.grid, way), lesion=lesion, grown=grown)
+
+
+#: Labels of the maps of change.
+_PERSISTENT, _GROWN = 2, 2
+
+
+_MOMENTS = {"baseline": _before, "post": _after, "followup": _later}
+
+
+__all__ = ["Visit", "draw_overview"]
