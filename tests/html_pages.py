@@ -7,7 +7,7 @@ NASTY = '"><script>alert(\'x\')</script> & "more"'
 
 
 class Reader(HTMLParser):
-    """Checks that elements close in order, and gathers the text, the images, the scripts and the addresses."""
+    """Checks that elements close in order, and gathers the text, the images, the inputs, the scripts and the addresses."""
 
     VOID = frozenset({"meta", "img", "br", "input", "wbr"})
 
@@ -15,6 +15,8 @@ class Reader(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.images: list[dict] = []
+        self.inputs: list[dict] = []
+        self.labels: list[str] = []
         self.scripts: list[str] = []
         self.addresses: list[str] = []
         self.tags: set[str] = set()
@@ -26,6 +28,10 @@ class Reader(HTMLParser):
         self.tags.add(tag)
         values = dict(attrs)
         self.addresses += [values[key] for key in ("href", "src") if key in values]
+        if tag == "input":
+            self.inputs.append(values)
+        if tag == "label" and "for" in values:
+            self.labels.append(values["for"])
         if tag == "img":
             self.images.append(values)
         if tag not in self.VOID:

@@ -7,7 +7,9 @@ from html_pages import NASTY, Reader
 from PIL import Image
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.interfaces import ReportPatient
+from reperfuse.reports.captions import CAPTIONS
 from reperfuse.reports.patient import Study, render_patient
+from reperfuse.reports.provenance import Origin, origins
 from reperfuse.reports.values import show
 
 TABLES = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/tables.yaml").read_text(encoding="utf-8"))
@@ -44,6 +46,13 @@ def figure(folder: Path, label: str, what: str, **sidecar) -> Path:
     path = folder / f"sub-01_ses-{label}_desc-{what}_figure.png"
     Image.new("RGB", (4, 4)).save(path)
     write_json(sidecar_path(path), sidecar)
+    return path
+
+
+def overview(folder: Path) -> Path:
+    path = folder / "sub-01_desc-overview_figure.png"
+    Image.new("RGB", (4, 4)).save(path)
+    write_json(sidecar_path(path), {})
     return path
 
 
@@ -86,6 +95,113 @@ def test_everything_is_escaped(tmp_path) -> None:
     assert "script" not in page.tags
     assert NASTY in page.text
     assert page.images[0]["alt"] == f"Not computed: {NASTY}"
+
+
+@pytest.mark.parametrize("text", [NASTY, '"><script>alert(1)</script>', "θ, Ωμέγα, ΔR2*", "long " * 400 + "end"])
+def test_text_of_the_study_is_shown_as_text(tmp_path, text: str) -> None:
+    made = [Origin(text, [text], [text], [text])]
+    page = read(
+        patient(tmp_path, [["reflow", text]], imr_exclusion=text),
+        [
+            session(tmp_path, "baseline", [["defuse2", text], ["tmax6", text]], [text], role="baseline"),
+            session(tmp_path, "post", [["tmax6", text]], role="post", status="failed"),
+        ],
+        [figure(tmp_path, "baseline", "diffusion", Reasons=[text])],
+        {"sex": text, "occlusion_site": text},
+        made,
+    )
+    shown = " ".join(text.split())
+    assert "script" not in page.tags
+    # sentence, clinical line, verdicts (twice), criteria, missing values and how it was made
+    assert page.text.count(shown) >= 8
+    assert f"No perfusion before treatment: {shown}" in page.text
+    assert f"Sex {shown}" in page.text
+
+
+def test_the_first_screen_comes_before_the_sessions(tmp_path) -> None:
+    page = read(
+        patient(tmp_path, growth_ml=22.0),
+        [
+            session(tmp_path, "baseline", warnings=["motion: 4 mm"], role="baseline", status="warn", core_ml=29.7),
+            session(tmp_path, "post", role="post"),
+            session(tmp_path, "followup", role="followup"),
+        ],
+        [figure(tmp_path, "baseline", "diffusion"), overview(tmp_path)],
+        {"age": 71.0},
+    )
+    first = page.text[: page.text.rindex("Before treatment")]
+    assert "Stroke, side unknown, time from onset unknown: core 29.7 mL" in first
+    assert "infarct grew by 22.0 mL" in first
+    assert "Age 71" in first
+    assert "! warning ses-baseline , Before treatment motion: 4 mm ✓ ok ses-post" in first
+    assert "The sessions on the same slices" in first
+    assert page.images[0]["alt"].startswith("The sessions: ")
+    assert "core 29.7 mL" in page.images[0]["alt"], "a reader who cannot see it is told the values"
+
+
+def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path) -> None:
+    whats = [what for what in CAPTIONS if what != "flair"]
+    page = read(
+        patient(tmp_path),
+        [session(tmp_path, "a", role="baseline"), session(tmp_path, "b", role="post")],
+        [overview(tmp_path), *(figure(tmp_path, label, what) for label in "ab" for what in whats)],
+    )
+    names = [box["id"] for box in page.inputs]
+    assert len(set(names)) == len(page.images) == 1 + 2 * len(whats)
+    assert page.labels == names
+    assert all(box["type"] == "checkbox" and box["aria-label"] for box in page.inputs)
+    assert "script" not in page.tags
+    assert page.text.count("How to read this") == len(page.images)
+    for what in whats:
+        assert page.text.count(CAPTIONS[what].reading) == 2
+
+
+def test_only_acute_diffusion_has_a_core(tmp_path) -> None:
+    visits = [session(tmp_path, role, role=role, core_ml=40.0, status="ok") for role in ("baseline", "followup")]
+    text = read(patient(tmp_path), visits).text
+    before, after = text.split("Follow-up ✓ ok")
+    assert "Volume of the diffusion core 40.0 mL" in before
+    assert "Volume of the diffusion core" not in after
+    assert "not a core, for diffusion is no longer acute 40.0 mL" in after
+
+
+def test_about_says_how_each_result_was_made(tmp_path) -> None:
+    def result(name: str, step: str, sources: list[str], **parameters) -> Path:
+        content = {"GeneratedBy": [{"Name": "reperfuse", "Step": step}], "Sources": sources, "Parameters": parameters}
+        write_json(sidecar_path(tmp_path / name), content)
+        return tmp_path / name
+
+    raw, core = ["bids:raw:sub-01/dwi/sub-01_dwi.nii.gz"], ["bids::sub-01/dwi/sub-01_ADC.nii.gz"]
+    defaults = {"ComputeADC": {"b": 1}, "SegmentCore": {"threshold": 0.62, "limits": {"low": 1, "high": 2}}}
+    made = origins(
+        [
+            result("sub-01_ADC.nii.gz", "ComputeADC", raw, b=1, units=""),
+            result("sub-01_trace.nii.gz", "ComputeADC", raw, b=1, units=""),
+            result("core.nii.gz", "SegmentCore", core, threshold=0.6, limits={"low": 1, "high": 3}, side="left"),
+        ],
+        defaults,
+    )
+    assert made == [
+        Origin("ComputeADC", ["sub-01_ADC.nii.gz", "sub-01_trace.nii.gz"], ["sub-01_dwi.nii.gz"], []),
+        Origin("SegmentCore", ["core.nii.gz"], ["sub-01_ADC.nii.gz"], ["threshold: 0.6", "limits.high: 3"]),
+    ]
+    text = read(patient(tmp_path), made=made).text
+    assert "ComputeADC defaults sub-01_ADC.nii.gz, sub-01_trace.nii.gz sub-01_dwi.nii.gz" in text
+    assert "SegmentCore threshold: 0.6, limits.high: 3 core.nii.gz sub-01_ADC.nii.gz" in text
+    assert str(tmp_path) not in text
+
+
+def test_the_step_knows_the_defaults_of_the_steps(tmp_path) -> None:
+    for name, threshold in (("a", 620e-6), ("b", 600e-6)):
+        about = {"Step": "SegmentCore", "Name": "reperfuse"}
+        write_json(tmp_path / f"{name}.json", {"GeneratedBy": [about], "Parameters": {"adc_threshold": threshold}})
+        (tmp_path / f"{name}.nii.gz").touch()
+    given = {"patient": str(patient(tmp_path)), "figures": str(tmp_path), "dictionaries": TABLES}
+    files = [str(tmp_path / f"{name}.nii.gz") for name in "ab"]
+    made = ReportPatient(**given, results=files).run(cwd=str(tmp_path)).outputs
+    text = Reader(Path(made.page).read_text(encoding="utf-8")).text
+    assert "SegmentCore defaults a.nii.gz" in text
+    assert "SegmentCore adc_threshold: 0.0006 b.nii.gz" in text
 
 
 def test_the_page_needs_nothing_else(tmp_path) -> None:

@@ -128,12 +128,17 @@ def render_patient(
     unjudged = {name: entry for name, entry in columns.items() if name not in study.criteria}
     chapters = [_chapter(visit, figures, columns if visit is first else unjudged) for visit in visits]
     rows = {role: _values(visit, columns) for role, visit in by_role.items()}
+    sentence = headline(rows, values, study.profile, study.criteria.get(study.profile, ""))
     return render(
         "patient.html",
         participant=subject.get("participant_id", "n/a"),
-        headline=headline(rows, values, study.profile, study.criteria.get(study.profile, "")),
+        headline=sentence,
         clinical=clinical_line(study.clinical, baseline, values),
-        overview=[_picture(path, "The sessions", OVERVIEW) for path in figures if path.name.endswith(_OVERVIEW_ENDING)],
+        overview=[
+            _picture(path, "The sessions", OVERVIEW, sentence)
+            for path in figures
+            if path.name.endswith("_desc-overview_figure.png")
+        ],
         cards=_cards(values, baseline),
         judgements=judge(study.criteria, baseline, columns, first.get("Stability", [])),
         numbers=Numbers.of(
@@ -145,9 +150,6 @@ def render_patient(
         origins=made,
         version=version,
     )
-
-
-_OVERVIEW_ENDING = "_desc-overview_figure.png"
 
 
 def _values(visit: Mapping[str, Any], columns: Dictionary) -> Values:
@@ -199,9 +201,9 @@ def _failures(visit: Mapping[str, Any]) -> list[str]:
     return [f"{', '.join(whats)}: {reason}" for reason, whats in stopped.items()]
 
 
-def _picture(path: Path, label: str, caption: Caption) -> Picture:
+def _picture(path: Path, label: str, caption: Caption, values: str = "") -> Picture:
     reasons = "; ".join(sidecars.reasons(path))
-    alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption.text}"
+    alt = f"Not computed: {reasons}" if reasons else f"{label}: {caption.text} {values}".strip()
     said = Caption("", "") if reasons else caption
     return Picture(path.name.removesuffix("_figure.png"), embedded(path.read_bytes()), alt, said.text, said.reading)
 
