@@ -179,7 +179,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         "status": status,
         "warnings": warnings,
         "broken": visit.get("Reasons", []),
-        "verdict": visit.get("Reasons", []) + warnings + (_failures(visit) if status == "failed" else []),
+        "verdict": visit.get("Reasons", []) + (_failures(visit) if status == "failed" else []) + warnings,
         "figures": [
             _picture(path, label, caption)
             for what, caption in CAPTIONS.items()

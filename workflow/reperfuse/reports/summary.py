@@ -108,9 +108,9 @@ def headline(rows: Mapping[str, Values], patient: Values, profile: str, title: s
     said = {part for reason in gone.values() for part in reason.split("; ")}
 
     def unknown(what: str, value: Value) -> str:
-        """Give a reason once."""
-        parts = set(value.why.split("; ")) - {""}
-        is_new = bool(parts - said)
+        """Give a reason once, be it that another holds it."""
+        parts = [part for part in value.why.split("; ") if part]
+        is_new = any(not any(reason in part for reason in said) for part in parts)
         said.update(parts)
         return f"{what}: {value.why}" if is_new else what
 
