@@ -7,7 +7,7 @@ NASTY = '"><script>alert(\'x\')</script> & "more"'
 
 
 class Reader(HTMLParser):
-    """Checks that elements close in order, and gathers the text, the images, the inputs, the scripts and the addresses."""
+    """Checks that elements close in order, and gathers text, images, inputs, scripts and addresses."""
 
     VOID = frozenset({"meta", "img", "br", "input", "wbr"})
 

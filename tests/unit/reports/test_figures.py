@@ -210,7 +210,7 @@ def test_a_core_is_one_of_acute_diffusion_only(scans, maps, tmp_path, role: str,
     files = scans | maps | {"dwiref": scans["trace"]}
     files |= {"lesion": save(tmp_path, "lesion", CORE)} if role == "followup" else {}
     said = {text.get_text() for text in draw_diffusion("", Visit(files, role)).legends[0].get_texts()}
-    assert said == {"Brain mask", name}
+    assert said == {name, "Brain mask"}
     names = texts(draw_perfusion("", Visit(maps, role)))
     assert ("Core" in names) is (name == "Core")
     assert ("Diffusion lesion" in names) is (name != "Core")

@@ -28,7 +28,7 @@ OVERVIEW = Caption(
 #: By the name of the figure, in the order of the page.
 CAPTIONS = {
     "diffusion": Caption(
-        "Brain mask on the image without diffusion weighting; trace-weighted image and ADC with the lesion outlined.",
+        "Trace-weighted image and ADC with the lesion outlined; brain mask on the image without diffusion weighting.",
         "Fresh ischaemia is bright on the trace image and dark on ADC; what is bright on both is old, or fluid shining "
         "through. The brain's outline should follow its edge and leave out skull and eyes. Before and within hours "
         "after treatment the outline is the core; at follow-up it is the follow-up lesion.",

@@ -128,12 +128,12 @@ def plot_diffusion(
     refuse_unknown(masks, "core", "late_lesion", "lesion")
     outlines = named(masks, lesion=_FOLLOWUP, late_lesion=_LATE_LESION, core=_CORE)
     trace, adc = images["trace"], np.where(brain, images["adc"] * 1e3, np.nan)
-    rows = [brain_row(images["reference"], brain)] if "reference" in images else []
-    rows += [
+    rows = [
         Row("Trace", "", trace, grey_window(trace, brain)),
         Row("Trace,\noutlined", "", trace, grey_window(trace, brain), outlines=outlines),
         Row("ADC", "10⁻³ mm²/s", adc, _ADC_WINDOW, outlines=outlines),
     ]
+    rows += [brain_row(images["reference"], brain)] if "reference" in images else []
     return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
 
 
