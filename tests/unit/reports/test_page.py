@@ -135,6 +135,8 @@ def test_about_says_how_each_result_was_made(tmp_path) -> None:
         Origin("SegmentCore", ["core.nii.gz"], ["sub-01_ADC.nii.gz"], ["threshold: 0.6", "limits.high: 3"]),
     ]
     text = read(patient(tmp_path), made=made).text
+    assert "Settings that are not the defaults: SegmentCore, threshold: 0.6 SegmentCore, limits.high: 3 How" in text
+    assert "All settings are the defaults" in read(patient(tmp_path), made=made[:1]).text
     assert "ComputeADC defaults sub-01_ADC.nii.gz, sub-01_trace.nii.gz sub-01_dwi.nii.gz" in text
     assert "SegmentCore threshold: 0.6, limits.high: 3 core.nii.gz sub-01_ADC.nii.gz" in text
     assert str(tmp_path) not in text

@@ -148,6 +148,7 @@ def render_patient(
         broken=subject.get("Reasons", []),
         chapters=chapters,
         origins=made,
+        settings=list(dict.fromkeys(f"{origin.step}, {setting}" for origin in made for setting in origin.settings)),
         version=version,
     )
 
