@@ -8,6 +8,7 @@ from reperfuse.interfaces import ReportPatient
 from reperfuse.reports.captions import CAPTIONS
 from reperfuse.reports.provenance import Origin, origins
 from reperfuse.reports.values import show
+from reperfuse.study import options
 
 
 @pytest.mark.parametrize(
@@ -147,12 +148,16 @@ def test_the_step_knows_the_defaults_of_the_steps(tmp_path) -> None:
         about = {"Step": "SegmentCore", "Name": "reperfuse"}
         write_json(tmp_path / f"{name}.json", {"GeneratedBy": [about], "Parameters": {"adc_threshold": threshold}})
         (tmp_path / f"{name}.nii.gz").touch()
+    limits = options.defaults("quality") | {"min_bolus_cnr": 99}
+    about = {"Step": "MeasureSession", "Name": "reperfuse"}
+    write_json(tmp_path / "c.json", {"GeneratedBy": [about], "Parameters": {"limits": limits, "side": "left"}})
     given = {"patient": str(patient(tmp_path)), "figures": str(tmp_path), "dictionaries": TABLES}
-    files = [str(tmp_path / f"{name}.nii.gz") for name in "ab"]
+    files = [*(str(tmp_path / f"{name}.nii.gz") for name in "ab"), str(tmp_path / "c.json")]
     made = ReportPatient(**given, results=files).run(cwd=str(tmp_path)).outputs
     text = Reader(Path(made.page).read_text(encoding="utf-8")).text
     assert "SegmentCore defaults a.nii.gz" in text
     assert "SegmentCore adc_threshold: 0.0006 b.nii.gz" in text
+    assert "MeasureSession, limits.min_bolus_cnr: 99" in text
 
 
 def test_the_page_needs_nothing_else(tmp_path) -> None:

@@ -66,7 +66,7 @@ class _Settings(dict[str, dict[str, Any]]):
 
     def __missing__(self, step: str) -> dict[str, Any]:
         spec = getattr(interfaces, step).input_spec()
-        names = spec.trait_names(section=lambda section: section is not None)
+        names = spec.trait_names(section=lambda section: section is not None) + spec.trait_names(is_setting=True)
         self[step] = {name: getattr(spec, name) for name in names}
         return self[step]
 

@@ -49,12 +49,12 @@ class MeasureSessionInputSpec(StepInputSpec):
         defaults("stability"),
         usedefault=True,
         desc="how far the thresholds of each map are moved either way",
-        section="stability",
+        is_setting=True,
     )
     core_threshold = traits.Float(
-        defaults("core")["adc_threshold"], usedefault=True, desc="core lies below (mm²/s)", section="core"
+        defaults("core")["adc_threshold"], usedefault=True, desc="core lies below (mm²/s)", is_setting=True
     )
-    limits = traits.Dict(defaults("quality"), usedefault=True, desc="limits of the quality figures", section="quality")
+    limits = traits.Dict(defaults("quality"), usedefault=True, desc="limits of the quality figures", is_setting=True)
 
 
 class MeasureSessionOutputSpec(TraitedSpec):
