@@ -132,7 +132,7 @@ def test_the_tables_and_figures_of_a_paper_are_on_the_page(tmp_path: Path) -> No
     page = study(tmp_path, statistics=write_paper(tmp_path, [NIHSS]))
     assert "Deficit and IMR nihss.tsv" in page.text
     assert "outcome exposure covariates n points [95 % interval] p note" in page.text
-    row = "NIH Stroke Scale at day 5 IMR significant Age, mTICI 33 −0.501 [−0.96 to −0.05] 0.030"
+    row = "NIHSS at day 5 IMR significant Age, mTICI 33 −0.501 [−0.96 to −0.05] 0.030"
     assert row in page.text
     assert NASTY in page.text
     assert {"group/tables/nihss.tsv", "group/figures/nihss_imr.svg", "#table-nihss"} <= set(page.addresses)

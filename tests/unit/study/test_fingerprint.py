@@ -36,6 +36,8 @@ def copied(tmp_path: Path) -> ModuleType:
         ("SegmentHypoperfusion", "volumes/morphology.py"),
         ("ReportPatient", "reports/templates/base.html"),
         ("ReportPatient", "reports/patient.py"),
+        ("ReportStudy", "reports/templates/tables.js"),
+        ("ReportStudy", "reports/templates/study.css"),
         ("TabulateStudy", "interfaces/base.py"),
     ],
 )

@@ -17,18 +17,31 @@ _WORTH_SEEING = 4.0
 
 @dataclass(frozen=True)
 class Limit:
-    """Where the configuration has a limit, whether it is the least value, and the role it is for (all if empty)."""
+    """A limit of the configuration.
+
+    Attributes
+    ----------
+    setting : str
+        Its name.
+    is_least : bool
+        It is the least value, not the largest.
+    role : str
+        Of the sessions it is for; all if empty.
+    share_of : str
+        It is a share of this, which the table does not count, and has no place on the plot.
+    """
 
     setting: str
     is_least: bool = False
     role: str = ""
+    share_of: str = ""
 
 
 #: The figures drawn, with the limit that `reperfuse.mismatch.session` holds them to.
 _FIGURES = {
     "fd_max_mm": Limit("max_framewise_displacement_mm"),
     "brain_lost_share": Limit("max_brain_lost_share"),
-    "outlier_frames": None,  # the limit is a share of the frames, which the table does not count
+    "outlier_frames": Limit("max_outlier_share", share_of="a series' frames"),
     "tsnr": Limit("min_temporal_snr", is_least=True),
     "bolus_cnr": Limit("min_bolus_cnr", is_least=True),
     "aif_score": Limit("min_aif_score", is_least=True),
@@ -91,17 +104,18 @@ def strip_plots(
 
 def _strip(
     column: str,
-    limit: Limit | None,
+    limit: Limit,
     sessions: Sequence[Mapping[str, str]],
     dictionary: Mapping[str, Mapping[str, Any]],
     limits: Mapping[str, Any],
 ) -> Strip | None:
-    entry, role = dictionary.get(column, {}), limit.role if limit else ""
-    asked = [row for row in sessions if role in ("", row.get("role"))]
+    entry, is_least = dictionary.get(column, {}), limit.is_least
+    asked = [row for row in sessions if limit.role in ("", row.get("role"))]
     values = [(number, row) for row in asked if math.isfinite(number := _number(row.get(column)))]
     if not values:
         return None
-    edge, is_least = (float(limits[limit.setting]), limit.is_least) if limit else (math.nan, False)
+    setting = float(limits[limit.setting])
+    edge = math.nan if limit.share_of else setting
     unit = "" if entry.get("Units", "1") == "1" else entry["Units"]
     numbers = [number for number, _ in values]
     low, high = _axis(numbers, edge, is_least=is_least)
@@ -117,7 +131,8 @@ def _strip(
         names = row.get("participant_id", "n/a"), row.get("session_id", "n/a")
         drawn.append((number, Point(across(number), y, *names, text, is_beyond)))
     drawn.sort(key=lambda one: one[0], reverse=not is_least)
-    stated = f"{'at least' if is_least else 'at most'} {rounded(str(edge))} {unit}".strip() if limit else ""
+    of = f"of {limit.share_of}" if limit.share_of else unit
+    stated = f"{'at least' if is_least else 'at most'} {rounded(str(setting))} {of}".strip()
     return Strip(
         column,
         entry.get("LongName", column),
@@ -126,8 +141,8 @@ def _strip(
         [point for _, point in drawn],
         [point for _, point in drawn if point.is_beyond],
         len(asked) - len(values),
-        role,
-        across(edge) if limit else None,
+        limit.role,
+        None if math.isnan(edge) else across(edge),
         stated,
         [(across(tick), rounded(str(tick))) for tick in _ticks(low, high)],
     )

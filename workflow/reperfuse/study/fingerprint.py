@@ -7,7 +7,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
 _IMPORT = re.compile(r"^ *from (reperfuse[\w.]*) import (\([^)]*\)|.*)", flags=re.MULTILINE)
-_TEMPLATE = re.compile(r"[\"'](\w+\.html)[\"']")
+_TEMPLATE = re.compile(r"[\"'](\w+\.(?:html|css|js))[\"']")
 
 
 def fingerprint(module: str, *more: Path) -> str:
