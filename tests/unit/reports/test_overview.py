@@ -162,3 +162,12 @@ def test_there_is_none_without_an_image() -> None:
 def test_a_region_it_does_not_know_is_refused() -> None:
     with pytest.raises(KeyError, match="penumbra"):
         plot_overview("", [Moment("", 1.0 * BRAIN, {"penumbra": SPOT})], AFFINE, BRAIN)
+
+
+@pytest.mark.parametrize("label", ["sub-01", "sub-" + "long" * 14, "sub-" + "W" * 60])
+def test_a_long_label_leaves_room_for_the_legend(scans, label: str) -> None:
+    figure = draw_overview(f"{label} · From session to session", scans.visits("baseline", "post", "followup"))
+    figure.draw_without_rendering()
+    (title,) = [text for text in figure.texts if text.get_text().endswith("From session to session")]
+    assert (label == "sub-01") is title.get_text().startswith("sub-01 ·")
+    assert title.get_window_extent().x1 < figure.legends[0].get_window_extent().x0

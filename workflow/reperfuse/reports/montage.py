@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 
 #: Colours that stay apart for every kind of colour vision, on the colour maps used here too.
@@ -205,8 +206,7 @@ def montage(
         figure.text(0.12 / WIDTH, 1 - (top + tall / 2) / height, row.title, color=LIGHT, fontsize=11, va="center")
         bar = axes_at(WIDTH - _BAR + 0.08, top + 0.12 * tall, 0.1, 0.72 * tall)
         _draw_bar(figure, shown, bar, row.unit)
-    figure.text(0.12 / WIDTH, 1 - 0.24 / height, title, color=LIGHT, fontsize=13, weight="bold", va="center")
-    _write_legend(figure, rows, height)
+    _write_head(figure, title, rows, height)
     foot = _FOOT_TEXT + (_BLACK_TEXT if any(row.unit for row in rows) else "")
     for number, line in enumerate([*lines, foot]):
         y = (_LINE * (len(lines) - number) + 0.16) / height
@@ -264,20 +264,30 @@ def _draw_bar(figure: "Figure", shown: Any, axes: "Axes", unit: str) -> None:
     axes.set_title(unit, color=LIGHT, fontsize=8, loc="left", pad=4)
 
 
-def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> None:
+def _write_head(figure: "Figure", title: str, rows: Sequence[Row], height: float) -> None:
+    """Write the title and the legend; of a title that is too long the end, which says what the figure shows."""
+    written = figure.text(0.12 / WIDTH, 1 - 0.24 / height, title, color=LIGHT, fontsize=13, weight="bold", va="center")
+    legend = _write_legend(figure, rows, height)
+    room = (legend.get_window_extent().x0 if legend else figure.bbox.width) - _GAP * figure.dpi
+    while written.get_window_extent().x1 > room and title:
+        title = title[1:]
+        written.set_text(f"…{title}")
+
+
+def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> "Legend | None":
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     regions = [one for row in rows for one in _regions(row)]
     colours = {region.name: region.colour for region, _ in regions}
     if not colours:
-        return
+        return None
     lines = {region.name for region, filled in regions if not filled}
     handles = [
         Line2D([], [], color=colour, linewidth=2.5) if name in lines else Patch(color=colour)
         for name, colour in colours.items()
     ]
-    figure.legend(
+    return figure.legend(
         handles,
         list(colours),
         loc="upper right",
