@@ -8,7 +8,7 @@ import pytest
 from browser import Page, browser, needs_browser
 from html_pages import NASTY
 from reperfuse.files.sidecars import write_json
-from reperfuse.reports.page import render_patient
+from reperfuse.reports.patient import Study, render_patient
 from study_pages import DICTIONARIES, draw, draw_maps, render, write_paper
 
 pytestmark = [needs_browser, pytest.mark.xdist_group("browser")]
@@ -96,8 +96,7 @@ def test_a_patients_page_is_whole_and_silent(page: Page, tmp_path: Path) -> None
         tmp_path / "patient.json",
         [tmp_path / "a.json"],
         [draw(tmp_path / f"{LABEL}_ses-a_desc-diffusion_figure.png", (1408, 600))],
-        dictionaries=DICTIONARIES,
-        criteria={"defuse2": "DEFUSE 2"},
+        Study(DICTIONARIES, {"defuse2": "DEFUSE 2"}, "defuse2", {"sex": NASTY}),
         version="0.1.0",
     )
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
