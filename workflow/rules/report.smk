@@ -62,7 +62,7 @@ rule report_patient:
         patient=result("patient"),
         sessions=ask(Plan.each, "measures"),
         figures=FIGURES,
-        results=ask(Plan.results),
+        results=ask(Plan.told_results),
     output:
         page=f"{ROOT}sub-{{subject}}.html",
     log:

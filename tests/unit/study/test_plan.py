@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.manifest import Manifest, Scan
-from reperfuse.study.names import RESULTS, Names
+from reperfuse.study.names import RESULTS, TOLD, Names
 from reperfuse.study.plan import Plan
 
 #: The session of each role, and one without a role.
@@ -543,3 +543,11 @@ def test_a_deleted_result_is_missed_once_its_session_was_measured(study: Path) -
     for path in (own[1], lesion):
         write(path)
     assert plan.missing_results() == [own[0], own[2]]
+
+
+def test_a_page_tells_of_a_result_of_each_step(study: Path) -> None:
+    plan = two_patients(study)
+    steps = {RESULTS[name].ending for name in (*TOLD, "lesion")}
+    told = plan.told_results("01")
+    assert {path.partition("_ses-")[2].partition("_")[2] for path in told} <= steps
+    assert len(told) == len(set(told)) > len(TOLD)

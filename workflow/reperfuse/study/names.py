@@ -111,6 +111,10 @@ RESULTS: Mapping[str, Result] = {
 }
 
 
+#: A result of each step whose settings and inputs a patient's page tells, beside the follow-up lesion.
+TOLD = ("moco", "aif", "tmax", "rcbf", "tmax6", "penumbra", "adc", "core", "dwi_to_dscref", "change", "deficits", "imr")
+
+
 @dataclass(frozen=True)
 class Names:
     """Where each result lies.

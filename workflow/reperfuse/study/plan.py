@@ -15,7 +15,7 @@ from reperfuse.faults import DataFault
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
-from reperfuse.study.names import AFTER, COMPARISONS, KINDS, RESULTS, Names
+from reperfuse.study.names import AFTER, COMPARISONS, KINDS, RESULTS, TOLD, Names
 
 #: A path, or nothing.
 File = str | list[str]
@@ -335,9 +335,11 @@ class Plan:
             if result.delivered and self.makes(name, subject, session, datatype):
                 yield self.names.path(name, subject, session, datatype=datatype), bool(result.roles)
 
-    def results(self, subject: str) -> list[str]:
-        """Return every result that the patient's sessions deliver."""
-        return [path for session in self.sessions(subject) for path, _ in self.delivered(subject, session)]
+    def told_results(self, subject: str) -> list[str]:
+        """Return the results whose making the patient's page tells: one of each step, for each costs the graph."""
+        lesion = self.with_lesion("lesion", subject)
+        found = [path for name in TOLD for path in self.each(name, subject)]
+        return [*found, lesion] if isinstance(lesion, str) else found
 
     def missing_results(self) -> list[str]:
         """Return the results that are not there, be it that one was deleted.
