@@ -90,19 +90,19 @@ def test_the_first_screen_comes_before_the_sessions(tmp_path) -> None:
 
 
 def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path) -> None:
-    whats = [what for what in CAPTIONS if what != "flair"]
+    drawn = [what for what in CAPTIONS if what != "flair"]
     page = read(
         patient(tmp_path),
         [session(tmp_path, "a", role="baseline"), session(tmp_path, "b", role="post")],
-        [overview(tmp_path), *(figure(tmp_path, label, what) for label in "ab" for what in whats)],
+        [overview(tmp_path), *(figure(tmp_path, label, what) for label in "ab" for what in drawn)],
     )
     names = [box["id"] for box in page.inputs]
-    assert len(set(names)) == len(page.images) == 1 + 2 * len(whats)
+    assert len(set(names)) == len(page.images) == 1 + 2 * len(drawn)
     assert page.labels == names
     assert all(box["type"] == "checkbox" and box["aria-label"] for box in page.inputs)
     assert "script" not in page.tags
     assert page.text.count("How to read this") == len(page.images)
-    for what in whats:
+    for what in drawn:
         assert page.text.count(CAPTIONS[what].reading) == 2
 
 

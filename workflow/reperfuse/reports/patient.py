@@ -199,7 +199,7 @@ def _failures(visit: Mapping[str, Any]) -> list[str]:
     stopped: dict[str, list[str]] = {}
     for what, reason in visit.get("Failures", []):
         stopped.setdefault(reason, []).append(what)
-    return [f"{', '.join(whats)}: {reason}" for reason, whats in stopped.items()]
+    return [f"{', '.join(stopped_steps)}: {reason}" for reason, stopped_steps in stopped.items()]
 
 
 def _picture(path: Path, label: str, caption: Caption, values: str = "") -> Picture:
