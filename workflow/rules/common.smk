@@ -35,7 +35,9 @@ IS_MODULE = not workflow.modifier.is_main_snakefile()
 
 try:
     files = [Path(file) for file in workflow.configfiles]
-    is_demo = settings.complete(config, files)
+    # paths are those of the command, also to the steps of a job of a cluster, which are in the folder of the results
+    is_there = workflow.is_main_process or IS_MODULE
+    is_demo = settings.complete(config, files, Path.cwd() if is_there else start.started_in())
     OUTPUT_DIR = Path(config["output_dir"])
     CATALOGUE = settings.read_criteria(
         options.CRITERIA,

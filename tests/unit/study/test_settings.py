@@ -206,3 +206,9 @@ def test_an_alias_of_another_entry_is_no_fault(tmp_path: Path) -> None:
     config = yaml.safe_load(study.read_text(encoding="utf-8"))
     complete(config, [study])
     assert config["include_sessions"] == ["01"]
+
+
+def test_relative_paths_are_those_of_the_command(tmp_path: Path) -> None:
+    config = {"bids_dir": "study", "output_dir": "out"}
+    fill_in_paths(config, folder=tmp_path)
+    assert config == {"bids_dir": str(tmp_path / "study"), "output_dir": str(tmp_path / "out")}

@@ -18,7 +18,7 @@ class ConfigError(ValueError):
     """The configuration is wrong; the message names each key, what is wrong and what is allowed."""
 
 
-def complete(config: dict[str, Any], written_in: Sequence[Path]) -> bool:
+def complete(config: dict[str, Any], written_in: Sequence[Path], folder: Path = Path()) -> bool:
     """Complete a user's configuration with the defaults, and check it; tell whether it is that of the demo study.
 
     Parameters
@@ -27,6 +27,8 @@ def complete(config: dict[str, Any], written_in: Sequence[Path]) -> bool:
         Changed in place: labels are as they are written, paths absolute.
     written_in : sequence of Path
         The user's config files.
+    folder : Path
+        That relative paths start from.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def complete(config: dict[str, Any], written_in: Sequence[Path]) -> bool:
     config.update(_merged(read_yaml(CONFIG), config))
     keep_labels_as_written(config, written_in)
     config.update(check_config(config, CONFIG_SCHEMA, written_in=written_in))
-    return fill_in_paths(config, written_in)
+    return fill_in_paths(config, written_in, folder)
 
 
 def _merged(defaults: Any, given: Any) -> Any:
@@ -113,7 +115,7 @@ def _restored(value: Any, read: Any, text: Any) -> Any:
     return text if is_label and value == read else value
 
 
-def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = ()) -> bool:
+def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = (), folder: Path = Path()) -> bool:
     """Fill in the paths that a checked configuration leaves open, and make all absolute; tell whether it is the demo's.
 
     Parameters
@@ -122,6 +124,8 @@ def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = ()) -> bo
         Changed in place.
     written_in : sequence of Path
         The user's own config files.
+    folder : Path
+        That relative paths start from.
 
     Raises
     ------
@@ -140,7 +144,7 @@ def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = ()) -> bo
         config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
     for key in ("bids_dir", "output_dir", "benchmarks", "group_tables", *(given.key for given in GIVEN.values())):
         if config.get(key) is not None:
-            config[key] = str(Path(config[key]).expanduser().resolve())
+            config[key] = str((folder / Path(config[key]).expanduser()).resolve())
     study, results = (Path(config[key]) for key in ("bids_dir", "output_dir"))
     if study.is_relative_to(results):
         raise ConfigError(

@@ -35,6 +35,8 @@ _QUESTIONS = {
 }
 #: The tables of a study that its analysis is made from.
 TABLES = ("sessions", "patients", "reflow", "failures")
+#: Below the results: the folder that the run was started in.
+_STARTED_IN = Path("logs", "started_in.txt")
 #: Where Snakemake keeps the records of how each result was made, below the folder a run is in.
 _RECORDS = ".snakemake"
 
@@ -90,9 +92,18 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
                 _say(f"{place} is no longer in the study; what was computed of it is in {output_dir}/removed")
             results.describe_results(output_dir, study)
             manifest.write(output_dir / "logs" / "manifest.tsv")
+            (output_dir / _STARTED_IN).write_text(str(Path.cwd()), encoding="utf-8")
         except (StudyError, OSError) as fault:
             raise StudyError(f"output_dir: {fault}") from None
     return manifest
+
+
+def started_in() -> Path:
+    """Return the folder that the run was started in, to a job of a cluster.
+
+    The job itself is in that folder; the steps that it starts are in that of the results, where it is written down.
+    """
+    return Path(_STARTED_IN.read_text(encoding="utf-8")) if _STARTED_IN.is_file() else Path.cwd()
 
 
 def enter(output_dir: Path, elsewhere: Path) -> None:
