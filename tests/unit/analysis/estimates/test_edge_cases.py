@@ -121,9 +121,8 @@ def test_two_fifths_missing(model: Model, outcome: str) -> None:
     complete = frame[np.isfinite(frame["age"]) & frame["sex"].notna()]
     assert 0.4 < len(complete) / 300 < 0.65
     estimate = model(frame, outcome, "imr", ["age", "sex"])
-    assert repr(estimate) == repr(
-        model(complete.assign(unused=np.nan), outcome, "imr", ["age", "sex"])
-    )  # as text, for NaN is not NaN
+    # as text, for NaN is not NaN
+    assert repr(estimate) == repr(model(complete.assign(unused=np.nan), outcome, "imr", ["age", "sex"]))
     assert estimate.n == len(complete)
 
 
