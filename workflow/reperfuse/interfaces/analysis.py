@@ -1,6 +1,6 @@
 """The step that turns the tables of a study into those of a paper."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from reperfuse.files.sidecars import write_json
 from reperfuse.files.tables import format_cell, read_rows, table_text
 from reperfuse.interfaces.base import Step, StepInputSpec, folder, isdefined, table, text
 from reperfuse.study.clinical import ClinicalData
-from reperfuse.study.dictionaries import public_entry
 
 
 class AnalyzeStudyInputSpec(StepInputSpec):
@@ -64,8 +63,8 @@ class AnalyzeStudy(Step):
         )
         own = {name: {"Description": "Column of the study's own"} for name in paper.frame.columns}
         people = ({str(key): value for key, value in row.items()} for row in paper.frame.to_dict("records"))
-        self._save("analysis", people, own | self.inputs.dictionaries["analysis"])
-        self._save("imr", paper.definitions, self.inputs.dictionaries["imr"])
+        self.save_rows("analysis", people, own | self.inputs.dictionaries["analysis"])
+        self.save_rows("imr", paper.definitions, self.inputs.dictionaries["imr"])
         self._save_tables(paper.tables)
         self._save_drawings(paper.drawings)
         self._path("citation").write_text(paper.methods, encoding="utf-8")
@@ -75,11 +74,6 @@ class AnalyzeStudy(Step):
         """Return the folder of the study, by its tables of people."""
         first = Path(self.inputs.people[0]) if isdefined(self.inputs.people) and self.inputs.people else Path("none")
         return first.parent if first.name == "participants.tsv" else first.parent.parent
-
-    def _save(self, name: str, rows: Iterable[Mapping[str, Any]], dictionary: Mapping[str, Any]) -> None:
-        rows = list(rows)
-        columns = {column: [row.get(column) for row in rows] for column in dictionary}
-        self.save_table(name, columns, **{column: public_entry(entry) for column, entry in dictionary.items()})
 
     def _save_tables(self, tables: Mapping[str, list[dict[str, Any]]]) -> None:
         place = self._path("tables")

@@ -17,6 +17,7 @@ from reperfuse.files.itk import write_itk
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.files.tables import format_cell, table_text
 from reperfuse.study import options
+from reperfuse.study.dictionaries import public_entry
 from reperfuse.study.options import Option
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Transform
@@ -238,6 +239,14 @@ class Step(SimpleInterface):
         rows = zip(*(map(format_cell, values) for values in columns.values()), strict=True)
         path.write_text(table_text(columns, rows), encoding="utf-8")
         write_json(sidecar_path(path), self._sidecar(name, extra))
+
+    def save_rows(
+        self, name: str, rows: Iterable[Mapping[str, Any]], dictionary: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Save an output table of rows with the columns of a data dictionary, which goes into its sidecar."""
+        listed = list(rows)
+        columns = {column: [row.get(column) for row in listed] for column in dictionary}
+        self.save_table(name, columns, **{column: public_entry(entry) for column, entry in dictionary.items()})
 
     def save_transform(self, name: str, transform: Transform, **extra: Any) -> None:
         """Save an output transform."""

@@ -6,7 +6,6 @@ from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, table
-from reperfuse.study.dictionaries import public_entry
 
 
 class TabulateStudyInputSpec(StepInputSpec):
@@ -61,9 +60,7 @@ class TabulateStudy(Step):
         raise RuntimeError(f"{name}: {'; '.join(reasons)}; delete that file, so that it is made again")
 
     def _save(self, name: str, rows: list[dict[str, Any]]) -> None:
-        dictionary = self.inputs.dictionaries[name]
-        columns = {column: [row.get(column) for row in rows] for column in dictionary}
-        self.save_table(name, columns, **{column: public_entry(entry) for column, entry in dictionary.items()})
+        self.save_rows(name, rows, self.inputs.dictionaries[name])
 
     def _parameters(self) -> dict[str, Any]:
         return {}
