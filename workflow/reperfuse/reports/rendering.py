@@ -2,21 +2,22 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, *, script: str = "", **content: Any) -> str:
+def render(template: str, *, scripts: Sequence[str] = (), **content: Any) -> str:
     """Fill in a template.
 
     Parameters
     ----------
     template : str
         Name of its file.
-    script : str
-        Name of the file of the page's script; none runs without one.
+    scripts : sequence of str
+        Names of the files of the page's scripts; no other runs.
     **content
         What the template asks for.
 
@@ -36,12 +37,17 @@ def render(template: str, *, script: str = "", **content: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    source = (_TEMPLATES / script).read_text(encoding="utf-8") if script else ""
-    # the browser compares this with what stands between the script's tags
-    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
+    sources = [(_TEMPLATES / script).read_text(encoding="utf-8") for script in scripts]
     return environment.get_template(template).render(
-        script=markupsafe.Markup(source), script_hash=f"sha256-{digest}", **content
+        scripts=[markupsafe.Markup(source) for source in sources],
+        script_hashes=[_policy_hash(source) for source in sources],
+        **content,
     )
+
+
+def _policy_hash(source: str) -> str:
+    """Return what a browser compares with the text between a script's tags, before it runs it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
 
 
 def embedded(png: bytes) -> str:

@@ -100,7 +100,7 @@ def render_study(
     shown = {"sessions": visits, "patients": people, "failures": broken}
     return render(
         "study.html",
-        script="tables.js",
+        scripts=("tables.js",),
         name=name or "The study",
         counts=_counts(people, visits, broken),
         tables=[_table(table, rows, dictionaries[table]) for table, rows in shown.items()],
