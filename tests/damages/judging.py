@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reperfuse.faults import DataFault
-from reperfuse.study import absences, options, settings
+from reperfuse.study import absences, facts, options, settings
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest
@@ -69,9 +69,9 @@ def said(plan: Plan, subject: str) -> Iterator[str]:
         return
     for session in plan.sessions(subject):
         yield from (" ".join(pair) for pair in absences.absent_scans(plan, subject, session))
-        yield from (reason for _, reason in plan.asked_by_criteria(subject, session).values() if reason)
+        yield from (reason for _, reason in facts.asked_by_criteria(plan, subject, session).values() if reason)
     yield from (" ".join(pair) for pair in absences.absent_comparisons(plan, subject))
-    yield from (f"unknown exclusion: {column}" for column in plan.unknown_exclusions(subject))
+    yield from (f"unknown exclusion: {column}" for column in facts.unknown_exclusions(plan, subject))
 
 
 def finish(plan: Plan, folder: Path) -> None:
@@ -82,8 +82,8 @@ def finish(plan: Plan, folder: Path) -> None:
     for subject in plan.subjects:
         for session in plan.sessions(subject):
             assert list(plan.delivered(subject, session)) is not None
-        assert plan.hours_from_treatment(subject) is not None
-        assert plan.reflow_exclusions(subject) is not None
+        assert facts.hours_from_treatment(plan, subject) is not None
+        assert facts.reflow_exclusions(plan, subject) is not None
 
 
 def value_of(clinical: ClinicalData, subject: str, column: str) -> Any:

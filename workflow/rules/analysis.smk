@@ -18,7 +18,7 @@ METHODS = "motion concentration aif deconvolution core hypoperfusion registratio
 rule analyze_study:
     input:
         **{name: f"{TABULATED}/{name}.tsv" for name in ("sessions", "patients", "reflow")},
-        people=ask(Plan.people),
+        people=ask(facts.people),
     output:
         analysis=ANALYSIS["analysis"],
         imr=ANALYSIS["imr"],

@@ -61,7 +61,7 @@ rule select_arterial_input:
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
-        side=ask(Plan.side),
+        side=ask(facts.side),
     script:
         "../scripts/run_interface.py"
 
@@ -107,7 +107,7 @@ rule segment_hypoperfusion:
         reference=result("dscref"),
         adc=ask(Plan.own, "adc_dscref"),
         cbv=result("cbv"),
-        mirror=ask(Plan.mirror_of_known_side),
+        mirror=ask(facts.mirror_of_known_side),
     output:
         tmax4=result("tmax4"),
         tmax6=result("tmax6"),
@@ -120,7 +120,7 @@ rule segment_hypoperfusion:
     params:
         **config["hypoperfusion"],
         **step("SegmentHypoperfusion"),
-        side=ask(Plan.side),
+        side=ask(facts.side),
     script:
         "../scripts/run_interface.py"
 
@@ -156,7 +156,7 @@ rule sweep_perfusion:
         reference=result("dscref"),
         adc=ask(Plan.own, "adc_dscref"),
         cbv=result("cbv"),
-        mirror=ask(Plan.mirror_of_known_side),
+        mirror=ask(facts.mirror_of_known_side),
         deficit=result("tmax6"),
         rcbf=result("rcbf"),
         rcbv=result("rcbv"),
@@ -170,7 +170,7 @@ rule sweep_perfusion:
     params:
         **config["hypoperfusion"],
         **step("SweepPerfusion"),
-        side=ask(Plan.side),
+        side=ask(facts.side),
         half_widths=config["stability"],
     script:
         "../scripts/run_interface.py"

@@ -74,7 +74,7 @@ rule report_patient:
         dictionaries=DICTIONARIES,
         criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
         profile=config["analysis"]["profile"],
-        clinical=ask(Plan.clinical_values),
+        clinical=ask(facts.clinical_values),
     script:
         "../scripts/run_interface.py"
 

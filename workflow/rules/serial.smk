@@ -46,7 +46,7 @@ rule segment_lesion:
         unreadable=ask(Plan.unreadable, "lesion"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=ask(Plan.expert_datatype),
-        side=ask(Plan.side),
+        side=ask(facts.side),
     script:
         "../scripts/run_interface.py"
 
@@ -239,12 +239,12 @@ rule measure_patient:
         **step("MeasurePatient"),
         participant="{subject}",
         absences=ask(absences.absent_comparisons),
-        exclusions=ask(Plan.reflow_exclusions),
-        unknown_exclusions=ask(Plan.unknown_exclusions),
-        hours=ask(Plan.hours_from_treatment),
+        exclusions=ask(facts.reflow_exclusions),
+        unknown_exclusions=ask(facts.unknown_exclusions),
+        hours=ask(facts.hours_from_treatment),
         has_late=config["sessions"]["late"] is not None,
-        exclusions_late=ask(Plan.reflow_exclusions, role="late"),
-        hours_late=ask(Plan.hours_from_treatment, role="late"),
+        exclusions_late=ask(facts.reflow_exclusions, role="late"),
+        hours_late=ask(facts.hours_from_treatment, role="late"),
         hours_allowed=REFLOW["hours_after_treatment"],
         significant_ml=REFLOW["significant_ml"],
     script:

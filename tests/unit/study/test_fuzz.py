@@ -10,7 +10,7 @@ import numpy as np
 from damages.judging import DEFAULTS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reperfuse.study import absences, options
+from reperfuse.study import absences, facts, options
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
@@ -51,11 +51,11 @@ def survive(study: Study, **config: Any) -> None:
     assert absences.left_out(plan) is not None
     for subject in plan.subjects:
         assert absences.absent_comparisons(plan, subject) is not None
-        assert plan.unknown_exclusions(subject) is not None
-        assert plan.hours_from_treatment(subject) is not None
+        assert facts.unknown_exclusions(plan, subject) is not None
+        assert facts.hours_from_treatment(plan, subject) is not None
         for session in plan.sessions(subject):
-            assert plan.asked_by_criteria(subject, session)
-            assert plan.side(subject, session) in ("left", "right", "unknown")
+            assert facts.asked_by_criteria(plan, subject, session)
+            assert facts.side(plan, subject, session) in ("left", "right", "unknown")
 
 
 def fresh(folder: Path) -> Study:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reperfuse.study import facts
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.manifest import Manifest, Scan
 from reperfuse.study.names import RESULTS, TOLD, Names
@@ -405,22 +406,22 @@ def two_patients(study: Path, **kw: Any) -> Plan:
 
 def test_the_mirror_counts_where_only_the_symptomatic_side_is_wanted_and_known(study: Path) -> None:
     plan = two_patients(study)
-    assert [plan.side(subject, "d0") for subject in plan.subjects] == ["left", "unknown"]
-    assert plan.mirror_of_known_side("01", "d0") == at("d0", "perf", "desc-mirror_xfm.json")
-    assert plan.mirror_of_known_side("01", "d7") == []
-    assert plan.mirror_of_known_side("02", "d0") == []
+    assert [facts.side(plan, subject, "d0") for subject in plan.subjects] == ["left", "unknown"]
+    assert facts.mirror_of_known_side(plan, "01", "d0") == at("d0", "perf", "desc-mirror_xfm.json")
+    assert facts.mirror_of_known_side(plan, "01", "d7") == []
+    assert facts.mirror_of_known_side(plan, "02", "d0") == []
     both_sides = two_patients(study, hypoperfusion={"symptomatic_side_only": False})
-    assert both_sides.mirror_of_known_side("01", "d0") == []
+    assert facts.mirror_of_known_side(both_sides, "01", "d0") == []
 
 
 def test_what_criteria_ask_of_a_patient_is_known_or_has_a_reason(study: Path) -> None:
     plan = two_patients(study)
-    assert plan.asked_by_criteria("01", "d0") == {
+    assert facts.asked_by_criteria(plan, "01", "d0") == {
         "age": [71, ""],
         "nihss_baseline": [12, ""],
         "hours_from_onset": [2.5, ""],
     }
-    assert plan.asked_by_criteria("02", "d0") == {
+    assert facts.asked_by_criteria(plan, "02", "d0") == {
         name: [None, f"the study's tables have no {column}"]
         for name, column in (("age", "age"), ("nihss_baseline",) * 2, ("hours_from_onset", "onset_time"))
     }
@@ -428,20 +429,20 @@ def test_what_criteria_ask_of_a_patient_is_known_or_has_a_reason(study: Path) ->
 
 def test_hours_from_treatment_are_those_of_the_session_after_it(study: Path) -> None:
     plan = two_patients(study)
-    assert plan.hours_from_treatment("01") == [22.5, ""]
-    assert plan.hours_from_treatment("02") == [None, "the study's tables have no treatment_time"]
+    assert facts.hours_from_treatment(plan, "01") == [22.5, ""]
+    assert facts.hours_from_treatment(plan, "02") == [None, "the study's tables have no treatment_time"]
     with (study / "sub-01" / "sub-01_sessions.tsv").open("a") as table:
         table.write("ses-d2\t2025-03-05T12:30:00\t12:00\t0\n")
     late = plan_of(scans_of("01", {**FULL, "d2": "dsc"}), study, exclusions=("reocclusion",))
-    assert late.hours_from_treatment("01", "late") == [0.5, ""]
-    assert (late.reflow_exclusions("01"), late.reflow_exclusions("01", "late")) == (["reocclusion"], [])
+    assert facts.hours_from_treatment(late, "01", "late") == [0.5, ""]
+    assert (facts.reflow_exclusions(late, "01"), facts.reflow_exclusions(late, "01", "late")) == (["reocclusion"], [])
 
 
 def test_reflow_is_ruled_out_by_the_session_after_treatment(study: Path) -> None:
     plan = two_patients(study, exclusions=("reocclusion",))
-    assert plan.reflow_exclusions("01") == ["reocclusion"]
-    assert plan.reflow_exclusions("02") == []
-    assert two_patients(study).reflow_exclusions("01") == []
+    assert facts.reflow_exclusions(plan, "01") == ["reocclusion"]
+    assert facts.reflow_exclusions(plan, "02") == []
+    assert facts.reflow_exclusions(two_patients(study), "01") == []
 
 
 @pytest.mark.parametrize("kind", ["lesion", "aif", "brain_perf"])
@@ -458,11 +459,11 @@ def test_a_side_of_the_session_comes_before_the_patients(study: Path) -> None:
         "session_id\tside\tage\tnihss_baseline\tonset_time\nses-d1\tright\t72\t4\t5\n"
     )
     plan = two_patients(study)
-    assert plan.side("01", "d1") == "right"
-    assert [value for value, _ in plan.asked_by_criteria("01", "d1").values()] == [72, 4, 5]
+    assert facts.side(plan, "01", "d1") == "right"
+    assert [value for value, _ in facts.asked_by_criteria(plan, "01", "d1").values()] == [72, 4, 5]
     (study / "participants.tsv").write_text("participant_id\tside\nsub-02\tleft\n")
-    assert two_patients(study).mirror_of_known_side("01", "d1") == at("d1", "perf", "desc-mirror_xfm.json")
-    assert two_patients(study).mirror_of_known_side("01", "d0") == []
+    assert facts.mirror_of_known_side(two_patients(study), "01", "d1") == at("d1", "perf", "desc-mirror_xfm.json")
+    assert facts.mirror_of_known_side(two_patients(study), "01", "d0") == []
 
 
 # --- the tables, and what is delivered -------------------------------------------------------

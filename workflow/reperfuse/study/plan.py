@@ -5,13 +5,12 @@ empty list: to Snakemake, an input that is not there.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from reperfuse.faults import DataFault
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
@@ -252,56 +251,6 @@ class Plan:
             return []
         return self.names.path("baseline_mask", subject, session, source=source)
 
-    # --- what the tables say of a patient --------------------------------------------------------
-
-    def is_oriented(self, subject: str, session: str) -> bool:
-        """Tell whether the headers of all scans of the session say which side is left."""
-        scans = (self.manifest.find(subject, session, kind) for kinds in KINDS.values() for kind in kinds)
-        return not any(scan and '"is_oriented": false' in scan.settings for scan in scans)
-
-    def side(self, subject: str, session: str) -> str:
-        """Return left, right or unknown: the symptomatic hemisphere, where the images say which side is left."""
-        return self.clinical.side(subject, session) if self.is_oriented(subject, session) else "unknown"
-
-    def mirror_of_known_side(self, subject: str, session: str) -> File:
-        """Return the mirror plane in perfusion space, if only the symptomatic side is to count and is known."""
-        wanted = self.config["hypoperfusion"]["symptomatic_side_only"] and self.side(subject, session) != "unknown"
-        return self.own("mirror", subject, session, "perf") if wanted else []
-
-    def asked_by_criteria(self, subject: str, session: str) -> dict[str, list[Any]]:
-        """Return [value, why it is not known] of what criteria may ask of a patient."""
-        return {
-            "age": _or_reason(lambda: self.clinical.number(subject, session, "age")),
-            "nihss_baseline": _or_reason(lambda: self.clinical.number(subject, session, "nihss_baseline")),
-            "hours_from_onset": _or_reason(lambda: self.clinical.hours_from(subject, session, "onset_time")),
-        }
-
-    def hours_from_treatment(self, subject: str, role: str = "post") -> list[Any]:
-        """Return [hours from treatment to a scan after it, why they are not known]."""
-        session = self.manifest.session_of(subject, role)
-        return _or_reason(lambda: self.clinical.hours_from(subject, session, "treatment_time"))
-
-    def unknown_exclusions(self, subject: str) -> list[str]:
-        """Return the columns that would rule a patient's reflow out, and are not known."""
-        post = self.manifest.session_of(subject, "post")
-        return self.clinical.unknown_exclusions(subject, post, self.reflow_settings["exclusions"])
-
-    def reflow_exclusions(self, subject: str, role: str = "post") -> list[str]:
-        """Return why a patient's reflow cannot be judged at a scan after treatment, by the clinical columns."""
-        session, settings = self.manifest.session_of(subject, role), self.reflow_settings
-        return self.clinical.reflow_exclusions(subject, session, settings["exclusions"], settings["min_mtici"])
-
-    def clinical_values(self, subject: str) -> dict[str, float | str | None]:
-        """Return what the study's tables say of a patient, as the vocabulary reads it; None: it is not understood."""
-        return self.clinical.all_known(subject, self.sessions(subject))
-
-    def people(self) -> list[str]:
-        """Return the study's own tables of people and of their sessions."""
-        study = Path(self.config["bids_dir"])
-        tables = [study / "participants.tsv"]
-        tables += [study / f"sub-{subject}" / f"sub-{subject}_sessions.tsv" for subject in self.subjects]
-        return [str(path) for path in tables if path.is_file()]
-
     # --- the tables, and what is delivered -------------------------------------------------------
 
     def is_tabulated(self, subject: str) -> bool:
@@ -356,10 +305,3 @@ class Plan:
             found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
             missing += [path for path in found if not Path(path).exists()]
         return missing
-
-
-def _or_reason(ask: Callable[[], float]) -> list[Any]:
-    try:
-        return [ask(), ""]
-    except DataFault as fault:
-        return [None, str(fault)]
