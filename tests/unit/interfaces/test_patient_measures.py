@@ -117,6 +117,15 @@ def test_fluid_on_either_side_is_not_compared(patient: Patient) -> None:
     assert measures["imr_covered"] == pytest.approx(1 - lost, abs=0.02)
 
 
+def test_without_an_adc_after_treatment_fluid_is_not_checked_and_the_row_says_so(patient: Patient) -> None:
+    adc = patient.save("adc", np.full((1, 1, 1), np.nan), Reasons=["the diffusion series has one b-value"])
+    measures = patient.reflow(adc=adc, early=adc, csf_adc=1.5e-3)
+    assert measures["imr_ml"] == pytest.approx(volume_ml(ISLAND, AFFINE), rel=0.2)
+    assert "not checked: fluid in the lesion" in patient.row(reflow=patient.document)["imr_note"]
+    patient.reflow(adc=patient.save("adc", np.full(SHAPE, 0.8e-3)), csf_adc=1.5e-3)
+    assert patient.row(reflow=patient.document)["imr_note"] == ""
+
+
 def test_a_lesion_across_the_midline_cannot_be_judged(patient: Patient) -> None:
     patient.files["lesion"] = patient.lesion(ball((-5, 0, 0), 25))
     patient.reflow()
@@ -138,7 +147,7 @@ def test_a_lesion_across_the_midline_cannot_be_judged(patient: Patient) -> None:
     ],
 )
 def test_time_since_treatment(patient: Patient, hours: list[Any], exclusion: str, note: str) -> None:
-    patient.reflow()
+    patient.reflow(adc=patient.save("adc", np.full(SHAPE, 0.8e-3)))
     row = patient.row(reflow=patient.document, hours=hours)
     assert (row["imr_exclusion"], row["imr_note"]) == (exclusion, note)
     assert row["imr_evaluable"] is (not exclusion)

@@ -149,6 +149,7 @@ class MeasurePatient(Step):
         notes = [f"time from treatment unknown ({unknown}), so it is not held against it"] if unknown else []
         if self.inputs.unknown_exclusions:
             notes.append(f"not known, so not held against it: {', '.join(self.inputs.unknown_exclusions)}")
+        notes += [f"not checked: {what}" for what in self._read("reflow").get("NotChecked", [])]
         row["imr_note"] = "; ".join(notes)
         return row
 

@@ -24,6 +24,8 @@ _CALLED = {
     "core": "core at baseline",
     "deficit": "deficit at baseline",
 }
+#: What is not known without the ADC after treatment.
+_FLUID = "fluid in the lesion, for there is no ADC after treatment: it may count as impaired"
 
 
 @takes("hypoperfusion", "csf_adc", "vessel_ratio")
@@ -67,7 +69,7 @@ class MapReflow(Step):
 
     input_spec = MapReflowInputSpec
     output_spec = MapReflowOutputSpec
-    does_without = ("rcbf", "tmax4", *_LESIONS.values())
+    does_without = ("rcbf", "tmax4", "early", "adc", *_LESIONS.values())
     #: By every definition; empty until they could be read.
     _readings: tuple[Reading, ...] = ()
 
@@ -133,6 +135,7 @@ class MapReflow(Step):
             "imr_covered": found.covered,
             "asymmetry_sweep_ml": sweep,
             "NotEvaluable": found.doubts,
+            "NotChecked": [] if self._good("adc") or self.inputs.csf_adc is None else [_FLUID],
             "Definitions": [asdict(row) for row in self._readings],
         }
         medians = {f"rcbv_asymmetry_median{name}": value for name, value in found.medians.items()}
