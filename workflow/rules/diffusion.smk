@@ -54,6 +54,7 @@ rule sweep_core:
         transform=ask(Plan.own, "dwi_to_dscref"),
     output:
         curves=result("core_curves"),
+        adc_sweep=result("adc_sweep"),
     log:
         session_log("sweep_core"),
     conda:

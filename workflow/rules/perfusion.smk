@@ -163,6 +163,8 @@ rule sweep_perfusion:
         core=ask(Plan.own, "core_dscref"),
     output:
         curves=result("deficit_curves"),
+        tmax_sweep=result("tmax_sweep"),
+        rcbf_sweep=result("rcbf_sweep"),
     log:
         session_log("sweep_perfusion"),
     conda:

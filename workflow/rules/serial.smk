@@ -205,6 +205,7 @@ rule map_reflow:
         mirrored=result("mirrored"),
         asymmetry=result("asymmetry"),
         imr=result("imr"),
+        asymmetry_sweep=result("asymmetry_sweep"),
         measures=result("reflow"),
     log:
         session_log("map_reflow"),

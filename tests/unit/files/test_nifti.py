@@ -160,3 +160,10 @@ def test_a_reason_is_one_line_without_paths_or_control_characters(tmp_path: Path
         nifti.load(tmp_path / "x.nii")
     assert str(tmp_path) not in str(caught.value)
     assert str(DataFault("one\ntwo\tthree\x1b[31m four\x00")) == "one two three [31m four"
+
+
+def test_a_field_of_bits_keeps_all_of_them(tmp_path: Path) -> None:
+    field = np.array([0, 1, 2**24 + 1, 2**32 - 1], np.uint32).reshape(2, 2, 1)
+    nifti.save(tmp_path / "bits.nii.gz", field, np.eye(4), sidecar={})
+    found = nifti.load(tmp_path / "bits.nii.gz", np.uint32).data
+    np.testing.assert_array_equal(found, field)

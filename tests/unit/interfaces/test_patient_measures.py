@@ -23,6 +23,7 @@ from reperfuse.interfaces import (
 from reperfuse.study.options import read_reflow
 from reperfuse.study.settings import check_config
 from reperfuse.volumes.image import volume_ml
+from swept import mask_at, volumes_of_bits
 
 ROOT = Path(__file__).parents[3]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -69,7 +70,7 @@ class Patient:
         parameters = {name: reflow[name] for name in MapReflow.input_spec().copyable_trait_names() if name in reflow}
         done = MapReflow(**self.files | parameters | changed).run(cwd=str(self.folder)).outputs
         self.found = nifti.load(done.imr).data
-        self.document = done.measures
+        self.document, self.bits = done.measures, done.asymmetry_sweep
         return read_sidecar(done.measures)
 
     def row(self, **changed: Any) -> dict[str, Any]:
@@ -97,6 +98,10 @@ def test_reflow_of_an_island(patient: Patient) -> None:
     assert measures["imr_ml"] == pytest.approx(true_ml, rel=0.2)
     assert list(measures["asymmetry_sweep_ml"]) == ["0.10", "0.15", "0.20", "0.25", "0.30", "0.40"]
     assert measures["asymmetry_sweep_ml"]["0.15"] == pytest.approx(measures["imr_ml"])
+    volumes = volumes_of_bits(patient.bits)
+    assert [f"{limit:.2f}" for limit, _ in volumes] == list(measures["asymmetry_sweep_ml"])
+    assert [f"{ml:.6g}" for _, ml in volumes] == [f"{ml:.6g}" for ml in measures["asymmetry_sweep_ml"].values()]
+    np.testing.assert_array_equal(mask_at(patient.bits, 0.15), patient.found)
     row = patient.row(reflow=patient.document)
     assert (row["imr_evaluable"], row["imr_significant"], row["imr_exclusion"]) == (True, True, "")
     assert row["imr_covered"] == pytest.approx(1.0, abs=0.01)

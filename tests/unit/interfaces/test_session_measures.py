@@ -15,6 +15,7 @@ from reperfuse.reports.reasons import why_session
 from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.options import TABLES
 from reperfuse.volumes.image import volume_ml
+from swept import mask_at, volumes_of_bits
 
 ROOT = Path(__file__).parents[3]
 CATALOGUE = yaml.safe_load((ROOT / "config" / "criteria.yaml").read_text(encoding="utf-8"))
@@ -535,7 +536,8 @@ def test_the_sweep_agrees_with_the_mask_and_with_the_maps(maps: dict[str, str], 
         core=str(tmp_path / "core.nii.gz"),
         half_widths=HALF_WIDTHS,
     )
-    found = read_sidecar(step.run(cwd=str(tmp_path)).outputs.curves)
+    done = step.run(cwd=str(tmp_path)).outputs
+    found = read_sidecar(done.curves)
     ml = volume_ml(deficit.mask, deficit.affine)
     curves = {name: dict(map(tuple, curve)) for name, curve in found["Curves"].items()}
     assert curves["tmax"][6.0] == pytest.approx(ml)
@@ -549,3 +551,18 @@ def test_the_sweep_agrees_with_the_mask_and_with_the_maps(maps: dict[str, str], 
     assert (curves["rmtt"][1.45], curves["rmtt"][1.5]) == pytest.approx((ml, 0))
     assert found["NormalTmax"] == pytest.approx(1.0)
     assert not math.isnan(found["NormalTmax"])
+    for name, unit in (("tmax", "s"), ("rcbf", "1")):
+        said = read_sidecar(bits := done.get()[f"{name}_sweep"])
+        assert (said["ThresholdUnits"], said["OwnThreshold"] in said["Thresholds"]) == (unit, True)
+        assert volumes_of_bits(bits) == found["Curves"][name]
+    np.testing.assert_array_equal(mask_at(done.tmax_sweep, 6.0), deficit.mask)
+
+
+def test_a_sweep_without_relative_flow_says_why(maps: dict[str, str], tmp_path: Path) -> None:
+    deficit = SegmentHypoperfusion(**maps, **OFF).run(cwd=str(tmp_path)).outputs.tmax6
+    for name in ("rcbf", "rcbv"):
+        nifti.save(tmp_path / f"{name}.nii.gz", np.ones((1, 1, 1)), np.eye(4), sidecar={"Reasons": [NO_MIRROR]})
+    relative = {name: str(tmp_path / f"{name}.nii.gz") for name in ("rcbf", "rcbv")}
+    done = SweepPerfusion(**maps, **OFF, deficit=deficit, **relative).run(cwd=str(tmp_path)).outputs
+    assert sidecars.reasons(done.rcbf_sweep) == [NO_MIRROR]
+    assert volumes_of_bits(done.tmax_sweep) == read_sidecar(done.curves)["Curves"]["tmax"]

@@ -7,6 +7,7 @@ import pytest
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_sidecar, reasons, write_json
 from reperfuse.interfaces import SegmentCore, SegmentLesion, SweepCore
+from swept import mask_at, volumes_of_bits
 
 SHAPE = (24, 28, 12)
 AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
@@ -129,3 +130,16 @@ def test_only_an_experts_followup_lesion_does_without(head: dict[str, str], tmp_
     assert reasons(automatic) == [NO_MIRROR]
     drawn = SegmentLesion(**given, expert=head["injured"]).run(cwd=str(tmp_path)).outputs.lesion
     assert dice(drawn, head["injured"]) == 1.0
+
+
+def test_the_volumes_of_the_bits_are_those_of_the_sweep(head: dict[str, str], tmp_path: Path) -> None:
+    adc = nifti.load(head["adc"])
+    values = np.where(nifti.load(head["injured"]).mask, 520e-6 + 8e-6 * np.arange(SHAPE[1])[:, None], adc.data)
+    nifti.save(head["adc"], values, AFFINE, sidecar={})
+    given = with_mirror(head) | {name: head[name] for name in ("adc", "trace")}
+    done = SweepCore(**given, **OPTIONS).run(cwd=str(tmp_path)).outputs
+    core = SegmentCore(**given, **OPTIONS).run(cwd=str(tmp_path)).outputs.core
+    found = volumes_of_bits(done.adc_sweep)
+    assert found == read_sidecar(done.curves)["Curves"]["adc"]
+    assert len({ml for _, ml in found}) > 3
+    np.testing.assert_array_equal(mask_at(done.adc_sweep, OPTIONS["adc_threshold"]), nifti.load(core).mask)

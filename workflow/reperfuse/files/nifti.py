@@ -13,7 +13,7 @@ from typing import IO, Any, Literal, cast
 
 import nibabel as nb
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from reperfuse.faults import DataFault
 from reperfuse.files.originals import begin
@@ -141,8 +141,8 @@ def _check_numbers(name: str, header: Any) -> None:
         raise DataFault(f"{name}: the header does not say where the data begin; convert it again")
 
 
-def load(path: str | Path) -> Image:
-    """Load an image as float32, without trailing dimensions of one.
+def load(path: str | Path, kind: DTypeLike = np.float32) -> Image:
+    """Load an image as float32, or a field of bits as uint32, without trailing dimensions of one.
 
     A compressed file is read to its end, so that its checksum is verified.
 
@@ -159,7 +159,7 @@ def load(path: str | Path) -> Image:
         stored = cast(Any, image.dataobj)
         if len(content) < stored.offset + stored.dtype.itemsize * math.prod(image.shape):
             raise EOFError
-        data = np.asarray(image.dataobj, dtype=np.float32)
+        data = np.asarray(image.dataobj, dtype=kind)
     except DataFault:
         raise
     except Exception as error:  # a broken stream shows as EOFError, OSError, zlib.error or ValueError
@@ -222,8 +222,8 @@ def save(
 ) -> None:
     """Write a NIfTI image and its JSON sidecar.
 
-    A mask is written as uint8 and a map as float32. A series (4-D) is written as scaled int16, a
-    missing sample as 0, since a series holds signal and no signal is what 0 says.
+    A mask is written as uint8, a field of bits (uint32) as it is, and a map as float32. A series (4-D) is
+    written as scaled int16, a missing sample as 0, since a series holds signal and no signal is what 0 says.
 
     Parameters
     ----------
@@ -240,6 +240,8 @@ def save(
     slope = 1.0
     if data.dtype == bool:
         data = data.astype(np.uint8)
+    elif data.dtype == np.uint32:
+        pass
     elif data.ndim == 4:
         # no intercept, so that 0 stays 0
         data = np.nan_to_num(data)

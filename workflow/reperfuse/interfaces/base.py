@@ -19,6 +19,8 @@ from reperfuse.files.tables import format_cell, table_text
 from reperfuse.study import options
 from reperfuse.study.dictionaries import public_entry
 from reperfuse.study.options import Option
+from reperfuse.volumes.arrays import Mask
+from reperfuse.volumes.bits import bit_field
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Transform
 
@@ -29,6 +31,11 @@ _LABELS = re.compile(r"sub-[^_]+_(ses-[^_]+_)?")
 def image(desc: str, units: str | None = None, **metadata: Any) -> File:
     """Return an output trait for an image; ``units`` goes into its sidecar."""
     return File(desc=f"{desc} ({units})" if units else desc, units=units, ending=".nii.gz", **metadata)
+
+
+def sweep(desc: str) -> File:
+    """Return an output trait for the masks that several thresholds give, see `Step.save_sweep`."""
+    return image(f"{desc} each of the thresholds: bit i, of value 2^i, is set where the mask at the i-th holds a voxel")
 
 
 def table(desc: str) -> File:
@@ -232,6 +239,11 @@ class Step(SimpleInterface):
         """Save an output image on the grid of another, ``extra`` going into its sidecar."""
         sidecar = self._sidecar(name, extra)
         nifti.save(self._path(name), data, like.affine, sidecar=sidecar, frame_spacing_s=frame_spacing_s)
+
+    def save_sweep(self, name: str, masks: Mapping[float, Mask], like: Image, units: str, own: float) -> None:
+        """Save the masks found at several thresholds, in ``units``, as a field of bits; ``own`` is the study's."""
+        extra: dict[str, Any] = {"Thresholds": list(masks), "ThresholdUnits": units, "OwnThreshold": own}
+        self.save_image(name, bit_field(list(masks.values())), like, **extra)
 
     def save_table(self, name: str, columns: Mapping[str, Iterable[Any]], **extra: Any) -> None:
         """Save an output table, a column an entry; a missing value is ``n/a``."""

@@ -23,7 +23,7 @@ from reperfuse.head.content import check_clipped, check_lesion_size
 from reperfuse.head.coverage import check_extent
 from reperfuse.head.mirror import reflect
 from reperfuse.head.tissue import csf_mask
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
 from reperfuse.mismatch.stability import thresholds
 from reperfuse.study.options import defaults
 from reperfuse.volumes.image import Image, is_same_grid, volume_ml
@@ -198,6 +198,7 @@ class SweepCoreOutputSpec(TraitedSpec):
     """Outputs of `SweepCore`."""
 
     curves = document("volume (mL) of the core against the threshold of the ADC (mm²/s)")
+    adc_sweep = sweep("diffusion lesion with ADC below")
 
 
 class SweepCore(CoreStep):
@@ -218,6 +219,8 @@ class SweepCore(CoreStep):
         if outside:
             curves["coreg_adc"] = [[limit, outside(core)] for limit, core in cores.items()]
         self.save_document("curves", {"Curves": curves})
+        masks = {limit: core.mask for limit, core in cores.items()}
+        self.save_sweep("adc_sweep", masks, adc, "mm2/s", self.inputs.adc_threshold)
 
     def _outside(self) -> Callable[[Image], float] | None:
         """Return the function that gives the volume (mL) of the deficit outside a core, if perfusion is known."""

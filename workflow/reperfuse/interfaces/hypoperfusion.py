@@ -12,7 +12,7 @@ from reperfuse.files.mirrors import load_mirror
 from reperfuse.head import mirror
 from reperfuse.head.coverage import cut_off
 from reperfuse.head.tissue import csf_mask, vessel_mask
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
 from reperfuse.mismatch.mismatch import penumbra_mask
 from reperfuse.mismatch.session import deficit_warnings
 from reperfuse.mismatch.sweep import normal_tmax_s, sweep_perfusion
@@ -133,6 +133,8 @@ class SweepPerfusionOutputSpec(TraitedSpec):
     """Outputs of `SweepPerfusion`."""
 
     curves = document("volume (mL) against the threshold of Tmax (s), relative CBF and relative MTT (1)")
+    tmax_sweep = sweep("tissue with Tmax above")
+    rcbf_sweep = sweep("tissue with Tmax above 6 s and relative CBF below")
 
 
 class SweepPerfusion(HypoperfusionStep):
@@ -146,7 +148,7 @@ class SweepPerfusion(HypoperfusionStep):
         tmax, brain, deficit = (nifti.load(getattr(self.inputs, name)) for name in ("tmax", "brain", "deficit"))
         core, relative = self._good("core"), (self.inputs.rcbf, self.inputs.rcbv)
         unknown = [reason for path in relative for reason in sidecars.reasons(path)]
-        curves = sweep_perfusion(
+        found = sweep_perfusion(
             tmax.data,
             brain.mask,
             deficit.mask,
@@ -156,11 +158,16 @@ class SweepPerfusion(HypoperfusionStep):
             relative=None if unknown else (nifti.load(relative[0]).data, nifti.load(relative[1]).data),
             core=nifti.load(core).mask if core else None,
         )
-        content: dict[str, Any] = {"Curves": curves, "NotComputed": list(dict.fromkeys(unknown))}
+        content: dict[str, Any] = {"Curves": found.curves, "NotComputed": list(dict.fromkeys(unknown))}
         content["NormalTmax"] = normal_tmax_s(tmax.data, brain.mask, deficit.mask)
         if said := self._warnings():
             content["Warnings"] = said
         self.save_document("curves", content)
+        self.save_sweep("tmax_sweep", found.masks["tmax"], tmax, "s", 6.0)
+        if "rcbf" in found.masks:
+            self.save_sweep("rcbf_sweep", found.masks["rcbf"], tmax, "1", 0.3)
+        else:
+            self.save_fault("rcbf_sweep", content["NotComputed"])
 
 
 class SegmentPenumbraInputSpec(StepInputSpec):

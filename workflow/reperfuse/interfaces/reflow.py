@@ -9,7 +9,7 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.mirrors import load_mirror
 from reperfuse.files.sidecars import read_number, read_sidecar, reasons
-from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, takes
+from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
 from reperfuse.serial.definitions import Comparisons, Preset, Reading, unjudged
 from reperfuse.serial.imr import Definition, Impairment, Scene, find_impairment
 from reperfuse.study import options
@@ -61,6 +61,7 @@ class MapReflowOutputSpec(TraitedSpec):
     mirrored = image("relative CBV of the homologous point", "1")
     asymmetry = image("(rCBV - mirror)/mirror", "1")
     imr = image("lesion voxels with impaired microvascular reperfusion")
+    asymmetry_sweep = sweep("tissue of the lesion below its mirror by more than")
     measures = document("impaired microvascular reperfusion (mL)")
 
 
@@ -127,13 +128,15 @@ class MapReflow(Step):
         self.save_image("mirrored", found.shown.mirror, rcbv, **note)
         self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note)
         self.save_image("imr", found.imr, rcbv, **note)
-        sweep = {f"{threshold:.2f}": ml for threshold, ml in found.judged.sweep_ml.items()}
+        own = self.inputs.asymmetry_threshold
+        self.save_sweep("asymmetry_sweep", found.judged.sweep, rcbv, "1", own)
+        sweep_ml = {f"{threshold:.2f}": ml for threshold, ml in found.judged.sweep_ml.items()}
         measures = {
             "imr_ml": found.imr_ml,
             "imr_fraction": found.imr_fraction,
             "imr_null_ml": null_ml,
             "imr_covered": found.covered,
-            "asymmetry_sweep_ml": sweep,
+            "asymmetry_sweep_ml": sweep_ml,
             "NotEvaluable": found.doubts,
             "NotChecked": [] if self._good("adc") or self.inputs.csf_adc is None else [_FLUID],
             "Definitions": [asdict(row) for row in self._readings],

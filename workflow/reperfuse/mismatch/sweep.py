@@ -1,6 +1,7 @@
 """How volumes hang on the threshold: the deficit by Tmax, delay, relative CBF and relative MTT."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,22 @@ from reperfuse.volumes.image import volume_ml
 
 #: From a map to what finds its cleaned mask above any threshold (`reperfuse.perfusion.hypoperfusion`).
 Finder = Callable[[Array], Callable[[float], Mask]]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A deficit at every threshold.
+
+    Attributes
+    ----------
+    curves : dict
+        [threshold, mL] for ``tmax``, ``delay``, ``coreg_tmax``, ``rcbf`` and ``rmtt``, as far as they are known.
+    masks : dict
+        (x, y, z) bool array by threshold, for ``tmax`` and, where it is known, ``rcbf``.
+    """
+
+    curves: dict[str, list[list[float]]]
+    masks: dict[str, dict[float, Mask]]
 
 
 #: A long MTT counts where Tmax is later than normal tissue's by this, s.
@@ -31,7 +48,7 @@ def sweep_perfusion(
     *,
     relative: tuple[Array, Array] | None = None,
     core: Mask | None = None,
-) -> dict[str, list[list[float]]]:
+) -> Sweep:
     """Measure the volumes of a deficit at every threshold in use and around it.
 
     Delay is Tmax less `normal_tmax_s`: the earliest trials counted from normal tissue. Low CBF counts inside
@@ -56,24 +73,26 @@ def sweep_perfusion(
 
     Returns
     -------
-    dict
-        [threshold, mL] for ``tmax``, ``delay``, ``coreg_tmax``, ``rcbf`` and ``rmtt``, as far as they are known.
+    Sweep
     """
 
-    def curve(name: str, find: Callable[[float], Mask]) -> list[list[float]]:
-        limits = thresholds(name, half_widths[name])
-        return [[limit, volume_ml(find(limit), affine)] for limit in limits]
+    def swept(name: str, find: Callable[[float], Mask]) -> dict[float, Mask]:
+        return {limit: find(limit) for limit in thresholds(name, half_widths[name])}
 
-    find, find_later = finder(tmax), finder(tmax - normal_tmax_s(tmax, brain, deficit))
-    curves = {"tmax": curve("tmax", find), "delay": curve("delay", find_later)}
+    def curve(found: Mapping[float, Mask]) -> list[list[float]]:
+        return [[limit, volume_ml(mask, affine)] for limit, mask in found.items()]
+
+    find_later = finder(tmax - normal_tmax_s(tmax, brain, deficit))
+    masks = {"tmax": swept("tmax", finder(tmax))}
+    curves = {"tmax": curve(masks["tmax"]), "delay": curve(swept("delay", find_later))}
     if core is not None:
-        outside = ~core
-        curves["coreg_tmax"] = curve("tmax", lambda limit: find(limit) & outside)
+        curves["coreg_tmax"] = curve({limit: mask & ~core for limit, mask in masks["tmax"].items()})
     if relative is not None:
         flow, volume = relative
         with np.errstate(divide="ignore", invalid="ignore"):
             transit = np.where(flow > 0, volume / flow, np.nan)
-            curves["rcbf"] = curve("rcbf", lambda limit: (flow < limit) & deficit)
+            masks["rcbf"] = swept("rcbf", lambda limit: (flow < limit) & deficit)
         late, find_slow = find_later(LATE_S), finder(transit)
-        curves["rmtt"] = curve("rmtt", lambda limit: find_slow(limit) & late)
-    return curves
+        curves["rcbf"] = curve(masks["rcbf"])
+        curves["rmtt"] = curve(swept("rmtt", lambda limit: find_slow(limit) & late))
+    return Sweep(curves, masks)

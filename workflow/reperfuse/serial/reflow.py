@@ -40,8 +40,10 @@ class Reflow:
         Voxels of the lesion with impaired microvascular reperfusion.
     imr_ml, lesion_ml, null_ml : float
         Volume of those voxels, of the lesion where it could be judged, and what noise alone gives.
+    sweep : dict of float to ndarray of bool, (x, y, z)
+        ``imr`` at other thresholds of the asymmetry, and at the one that counts.
     sweep_ml, null_sweep_ml : dict of float to float
-        ``imr_ml`` and ``null_ml`` at other thresholds of the asymmetry, and at the one that counts.
+        ``imr_ml`` and ``null_ml`` at the same thresholds.
     asymmetry_median : float
         Over the lesion, smoothed inside it alone.
     covered : float
@@ -58,6 +60,7 @@ class Reflow:
     imr_ml: float
     lesion_ml: float
     null_ml: float
+    sweep: dict[float, NDArray[np.bool_]]
     sweep_ml: dict[float, float]
     null_sweep_ml: dict[float, float]
     asymmetry_median: float
@@ -159,6 +162,7 @@ def find_impaired_reflow(
         imr_ml=float(imr.sum() * voxel_ml),
         lesion_ml=lesion_ml,
         null_ml=null_ml[asymmetry_threshold],
+        sweep=found,
         sweep_ml={threshold: float(mask.sum() * voxel_ml) for threshold, mask in found.items()},
         null_sweep_ml=null_ml,
         asymmetry_median=regional_asymmetry(rcbv, mirrored_rcbv, judged, voxel_size_mm, fwhm),

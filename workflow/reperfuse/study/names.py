@@ -74,12 +74,15 @@ RESULTS: Mapping[str, Result] = {
     "tmax8": _perf("desc-tmax8_mask.nii.gz"),
     "tmax10": _perf("desc-tmax10_mask.nii.gz"),
     "deficit_curves": _perf("desc-thresholds_measures.json", delivered=False),
+    "tmax_sweep": _perf("desc-tmaxsweep_dseg.nii.gz", delivered=False),
+    "rcbf_sweep": _perf("desc-rcbfsweep_dseg.nii.gz", delivered=False),
     # diffusion
     "adc": _dwi("ADC.nii.gz"),
     "trace": _dwi("trace.nii.gz"),
     "dwiref": _dwi("dwiref.nii.gz", delivered=False),
     "core": _dwi("desc-core_mask.nii.gz"),
     "core_curves": _dwi("desc-thresholds_measures.json", delivered=False),
+    "adc_sweep": _dwi("desc-adcsweep_dseg.nii.gz", delivered=False),
     # both
     "dwi_to_dscref": _dwi("from-dwi_to-dscref_mode-image_xfm.txt", *_BOTH),
     "adc_dscref": _dwi("space-dscref_ADC.nii.gz", *_BOTH),
@@ -103,6 +106,7 @@ RESULTS: Mapping[str, Result] = {
     "mirrored": _perf("desc-mirror_cbv.nii.gz", "reflow", roles=AFTER),
     "asymmetry": _perf("desc-asymmetry_cbv.nii.gz", "reflow", roles=AFTER),
     "imr": _perf("desc-imr_mask.nii.gz", "reflow", roles=AFTER),
+    "asymmetry_sweep": _perf("desc-asymmetrysweep_dseg.nii.gz", "reflow", roles=AFTER, delivered=False),
     "reflow": _perf("desc-imr_measures.json", "reflow", roles=AFTER, delivered=False),
     # rows of the tables, and pages
     "measures": Result("session", "measures.json"),
