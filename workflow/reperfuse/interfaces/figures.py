@@ -15,6 +15,7 @@ from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import reflect_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, folder
+from reperfuse.interfaces.viewer import gather
 from reperfuse.interfaces.visits import Visit, draw_overview
 from reperfuse.reports import checks, figures
 from reperfuse.volumes.transforms import resample
@@ -39,6 +40,7 @@ class PlotPatientInputSpec(StepInputSpec):
     dwiref = _each_session("image without diffusion weighting (a.u.)")
     diffusion_brain = _each_session("brain mask")
     core = _each_session("diffusion lesion")
+    adc_sweep = _each_session("diffusion lesion at every threshold of the ADC, as bits")
     lesion = _each_session("follow-up lesion, on the grid of FLAIR where it is drawn on that")
     growth = _each_session("core and follow-up lesion: 1 in both, 2 grown, 3 reversed")
     # on the grid of FLAIR
@@ -54,6 +56,8 @@ class PlotPatientInputSpec(StepInputSpec):
     mtt = _each_session("MTT (s)")
     tmax = _each_session("Tmax (s)")
     tmax6 = _each_session("tissue with Tmax above 6 s")
+    tmax_sweep = _each_session("tissue with Tmax above every threshold, as bits")
+    rcbf_sweep = _each_session("tissue with relative CBF below every threshold, as bits")
     trace_dscref = _each_session("trace-weighted image (a.u.)")
     core_dscref = _each_session("diffusion lesion")
     penumbra = _each_session("tissue with Tmax above 6 s that is not core")
@@ -65,6 +69,7 @@ class PlotPatientInputSpec(StepInputSpec):
     reflow_lesion = _each_session("lesion in which reflow is judged")
     mirrored = _each_session("relative CBV of the homologous point (1)")
     asymmetry = _each_session("(rCBV - mirror)/mirror (1)")
+    asymmetry_sweep = _each_session("tissue of the lesion below its mirror by every threshold, as bits")
     imr = _each_session("lesion voxels with impaired microvascular reperfusion")
     # from one space to another
     swelling = _each_session("how far diffusion's tissue has moved by the follow-up (mm)")
@@ -76,7 +81,7 @@ class PlotPatientInputSpec(StepInputSpec):
 class PlotPatientOutputSpec(TraitedSpec):
     """Outputs of `PlotPatient`."""
 
-    figures = folder("figures of the sessions (PNG) with their sidecars")
+    figures = folder("figures of the sessions (PNG) with their sidecars, and what the interactive viewer shows (JSON)")
 
 
 def draw_diffusion(title: str, visit: Visit) -> "Figure":
@@ -234,6 +239,8 @@ class PlotPatient(Step):
                     if drawing.shows in own:
                         visit = Visit(own, roles.get(session, ""), others)
                         self._draw(drawing, visit, session, place / self._name(session, what))
+            if shown := gather({session: Visit(own, roles.get(session, "")) for session, own in files.items()}):
+                write_json(place / f"sub-{self.inputs.participant}_desc-viewer_maps.json", shown)
             self._draw_overview({role: Visit(own, role, others) for role, own in others.items()}, place)
 
     def _draw_overview(self, visits: dict[str, Visit], place: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from nipype.interfaces.base import Directory, File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse import __version__, interfaces
+from reperfuse.files.sidecars import read_sidecar
 from reperfuse.interfaces.base import Step, StepInputSpec, isdefined, page
 
 
@@ -53,6 +54,7 @@ class ReportPatient(Step):
             sorted(Path(given.figures).glob("*.png")),
             study,
             made=origins(files, _Settings()),
+            viewer=next(map(read_sidecar, Path(given.figures).glob("*_desc-viewer_maps.json")), None),
             version=__version__,
         )
         self._path("page").write_text(text, encoding="utf-8")

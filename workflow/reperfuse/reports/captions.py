@@ -11,6 +11,14 @@ class Caption:
     reading: str
 
 
+ROLE_TITLES = {
+    "baseline": "Before treatment",
+    "post": "Within hours after treatment",
+    "late": "A day after treatment",
+    "followup": "Follow-up",
+}
+
+
 #: Names of acute diffusion's lesion; later than that there is no core.
 ACUTE_ROLES = ("baseline", "post")
 
@@ -88,4 +96,4 @@ CAPTIONS = {
 }
 
 
-__all__ = ["ACUTE_ROLES", "CAPTIONS", "OVERVIEW", "Caption"]
+__all__ = ["ACUTE_ROLES", "CAPTIONS", "OVERVIEW", "ROLE_TITLES", "Caption"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from reperfuse.files import sidecars
 from reperfuse.files.sidecars import read_sidecar
-from reperfuse.reports.captions import ACUTE_ROLES, CAPTIONS, OVERVIEW, Caption
+from reperfuse.reports.captions import ACUTE_ROLES, CAPTIONS, OVERVIEW, ROLE_TITLES, Caption
 from reperfuse.reports.provenance import Origin
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 from reperfuse.reports.rendering import embedded, render
@@ -15,14 +15,6 @@ from reperfuse.reports.summary import Values, clinical_line, headline, in_words,
 from reperfuse.reports.values import Numbers, Value, show
 
 ROLES = ("baseline", "post", "late", "followup")
-
-
-_ROLE_TITLES = {
-    "baseline": "Before treatment",
-    "post": "Within hours after treatment",
-    "late": "A day after treatment",
-    "followup": "Follow-up",
-}
 
 
 #: Columns that are text beside the numbers, shown elsewhere on the page.
@@ -90,6 +82,7 @@ def render_patient(
     study: Study,
     *,
     made: Sequence[Origin] = (),
+    viewer: Mapping[str, Any] | None = None,
     version: str,
 ) -> str:
     """Write a patient's page.
@@ -105,6 +98,8 @@ def render_patient(
     study : Study
     made : sequence of Origin
         How the results were made.
+    viewer : mapping, optional
+        What the interactive viewer shows; without it the page has none.
     version : str
         Of the program.
 
@@ -131,6 +126,8 @@ def render_patient(
     sentence = headline(rows, values, study.profile, study.criteria.get(study.profile, ""))
     return render(
         "patient.html",
+        scripts=("viewer.js",) if viewer else (),
+        viewer=viewer,
         participant=subject.get("participant_id", "n/a"),
         headline=sentence,
         clinical=clinical_line(study.clinical, baseline, values),
@@ -176,7 +173,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
     status, warnings = row.get("status", "failed"), list(dict.fromkeys(visit.get("Warnings", [])))
     return {
         "label": label,
-        "role": _ROLE_TITLES.get(role, "Another session") if role not in NO_VALUE else "Another session",
+        "role": ROLE_TITLES.get(role, "Another session") if role not in NO_VALUE else "Another session",
         "status": status,
         "warnings": warnings,
         "broken": visit.get("Reasons", []),

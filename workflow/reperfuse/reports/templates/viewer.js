@@ -1,0 +1,378 @@
+"use strict";
+// The interactive viewer: slices of the maps, tissue beyond a threshold with its volume, and the values at a point.
+// All it shows lies in the page (reports/viewer.py says how it is packed). The point is kept as where it lies in the
+// head, mm, so that it stays the same when another map or session is chosen.
+
+const part = (name) => document.getElementById(`viewer-${name}`);
+const data = JSON.parse(part("data").textContent);
+const image = part("image");
+
+// what is shown: sessions and maps are those of the data; sweeps and regions are remembered by their names
+const view = { session: null, grid: null, map: null, sweep: null, point: [0, 0, 0], aligned: null };
+const chosen = { limits: {}, windows: {}, hidden: new Set() };
+
+// --- numbers
+
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+// whole numbers, byte by byte from the lowest
+async function unpack(text, count) {
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const codes = new Uint32Array(count);
+  for (let place = 0; place * count < bytes.length; place += 1) {
+    for (let i = 0; i < count; i += 1) codes[i] |= bytes[place * count + i] << (8 * place);
+  }
+  return codes;
+}
+
+async function unpackSession(session) {
+  for (const grid of session.grids) {
+    const count = grid.shape.reduce((one, other) => one * other);
+    const packed = [...grid.maps, ...grid.sweeps, ...(grid.regions ? [grid.regions] : [])];
+    await Promise.all(packed.map(async (one) => { one.codes ??= await unpack(one.data, count); }));
+  }
+}
+
+const move = (matrix, [x, y, z]) => matrix.map(([a, b, c, d]) => a * x + b * y + c * z + d);
+
+// the voxel (slice, row, column) of a grid where the point lies
+const voxelAt = (grid) => move(grid.fromHead, view.point).map(Math.round);
+
+const isInside = (grid, voxel) => voxel.every((place, axis) => place >= 0 && place < grid.shape[axis]);
+
+const indexOf = (grid, [slice, row, column]) => (slice * grid.shape[1] + row) * grid.shape[2] + column;
+
+const valueOf = (map, code) => (code === 0 ? NaN : map.offset + map.step * (code - 1));
+
+const sliceShown = () => Math.min(Math.max(voxelAt(view.grid)[0], 0), view.grid.shape[0] - 1);
+
+const limitOf = (sweep) => chosen.limits[sweep.name] ?? sweep.own;
+
+// a window in a unit is that of all sessions; one of an image without a unit is its own
+const windowKey = () => (view.map.unit ? view.map.name : `${view.session.label} ${view.map.name}`);
+const windowOf = () => chosen.windows[windowKey()] ?? view.map.window;
+
+function rounded(value, place) {
+  const digits = Math.max(0, -Math.round(Math.log10(place)));
+  return (Math.round(value / place) * place).toFixed(digits).replace("-", "−");
+}
+
+// as the tables write it: halfway between two digits, the even one
+const inMl = (ml) => ((ml * 4) % 4 === 1 ? ml - 0.05 : ml).toFixed(1);
+
+// the volume of all slices, mL, and how the threshold is said
+function measured(sweep) {
+  const bit = limitOf(sweep);
+  let count = 0;
+  for (const code of sweep.codes) count += (code >>> bit) & 1;
+  const threshold = sweep.says.replace("{}", sweep.thresholds[bit]);
+  return `${threshold}: ${inMl((count * view.grid.voxelMm3) / 1000)} mL`;
+}
+
+// --- the image
+
+const colours = Object.fromEntries(Object.entries(data.colours).map(([name, text]) => [name, bytesOf(text)]));
+
+const rgbOf = (hex) => [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
+
+// the slice as pixels: the map in its colours, black where it has no value, and the tissue beyond the threshold
+function pixels(slice) {
+  const { grid, map, sweep } = view;
+  const [, rows, columns] = grid.shape;
+  const painted = new ImageData(columns, rows);
+  const [low, high] = windowOf();
+  const table = colours[map.colours];
+  const opacity = part("opacity").valueAsNumber / 100;
+  const tint = sweep ? rgbOf(sweep.colour) : null;
+  const first = slice * rows * columns;
+  for (let i = 0; i < rows * columns; i += 1) {
+    const value = valueOf(map, map.codes[first + i]);
+    const place = Math.min(Math.max(Math.round((255 * (value - low)) / (high - low)), 0), 255);
+    const isBeyond = sweep && (sweep.codes[first + i] >>> limitOf(sweep)) & 1;
+    for (let channel = 0; channel < 3; channel += 1) {
+      const colour = Number.isNaN(value) ? 0 : table[3 * place + channel];
+      painted.data[4 * i + channel] = isBeyond ? colour + opacity * (tint[channel] - colour) : colour;
+    }
+    painted.data[4 * i + 3] = 255;
+  }
+  return painted;
+}
+
+// the border of a region along the edges of its voxels
+function outline(slice, bit) {
+  const [, rows, columns] = view.grid.shape;
+  const codes = view.grid.regions.codes;
+  const holds = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns
+    && (codes[indexOf(view.grid, [slice, row, column])] >>> bit) & 1;
+  const edges = [];
+  for (let row = 0; row <= rows; row += 1) {
+    for (let column = 0; column <= columns; column += 1) {
+      if (holds(row, column) !== holds(row - 1, column)) edges.push([column, row, column + 1, row]);
+      if (holds(row, column) !== holds(row, column - 1)) edges.push([column, row, column, row + 1]);
+    }
+  }
+  return edges;
+}
+
+function strokeEdges(brush, edges, [wide, tall], colour) {
+  const path = new Path2D();
+  for (const [x, y, nextX, nextY] of edges) {
+    path.moveTo(x * wide, y * tall);
+    path.lineTo(nextX * wide, nextY * tall);
+  }
+  for (const [style, width] of [["rgb(0 0 0 / .75)", 4], [colour, 2]]) {
+    brush.strokeStyle = style;
+    brush.lineWidth = width * devicePixelRatio;
+    brush.stroke(path);
+  }
+}
+
+function strokeCross(brush, [wide, tall], [, row, column]) {
+  const [x, y, gap] = [(column + 0.5) * wide, (row + 0.5) * tall, 10 * devicePixelRatio];
+  strokeEdges(brush, [[0, y, x - gap, y], [x + gap, y, image.width, y], [x, 0, x, y - gap], [x, y + gap, x, image.height]], [1, 1], "#7fe3ff");
+}
+
+function draw() {
+  const { grid } = view;
+  const [, rows, columns] = grid.shape;
+  const [, tall, wide] = grid.spacing;
+  image.style.aspectRatio = `${columns * wide} / ${rows * tall}`;
+  image.width = Math.round(image.clientWidth * devicePixelRatio);
+  image.height = Math.round((image.width * rows * tall) / (columns * wide));
+  const brush = image.getContext("2d");
+  const slice = sliceShown();
+  const size = [image.width / columns, image.height / rows];
+  const sheet = new OffscreenCanvas(columns, rows);
+  sheet.getContext("2d").putImageData(pixels(slice), 0, 0);
+  brush.imageSmoothingEnabled = false;
+  brush.drawImage(sheet, 0, 0, image.width, image.height);
+  for (const [bit, region] of (grid.regions?.named ?? []).entries()) {
+    if (!chosen.hidden.has(region.title)) strokeEdges(brush, outline(slice, bit), size, region.colour);
+  }
+  if (isInside(grid, voxelAt(grid))) strokeCross(brush, size, voxelAt(grid));
+  brush.font = `600 ${15 * devicePixelRatio}px system-ui, sans-serif`;
+  brush.textBaseline = "top";
+  brush.fillStyle = "#f0f3f6";
+  const margin = 8 * devicePixelRatio;
+  brush.fillText("R", margin, margin);
+  brush.fillText("L", image.width - margin - brush.measureText("L").width, margin);
+}
+
+// --- the words beside it
+
+function tellPoint() {
+  const found = [];
+  for (const grid of view.session.grids.filter((one) => one.aligned === view.aligned)) {
+    const voxel = voxelAt(grid);
+    for (const map of grid.maps.filter((one) => one.unit)) {
+      const value = isInside(grid, voxel) ? valueOf(map, map.codes[indexOf(grid, voxel)]) : NaN;
+      found.push([map.title, Number.isNaN(value) ? "no value" : `${rounded(value, map.shown)} ${map.unit}`]);
+    }
+  }
+  part("values").replaceChildren(...found.map(([title, text]) => {
+    const [row, what, value] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+    what.textContent = title;
+    value.textContent = text;
+    row.append(what, value);
+    return row;
+  }));
+}
+
+function tell() {
+  const { grid, map, sweep } = view;
+  const slice = sliceShown();
+  const height = `slice ${slice + 1} of ${grid.shape[0]}, z ${rounded(grid.heights[slice], 1)} mm`;
+  part("slice").max = grid.shape[0];
+  part("slice").value = slice + 1;
+  part("slice").setAttribute("aria-valuetext", height);
+  part("height").textContent = height;
+  image.setAttribute("aria-label", `${map.title}, ${view.session.label}, ${height}; R is on the left`);
+  const [low, high] = windowOf();
+  part("low").value = Number(low.toPrecision(6));
+  part("high").value = Number(high.toPrecision(6));
+  part("unit").textContent = map.unit;
+  const stops = [...Array(17).keys()].map((stop) => colours[map.colours].slice(3 * Math.min(16 * stop, 255)).slice(0, 3));
+  part("bar").style.background = `linear-gradient(to right, ${stops.map((colour) => `rgb(${colour.join(" ")})`).join(", ")})`;
+  part("volume").textContent = sweep ? measured(sweep) : "";
+  if (sweep) {
+    part("limit").value = limitOf(sweep);
+    part("limit").setAttribute("aria-valuetext", part("volume").textContent);
+  }
+  for (const mark of part("marks").children) mark.setAttribute("aria-pressed", sweep && Number(mark.value) === limitOf(sweep));
+  tellPoint();
+}
+
+function show() {
+  draw();
+  tell();
+}
+
+// --- what a reader can choose
+
+function fill(select, entries, value) {
+  select.replaceChildren(...entries.map(([key, text]) => new Option(text, key)));
+  select.value = value;
+}
+
+function chooseSweep(sweep) {
+  view.sweep = sweep;
+  part("limits").hidden = !sweep;
+  part("sweep").value = sweep ? sweep.name : "";
+  part("marks").replaceChildren();
+  part("ticks").replaceChildren();
+  if (!sweep) return;
+  part("limit").max = sweep.thresholds.length - 1;
+  part("ticks").append(...sweep.marks.map((mark) => new Option("", mark)));
+  part("marks").append(...sweep.marks.map((mark) => {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", value: mark, textContent: `${sweep.thresholds[mark]} ${sweep.unit}` });
+    return button;
+  }));
+}
+
+function chooseGrid(grid) {
+  part("note").textContent = "";
+  if (grid.aligned !== view.aligned) {
+    if (view.aligned !== null) part("note").textContent = "This scan is not aligned with the one before it: the point is a new one.";
+    view.aligned = grid.aligned;
+    view.point = move(grid.toHead, grid.start);
+  }
+  view.grid = grid;
+  if (!isInside(grid, voxelAt(grid))) part("note").textContent = "The point lies outside this scan.";
+  fill(part("sweep"), [["", "none"], ...grid.sweeps.map((sweep) => [sweep.name, sweep.says.replace("{}", "…")])], "");
+  part("regions").replaceChildren(...(grid.regions?.named ?? []).map((region) => {
+    const [label, box, swatch] = ["label", "input", "span"].map((tag) => document.createElement(tag));
+    Object.assign(box, { type: "checkbox", value: region.title, checked: !chosen.hidden.has(region.title) });
+    swatch.style.background = region.colour;
+    label.append(box, swatch, region.title);
+    return label;
+  }));
+  part("outlines").hidden = !grid.regions;
+}
+
+// another map: its own threshold where it has one, else the one before, else the first there is on its grid
+function chooseMap(grid, map) {
+  if (grid !== view.grid) chooseGrid(grid);
+  view.map = map;
+  const named = (name) => grid.sweeps.find((sweep) => sweep.name === name);
+  chooseSweep(named(map.name) ?? named(view.sweep?.name) ?? grid.sweeps[0] ?? null);
+  part("map").value = `${view.session.grids.indexOf(grid)} ${grid.maps.indexOf(map)}`;
+  show();
+}
+
+async function chooseSession(session) {
+  await unpackSession(session);
+  if (part("session").value !== session.label) return; // another was chosen meanwhile
+  view.session = session;
+  part("map").replaceChildren(...session.grids.map((grid, place) => {
+    const group = document.createElement("optgroup");
+    group.label = grid.title;
+    group.append(...grid.maps.map((map, number) => new Option(map.title, `${place} ${number}`)));
+    return group;
+  }));
+  const maps = session.grids.flatMap((grid) => grid.maps.map((map) => [grid, map]));
+  const wanted = [view.map?.name, "tmax", "adc"].map((name) => maps.find(([, map]) => map.name === name));
+  chooseMap(...(wanted.find(Boolean) ?? maps[0]));
+}
+
+// moves the point by so many slices, rows and columns, within the image
+function step(...by) {
+  const { grid } = view;
+  const voxel = move(grid.fromHead, view.point).map((place, axis) => {
+    const inside = Math.min(Math.max(place, 0), grid.shape[axis] - 1);
+    return by[axis] ? Math.min(Math.max(Math.round(inside) + by[axis], 0), grid.shape[axis] - 1) : inside;
+  });
+  view.point = move(grid.toHead, voxel);
+  show();
+}
+
+function point(event) {
+  const frame = image.getBoundingClientRect();
+  const share = [(event.clientY - frame.top) / frame.height, (event.clientX - frame.left) / frame.width];
+  const [row, column] = share.map((part, axis) => {
+    const size = view.grid.shape[axis + 1];
+    return Math.min(Math.max(Math.floor(part * size), 0), size - 1);
+  });
+  view.point = move(view.grid.toHead, [sliceShown(), row, column]);
+  part("note").textContent = "";
+  show();
+}
+
+const KEYS = {
+  ArrowUp: [1, 0, 0], ArrowDown: [-1, 0, 0], PageUp: [1, 0, 0], PageDown: [-1, 0, 0],
+  Home: [-Infinity, 0, 0], End: [Infinity, 0, 0],
+  "shift ArrowUp": [0, -1, 0], "shift ArrowDown": [0, 1, 0], "shift ArrowLeft": [0, 0, -1], "shift ArrowRight": [0, 0, 1],
+};
+
+function listen() {
+  image.addEventListener("keydown", (event) => {
+    const by = KEYS[`${event.shiftKey ? "shift " : ""}${event.key}`];
+    if (!by || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    step(...by);
+  });
+  // a page is scrolled past an image that was not chosen
+  image.addEventListener("wheel", (event) => {
+    if (document.activeElement !== image) return;
+    event.preventDefault();
+    step(-Math.sign(event.deltaY), 0, 0);
+  }, { passive: false });
+  image.addEventListener("pointerdown", (event) => {
+    image.setPointerCapture(event.pointerId);
+    point(event);
+  });
+  image.addEventListener("pointermove", (event) => { if (event.buttons) point(event); });
+  part("session").addEventListener("change", () => chooseSession(data.sessions.find((one) => one.label === part("session").value)).catch(fail));
+  part("map").addEventListener("change", () => {
+    const [place, number] = part("map").value.split(" ");
+    const grid = view.session.grids[place];
+    chooseMap(grid, grid.maps[number]);
+  });
+  part("slice").addEventListener("input", () => step(part("slice").valueAsNumber - 1 - sliceShown(), 0, 0));
+  part("sweep").addEventListener("change", () => {
+    chooseSweep(view.grid.sweeps.find((sweep) => sweep.name === part("sweep").value) ?? null);
+    show();
+  });
+  const setLimit = (value) => {
+    chosen.limits[view.sweep.name] = Number(value);
+    show();
+  };
+  part("limit").addEventListener("input", () => setLimit(part("limit").value));
+  part("marks").addEventListener("click", (event) => { if (event.target.value) setLimit(event.target.value); });
+  part("opacity").addEventListener("input", draw);
+  part("regions").addEventListener("change", (event) => {
+    chosen.hidden[event.target.checked ? "delete" : "add"](event.target.value);
+    draw();
+  });
+  for (const name of ["low", "high"]) {
+    part(name).addEventListener("change", () => {
+      const [low, high] = [part("low").valueAsNumber, part("high").valueAsNumber];
+      if (low < high) chosen.windows[windowKey()] = [low, high];
+      show();
+    });
+  }
+  part("reset").addEventListener("click", () => {
+    delete chosen.windows[windowKey()];
+    show();
+  });
+  part("body").addEventListener("submit", (event) => event.preventDefault());
+  new ResizeObserver(draw).observe(part("frame"));
+}
+
+function fail(error) {
+  part("body").hidden = true;
+  part("fault").hidden = false;
+  part("fault").textContent = "This browser cannot show the viewer; the figures of the sessions show the same maps. "
+    + ("DecompressionStream" in window ? `(${error.message})` : "It needs one of 2023 or later.");
+}
+
+async function start() {
+  if (!("DecompressionStream" in window)) throw new Error("no DecompressionStream");
+  fill(part("session"), data.sessions.map(({ label, role }) => [label, role ? `${label}, ${role}` : label]), data.sessions[0].label);
+  part("body").hidden = false;
+  await chooseSession(data.sessions[0]);
+  listen();
+}
+
+start().catch(fail);
