@@ -42,7 +42,7 @@ _SPACES = {
         ("tmax6", "penumbra", "reflow_lesion", "imr"),
         "core_dscref",
     ),
-    "diffusion": _Space("Diffusion", "diffusion_brain", ("trace", "adc", "dwiref"), ("adc",), ("lesion",), "core"),
+    "diffusion": _Space("Diffusion", "diffusion_brain", ("trace", "adc"), ("adc",), ("lesion",), "core"),
     "flair": _Space("FLAIR", "flair_brain", ("flair",), (), ("lesion",)),
 }
 
@@ -142,7 +142,7 @@ def _as_matrix(way: Transform, brain: Image) -> Matrix:
     """Return a transform as a matrix; one that displaces as the affine that comes closest to it in the brain."""
     if way.matrix is not None:
         return way.matrix
-    points = apply_matrix(brain.affine, np.argwhere(brain.mask)[::50])
+    points = apply_matrix(brain.affine, np.argwhere(brain.mask))
     fitted = np.linalg.lstsq(np.c_[points, np.ones(len(points))], way(points), rcond=None)[0]
     return np.vstack([fitted.T, [0.0, 0.0, 0.0, 1.0]])
 

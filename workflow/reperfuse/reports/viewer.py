@@ -6,7 +6,7 @@ bytes, then the next, deflated, in base64. 0 is a voxel without a value; code k 
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,21 +43,24 @@ class Kind:
 KINDS = {
     "tmax": Kind("Tmax", "s", (0.0, 12.0), "viridis", 0.04, 0.1),
     "mtt": Kind("MTT", "s", (0.0, 15.0), "viridis", 0.05, 0.1),
-    "rcbf": Kind("rCBF", "× normal", (0.0, 2.0), "cividis", 0.005, 0.01),
-    "rcbv": Kind("rCBV", "× normal", (0.0, 2.0), "cividis", 0.005, 0.01),
-    "cbf": Kind("CBF", "mL/100 g/min", (0.0, 100.0), "cividis", 0.25, 1.0),
+    "rcbf": Kind("rCBF", "× normal", (0.0, 2.0), "cividis", 0.004, 0.01),
+    "rcbv": Kind("rCBV", "× normal", (0.0, 2.0), "cividis", 0.004, 0.01),
+    "cbf": Kind("CBF", "mL/100 g/min", (0.0, 100.0), "cividis", 0.35, 1.0),
     "cbv": Kind("CBV", "mL/100 g", (0.0, 8.0), "cividis", 0.025, 0.1),
     "asymmetry": Kind("Asymmetry of rCBV", "%", (-50.0, 50.0), "RdBu", 0.25, 1.0, 100.0),
     "adc": Kind("ADC", "×10⁻⁶ mm²/s", (0.0, 2000.0), "gray", 5.0, 10.0, 1e6),
 }
 
 
-_IMAGES = {
-    "reference": "Perfusion reference",
-    "trace": "Trace",
-    "dwiref": "Without diffusion weighting",
-    "flair": "FLAIR",
-}
+#: Maps that are a multiple of another, and share its numbers where they are.
+_RELATIVE = {"cbf": "rcbf", "cbv": "rcbv"}
+
+
+_IMAGES = {"reference": "Perfusion reference", "trace": "Trace", "flair": "FLAIR"}
+
+
+#: Turns and crops a volume.
+View = Callable[[Volume], Volume]
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ def pack(codes: NDArray[Any]) -> str:
     """Return whole numbers below 2**32 as text: byte by byte from the lowest, as many as are used."""
     planes = np.ascontiguousarray(codes, "<u4").reshape(-1, 1).view(np.uint8).T
     used = max((place + 1 for place in range(4) if planes[place].any()), default=1)
-    return base64.b64encode(zlib.compress(planes[:used].tobytes(), 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(planes[:used].tobytes(), 6)).decode("ascii")
 
 
 def colour_table(name: str) -> str:
@@ -177,26 +180,35 @@ def colour_table(name: str) -> str:
     return base64.b64encode(colours.tobytes()).decode("ascii")
 
 
-def _pack_maps(grid: Grid, view: Any) -> list[dict[str, Any]]:
-    packed = []
+def _pack_maps(grid: Grid, view: View) -> list[dict[str, Any]]:
+    packed: dict[str, dict[str, Any]] = {}
     for name, values in grid.maps.items():
         kind = KINDS.get(name) or _grey(name, values, grid.brain)
         shown = np.where(grid.brain, values * kind.factor, np.nan) if name in KINDS else values
-        offset, codes = _whole(view(shown), kind.step)
-        packed.append(
-            {
-                "name": name,
-                "title": kind.title,
-                "unit": kind.unit,
-                "window": list(kind.window),
-                "colours": kind.colours,
-                "step": kind.step,
-                "offset": offset,
-                "shown": kind.shown,
-                "data": pack(codes),
-            }
-        )
-    return packed
+        relative = packed.get(_RELATIVE.get(name, ""), {})
+        scale = _scale(values, grid.maps[relative["name"]], grid.brain) if relative else np.inf
+        if scale * relative.get("step", 1.0) <= kind.step:
+            stored = {"step": scale * relative["step"], "offset": scale * relative["offset"], "like": relative["name"]}
+        else:
+            offset, codes = _whole(view(shown), kind.step)
+            stored = {"step": kind.step, "offset": offset, "data": pack(codes)}
+        packed[name] = stored | {
+            "name": name,
+            "title": kind.title,
+            "unit": kind.unit,
+            "window": list(kind.window),
+            "colours": kind.colours,
+            "shown": kind.shown,
+        }
+    return list(packed.values())
+
+
+def _scale(values: Volume, relative: Volume, brain: Volume) -> float:
+    """Return by what one map is another's multiple in the brain; infinity if it is not."""
+    known = brain & np.isfinite(values) & np.isfinite(relative) & (relative != 0)
+    scale = float(np.median(values[known] / relative[known])) if known.any() else np.inf
+    is_multiple = np.allclose(values[brain], scale * relative[brain], rtol=1e-4, atol=1e-6, equal_nan=True)
+    return scale if is_multiple else np.inf
 
 
 def _whole(values: Volume, step: float) -> tuple[float, NDArray[np.uint32]]:
@@ -215,7 +227,7 @@ def _grey(name: str, image: Volume, brain: Volume) -> Kind:
     return Kind(_IMAGES[name], "", (low, high), "gray", step, float(10.0 ** np.ceil(np.log10(step))))
 
 
-def _pack_sweep(name: str, swept: Swept, view: Any) -> dict[str, Any]:
+def _pack_sweep(name: str, swept: Swept, view: View) -> dict[str, Any]:
     about = SWEEPS[name]
     return {
         "name": name,

@@ -30,7 +30,9 @@ async function unpackSession(session) {
   for (const grid of session.grids) {
     const count = grid.shape.reduce((one, other) => one * other);
     const packed = [...grid.maps, ...grid.sweeps, ...(grid.regions ? [grid.regions] : [])];
-    await Promise.all(packed.map(async (one) => { one.codes ??= await unpack(one.data, count); }));
+    await Promise.all(packed.filter((one) => one.data).map(async (one) => { one.codes ??= await unpack(one.data, count); }));
+    // a map that is a multiple of another has its numbers
+    for (const map of grid.maps) map.codes ??= grid.maps.find((one) => one.name === map.like).codes;
   }
 }
 
@@ -103,8 +105,8 @@ function pixels(slice) {
 function outline(slice, bit) {
   const [, rows, columns] = view.grid.shape;
   const codes = view.grid.regions.codes;
-  const holds = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns
-    && (codes[indexOf(view.grid, [slice, row, column])] >>> bit) & 1;
+  const isWithin = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns;
+  const holds = (row, column) => isWithin(row, column) && ((codes[indexOf(view.grid, [slice, row, column])] >>> bit) & 1) === 1;
   const edges = [];
   for (let row = 0; row <= rows; row += 1) {
     for (let column = 0; column <= columns; column += 1) {
