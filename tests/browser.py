@@ -26,6 +26,8 @@ for place, file in enumerate(files, 3):
     os.dup2(file, place)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+_KEY_CODES = {"Tab": 9, "Enter": 13, " ": 32, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36}
+_KEY_CODES |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 _OFFLINE = ("file:", "data:", "blob:")
 #: What a test asks of every page.
 _BROKEN = "[...document.images].filter(one => !one.complete || one.naturalWidth === 0).map(one => one.alt)"
@@ -72,13 +74,21 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, *, shift: bool = False) -> None:
         """Press a key that writes no letter, such as Tab or Enter."""
-        code = {"Enter": 13, "Tab": 9, " ": 32, "ArrowDown": 40, "ArrowUp": 38}[key]
         text = {"Enter": "\r", " ": " "}.get(key)
-        more = {"text": text} if text else {}
-        self.send("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **more)
-        self.send("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+        named: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": _KEY_CODES[key], "modifiers": 8 if shift else 0}
+        self.send("Input.dispatchKeyEvent", type="keyDown", **named, **({"text": text} if text else {}))
+        self.send("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    def click(self, x: float, y: float) -> None:
+        """Click at a place of the window."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def wheel(self, x: float, y: float, by: float) -> None:
+        """Turn the wheel with the pointer at a place of the window; up is negative."""
+        self.send("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=by)
 
     def type(self, text: str) -> None:
         """Write text where the focus is."""

@@ -53,9 +53,9 @@ def overview(folder: Path) -> Path:
     return path
 
 
-def render(patient_file, sessions=(), figures=(), clinical=None, made=()) -> str:
+def render(patient_file, sessions=(), figures=(), clinical=None, made=(), viewer=None) -> str:
     study = Study(TABLES, CRITERIA, "defuse2", clinical or {})
-    return render_patient(patient_file, sessions, figures, study, made=made, version="0.1.0")
+    return render_patient(patient_file, sessions, figures, study, made=made, viewer=viewer, version="0.1.0")
 
 
 def read(*given, **more) -> Reader:

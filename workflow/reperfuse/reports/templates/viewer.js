@@ -132,7 +132,9 @@ function strokeEdges(brush, edges, [wide, tall], colour) {
 
 function strokeCross(brush, [wide, tall], [, row, column]) {
   const [x, y, gap] = [(column + 0.5) * wide, (row + 0.5) * tall, 10 * devicePixelRatio];
-  strokeEdges(brush, [[0, y, x - gap, y], [x + gap, y, image.width, y], [x, 0, x, y - gap], [x, y + gap, x, image.height]], [1, 1], "#7fe3ff");
+  const across = [[0, y, x - gap, y], [x + gap, y, image.width, y]];
+  const down = [[x, 0, x, y - gap], [x, y + gap, x, image.height]];
+  strokeEdges(brush, [...across, ...down], [1, 1], "#7fe3ff");
 }
 
 function draw() {
@@ -194,8 +196,8 @@ function tell() {
   part("low").value = Number(low.toPrecision(6));
   part("high").value = Number(high.toPrecision(6));
   part("unit").textContent = map.unit;
-  const stops = [...Array(17).keys()].map((stop) => colours[map.colours].slice(3 * Math.min(16 * stop, 255)).slice(0, 3));
-  part("bar").style.background = `linear-gradient(to right, ${stops.map((colour) => `rgb(${colour.join(" ")})`).join(", ")})`;
+  const stops = [...Array(18).keys()].map((stop) => `rgb(${colours[map.colours].slice(45 * stop, 45 * stop + 3).join(" ")})`);
+  part("bar").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   part("volume").textContent = sweep ? measured(sweep) : "";
   if (sweep) {
     part("limit").value = limitOf(sweep);
