@@ -143,7 +143,7 @@ def _as_matrix(way: Transform, brain: Image) -> Matrix:
     if way.matrix is not None:
         return way.matrix
     points = apply_matrix(brain.affine, np.argwhere(brain.mask))
-    fitted = np.linalg.lstsq(np.c_[points, np.ones(len(points))], way(points), rcond=None)[0]
+    fitted: Matrix = np.linalg.lstsq(np.c_[points, np.ones(len(points))], way(points), rcond=None)[0].astype(float)
     return np.vstack([fitted.T, [0.0, 0.0, 0.0, 1.0]])
 
 

@@ -30,7 +30,8 @@ async function unpackSession(session) {
   for (const grid of session.grids) {
     const count = grid.shape.reduce((one, other) => one * other);
     const packed = [...grid.maps, ...grid.sweeps, ...(grid.regions ? [grid.regions] : [])];
-    await Promise.all(packed.filter((one) => one.data).map(async (one) => { one.codes ??= await unpack(one.data, count); }));
+    const open = async (one) => { one.codes ??= await unpack(one.data, count); };
+    await Promise.all(packed.filter((one) => one.data).map(open));
     // a map that is a multiple of another has its numbers
     for (const map of grid.maps) map.codes ??= grid.maps.find((one) => one.name === map.like).codes;
   }
@@ -42,13 +43,11 @@ const move = (matrix, [x, y, z]) => matrix.map(([a, b, c, d]) => a * x + b * y +
 const voxelAt = (grid) => move(grid.fromHead, view.point).map(Math.round);
 
 const isInside = (grid, voxel) => voxel.every((place, axis) => place >= 0 && place < grid.shape[axis]);
-
 const indexOf = (grid, [slice, row, column]) => (slice * grid.shape[1] + row) * grid.shape[2] + column;
+const clamp = (value, most) => Math.min(Math.max(value, 0), most);
+const sliceShown = () => clamp(voxelAt(view.grid)[0], view.grid.shape[0] - 1);
 
 const valueOf = (map, code) => (code === 0 ? NaN : map.offset + map.step * (code - 1));
-
-const sliceShown = () => Math.min(Math.max(voxelAt(view.grid)[0], 0), view.grid.shape[0] - 1);
-
 const limitOf = (sweep) => chosen.limits[sweep.name] ?? sweep.own;
 
 // a window in a unit is that of all sessions; one of an image without a unit is its own
@@ -75,7 +74,6 @@ function measured(sweep) {
 // --- the image
 
 const colours = Object.fromEntries(Object.entries(data.colours).map(([name, text]) => [name, bytesOf(text)]));
-
 const rgbOf = (hex) => [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
 
 // the slice as pixels: the map in its colours, black where it has no value, and the tissue beyond the threshold
@@ -90,7 +88,7 @@ function pixels(slice) {
   const first = slice * rows * columns;
   for (let i = 0; i < rows * columns; i += 1) {
     const value = valueOf(map, map.codes[first + i]);
-    const place = Math.min(Math.max(Math.round((255 * (value - low)) / (high - low)), 0), 255);
+    const place = clamp(Math.round((255 * (value - low)) / (high - low)), 255);
     const isBeyond = sweep && (sweep.codes[first + i] >>> limitOf(sweep)) & 1;
     for (let channel = 0; channel < 3; channel += 1) {
       const colour = Number.isNaN(value) ? 0 : table[3 * place + channel];
@@ -106,7 +104,8 @@ function outline(slice, bit) {
   const [, rows, columns] = view.grid.shape;
   const codes = view.grid.regions.codes;
   const isWithin = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns;
-  const holds = (row, column) => isWithin(row, column) && ((codes[indexOf(view.grid, [slice, row, column])] >>> bit) & 1) === 1;
+  const bitAt = (row, column) => (codes[indexOf(view.grid, [slice, row, column])] >>> bit) & 1;
+  const holds = (row, column) => isWithin(row, column) && bitAt(row, column) === 1;
   const edges = [];
   for (let row = 0; row <= rows; row += 1) {
     for (let column = 0; column <= columns; column += 1) {
@@ -165,45 +164,44 @@ function draw() {
 
 // --- the words beside it
 
+// an element with its properties and what it holds
+function element(tag, properties, ...parts) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...parts);
+  return made;
+}
+
 function tellPoint() {
-  const found = [];
+  const rows = [];
   for (const grid of view.session.grids.filter((one) => one.aligned === view.aligned)) {
     const voxel = voxelAt(grid);
     for (const map of grid.maps.filter((one) => one.unit)) {
       const value = isInside(grid, voxel) ? valueOf(map, map.codes[indexOf(grid, voxel)]) : NaN;
-      found.push([map.title, Number.isNaN(value) ? "no value" : `${rounded(value, map.shown)} ${map.unit}`]);
+      const text = Number.isNaN(value) ? "no value" : `${rounded(value, map.shown)} ${map.unit}`;
+      rows.push(element("div", {}, element("dt", {}, map.title), element("dd", {}, text)));
     }
   }
-  part("values").replaceChildren(...found.map(([title, text]) => {
-    const [row, what, value] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
-    what.textContent = title;
-    value.textContent = text;
-    row.append(what, value);
-    return row;
-  }));
+  part("values").replaceChildren(...rows);
 }
 
 function tell() {
   const { grid, map, sweep } = view;
   const slice = sliceShown();
   const height = `slice ${slice + 1} of ${grid.shape[0]}, z ${rounded(grid.heights[slice], 1)} mm`;
-  part("slice").max = grid.shape[0];
-  part("slice").value = slice + 1;
-  part("slice").setAttribute("aria-valuetext", height);
+  Object.assign(part("slice"), { max: grid.shape[0], value: slice + 1, ariaValueText: height });
   part("height").textContent = height;
   image.setAttribute("aria-label", `${map.title}, ${view.session.label}, ${height}; R is on the left`);
   const [low, high] = windowOf();
   part("low").value = Number(low.toPrecision(6));
   part("high").value = Number(high.toPrecision(6));
   part("unit").textContent = map.unit;
-  const stops = [...Array(18).keys()].map((stop) => `rgb(${colours[map.colours].slice(45 * stop, 45 * stop + 3).join(" ")})`);
+  const table = colours[map.colours];
+  const stops = [...Array(18).keys()].map((stop) => `rgb(${table.slice(45 * stop, 45 * stop + 3).join(" ")})`);
   part("bar").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  part("volume").textContent = sweep ? measured(sweep) : "";
-  if (sweep) {
-    part("limit").value = limitOf(sweep);
-    part("limit").setAttribute("aria-valuetext", part("volume").textContent);
-  }
-  for (const mark of part("marks").children) mark.setAttribute("aria-pressed", sweep && Number(mark.value) === limitOf(sweep));
+  const volume = sweep ? measured(sweep) : "";
+  part("volume").textContent = volume;
+  if (sweep) Object.assign(part("limit"), { value: limitOf(sweep), ariaValueText: volume });
+  for (const mark of part("marks").children) mark.ariaPressed = String(Number(mark.value) === limitOf(sweep));
   tellPoint();
 }
 
@@ -214,43 +212,35 @@ function show() {
 
 // --- what a reader can choose
 
-function fill(select, entries, value) {
-  select.replaceChildren(...entries.map(([key, text]) => new Option(text, key)));
-  select.value = value;
-}
-
 function chooseSweep(sweep) {
   view.sweep = sweep;
   part("limits").hidden = !sweep;
   part("sweep").value = sweep ? sweep.name : "";
-  part("marks").replaceChildren();
-  part("ticks").replaceChildren();
-  if (!sweep) return;
-  part("limit").max = sweep.thresholds.length - 1;
-  part("ticks").append(...sweep.marks.map((mark) => new Option("", mark)));
-  part("marks").append(...sweep.marks.map((mark) => {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", value: mark, textContent: `${sweep.thresholds[mark]} ${sweep.unit}` });
-    return button;
-  }));
+  const marks = sweep ? sweep.marks : [];
+  if (sweep) part("limit").max = sweep.thresholds.length - 1;
+  part("ticks").replaceChildren(...marks.map((mark) => new Option("", mark)));
+  part("marks").replaceChildren(...marks.map((mark) => (
+    element("button", { type: "button", value: mark }, `${sweep.thresholds[mark]} ${sweep.unit}`)
+  )));
 }
 
 function chooseGrid(grid) {
-  part("note").textContent = "";
+  let note = "";
   if (grid.aligned !== view.aligned) {
-    if (view.aligned !== null) part("note").textContent = "This scan is not aligned with the one before it: the point is a new one.";
+    if (view.grid) note = "This scan is not aligned with the one before it: the point is a new one.";
     view.aligned = grid.aligned;
     view.point = move(grid.toHead, grid.start);
   }
   view.grid = grid;
-  if (!isInside(grid, voxelAt(grid))) part("note").textContent = "The point lies outside this scan.";
-  fill(part("sweep"), [["", "none"], ...grid.sweeps.map((sweep) => [sweep.name, sweep.says.replace("{}", "…")])], "");
-  part("regions").replaceChildren(...(grid.regions?.named ?? []).map((region) => {
-    const [label, box, swatch] = ["label", "input", "span"].map((tag) => document.createElement(tag));
-    Object.assign(box, { type: "checkbox", value: region.title, checked: !chosen.hidden.has(region.title) });
-    swatch.style.background = region.colour;
-    label.append(box, swatch, region.title);
-    return label;
+  if (!isInside(grid, voxelAt(grid))) note = "The point lies outside this scan.";
+  part("note").textContent = note;
+  const sweeps = grid.sweeps.map((sweep) => new Option(sweep.says.replace("{}", "…"), sweep.name));
+  part("sweep").replaceChildren(new Option("none", ""), ...sweeps);
+  part("regions").replaceChildren(...(grid.regions?.named ?? []).map(({ title, colour }) => {
+    const swatch = element("span", {});
+    swatch.style.background = colour;
+    const box = element("input", { type: "checkbox", value: title, checked: !chosen.hidden.has(title) });
+    return element("label", {}, box, swatch, title);
   }));
   part("outlines").hidden = !grid.regions;
 }
@@ -270,10 +260,8 @@ async function chooseSession(session) {
   if (part("session").value !== session.label) return; // another was chosen meanwhile
   view.session = session;
   part("map").replaceChildren(...session.grids.map((grid, place) => {
-    const group = document.createElement("optgroup");
-    group.label = grid.title;
-    group.append(...grid.maps.map((map, number) => new Option(map.title, `${place} ${number}`)));
-    return group;
+    const maps = grid.maps.map((map, number) => new Option(map.title, `${place} ${number}`));
+    return element("optgroup", { label: grid.title }, ...maps);
   }));
   const maps = session.grids.flatMap((grid) => grid.maps.map((map) => [grid, map]));
   const wanted = [view.map?.name, "tmax", "adc"].map((name) => maps.find(([, map]) => map.name === name));
@@ -284,32 +272,30 @@ async function chooseSession(session) {
 function step(...by) {
   const { grid } = view;
   const voxel = move(grid.fromHead, view.point).map((place, axis) => {
-    const inside = Math.min(Math.max(place, 0), grid.shape[axis] - 1);
-    return by[axis] ? Math.min(Math.max(Math.round(inside) + by[axis], 0), grid.shape[axis] - 1) : inside;
+    const most = grid.shape[axis] - 1;
+    return by[axis] ? clamp(Math.round(clamp(place, most)) + by[axis], most) : clamp(place, most);
   });
   view.point = move(grid.toHead, voxel);
   show();
 }
 
-function point(event) {
+function pointAt(event) {
   const frame = image.getBoundingClientRect();
-  const share = [(event.clientY - frame.top) / frame.height, (event.clientX - frame.left) / frame.width];
-  const [row, column] = share.map((part, axis) => {
-    const size = view.grid.shape[axis + 1];
-    return Math.min(Math.max(Math.floor(part * size), 0), size - 1);
-  });
-  view.point = move(view.grid.toHead, [sliceShown(), row, column]);
+  const [, rows, columns] = view.grid.shape;
+  const row = Math.floor((rows * (event.clientY - frame.top)) / frame.height);
+  const column = Math.floor((columns * (event.clientX - frame.left)) / frame.width);
+  view.point = move(view.grid.toHead, [sliceShown(), clamp(row, rows - 1), clamp(column, columns - 1)]);
   part("note").textContent = "";
   show();
 }
 
 const KEYS = {
   ArrowUp: [1, 0, 0], ArrowDown: [-1, 0, 0], PageUp: [1, 0, 0], PageDown: [-1, 0, 0],
-  Home: [-Infinity, 0, 0], End: [Infinity, 0, 0],
-  "shift ArrowUp": [0, -1, 0], "shift ArrowDown": [0, 1, 0], "shift ArrowLeft": [0, 0, -1], "shift ArrowRight": [0, 0, 1],
+  Home: [-Infinity, 0, 0], End: [Infinity, 0, 0], "shift ArrowUp": [0, -1, 0], "shift ArrowDown": [0, 1, 0],
+  "shift ArrowLeft": [0, 0, -1], "shift ArrowRight": [0, 0, 1],
 };
 
-function listen() {
+function listenToImage() {
   image.addEventListener("keydown", (event) => {
     const by = KEYS[`${event.shiftKey ? "shift " : ""}${event.key}`];
     if (!by || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -324,59 +310,66 @@ function listen() {
   }, { passive: false });
   image.addEventListener("pointerdown", (event) => {
     image.setPointerCapture(event.pointerId);
-    point(event);
+    pointAt(event);
   });
-  image.addEventListener("pointermove", (event) => { if (event.buttons) point(event); });
-  part("session").addEventListener("change", () => chooseSession(data.sessions.find((one) => one.label === part("session").value)).catch(fail));
-  part("map").addEventListener("change", () => {
+  image.addEventListener("pointermove", (event) => { if (event.buttons) pointAt(event); });
+  new ResizeObserver(draw).observe(part("frame"));
+}
+
+function listenToControls() {
+  const on = (name, kind, act) => part(name).addEventListener(kind, act);
+  const sessionNamed = (label) => data.sessions.find((one) => one.label === label);
+  on("session", "change", () => chooseSession(sessionNamed(part("session").value)).catch(fail));
+  on("map", "change", () => {
     const [place, number] = part("map").value.split(" ");
     const grid = view.session.grids[place];
     chooseMap(grid, grid.maps[number]);
   });
-  part("slice").addEventListener("input", () => step(part("slice").valueAsNumber - 1 - sliceShown(), 0, 0));
-  part("sweep").addEventListener("change", () => {
+  on("slice", "input", () => step(part("slice").valueAsNumber - 1 - sliceShown(), 0, 0));
+  on("sweep", "change", () => {
     chooseSweep(view.grid.sweeps.find((sweep) => sweep.name === part("sweep").value) ?? null);
     show();
   });
-  const setLimit = (value) => {
-    chosen.limits[view.sweep.name] = Number(value);
+  const setLimit = (event) => {
+    if (!event.target.value) return; // between two buttons
+    chosen.limits[view.sweep.name] = Number(event.target.value);
     show();
   };
-  part("limit").addEventListener("input", () => setLimit(part("limit").value));
-  part("marks").addEventListener("click", (event) => { if (event.target.value) setLimit(event.target.value); });
-  part("opacity").addEventListener("input", draw);
-  part("regions").addEventListener("change", (event) => {
-    chosen.hidden[event.target.checked ? "delete" : "add"](event.target.value);
+  on("limit", "input", setLimit);
+  on("marks", "click", setLimit);
+  on("opacity", "input", draw);
+  on("regions", "change", ({ target }) => {
+    chosen.hidden[target.checked ? "delete" : "add"](target.value);
     draw();
   });
-  for (const name of ["low", "high"]) {
-    part(name).addEventListener("change", () => {
-      const [low, high] = [part("low").valueAsNumber, part("high").valueAsNumber];
-      if (low < high) chosen.windows[windowKey()] = [low, high];
-      show();
-    });
-  }
-  part("reset").addEventListener("click", () => {
+  const setWindow = () => {
+    const [low, high] = [part("low").valueAsNumber, part("high").valueAsNumber];
+    if (low < high) chosen.windows[windowKey()] = [low, high];
+    show();
+  };
+  on("low", "change", setWindow);
+  on("high", "change", setWindow);
+  on("reset", "click", () => {
     delete chosen.windows[windowKey()];
     show();
   });
-  part("body").addEventListener("submit", (event) => event.preventDefault());
-  new ResizeObserver(draw).observe(part("frame"));
+  on("body", "submit", (event) => event.preventDefault());
 }
 
 function fail(error) {
   part("body").hidden = true;
   part("fault").hidden = false;
-  part("fault").textContent = "This browser cannot show the viewer; the figures of the sessions show the same maps. "
-    + ("DecompressionStream" in window ? `(${error.message})` : "It needs one of 2023 or later.");
+  const why = "DecompressionStream" in window ? error.message : "it needs one of 2023 or later";
+  part("fault").textContent = `This browser cannot show the viewer (${why}); the figures of the sessions show the same maps.`;
 }
 
 async function start() {
-  if (!("DecompressionStream" in window)) throw new Error("no DecompressionStream");
-  fill(part("session"), data.sessions.map(({ label, role }) => [label, role ? `${label}, ${role}` : label]), data.sessions[0].label);
+  const sessions = data.sessions.map(({ label, role }) => new Option(role ? `${label}, ${role}` : label, label));
+  part("session").replaceChildren(...sessions);
   part("body").hidden = false;
   await chooseSession(data.sessions[0]);
-  listen();
+  listenToImage();
+  listenToControls();
 }
 
 start().catch(fail);
