@@ -6,7 +6,6 @@
 const part = (name) => document.getElementById(`viewer-${name}`);
 const data = JSON.parse(part("data").textContent);
 const image = part("image");
-
 // what is shown: sessions and maps are those of the data; sweeps and regions are remembered by their names
 const view = { session: null, grid: null, map: null, sweep: null, point: [0, 0, 0], aligned: null };
 const chosen = { limits: {}, windows: {}, hidden: new Set() };
@@ -162,9 +161,7 @@ function draw() {
   brush.fillText("L", image.width - margin - brush.measureText("L").width, margin);
 }
 
-// --- the words beside it
-
-// an element with its properties and what it holds
+// --- the words beside it: an element with its properties and what it holds
 function element(tag, properties, ...parts) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...parts);
@@ -182,6 +179,7 @@ function tellPoint() {
     }
   }
   part("values").replaceChildren(...rows);
+  part("there").hidden = !rows.length;
 }
 
 function tell() {
@@ -219,9 +217,10 @@ function chooseSweep(sweep) {
   const marks = sweep ? sweep.marks : [];
   if (sweep) part("limit").max = sweep.thresholds.length - 1;
   part("ticks").replaceChildren(...marks.map((mark) => new Option("", mark)));
-  part("marks").replaceChildren(...marks.map((mark) => (
-    element("button", { type: "button", value: mark }, `${sweep.thresholds[mark]} ${sweep.unit}`)
-  )));
+  part("marks").replaceChildren(...marks.map((mark) => {
+    const threshold = sweep.thresholds[mark];
+    return element("button", { type: "button", value: mark, ariaLabel: `${threshold} ${sweep.unit}` }, threshold);
+  }), sweep ? sweep.unit : "");
 }
 
 function chooseGrid(grid) {
@@ -243,6 +242,7 @@ function chooseGrid(grid) {
     return element("label", {}, box, swatch, title);
   }));
   part("outlines").hidden = !grid.regions;
+  part("beyond").hidden = !grid.sweeps.length;
 }
 
 // another map: its own threshold where it has one, else the one before, else the first there is on its grid
@@ -279,11 +279,10 @@ function step(...by) {
   show();
 }
 
-function pointAt(event) {
-  const frame = image.getBoundingClientRect();
+function pointAt({ offsetX, offsetY }) {
   const [, rows, columns] = view.grid.shape;
-  const row = Math.floor((rows * (event.clientY - frame.top)) / frame.height);
-  const column = Math.floor((columns * (event.clientX - frame.left)) / frame.width);
+  const row = Math.floor((rows * offsetY) / image.clientHeight);
+  const column = Math.floor((columns * offsetX) / image.clientWidth);
   view.point = move(view.grid.toHead, [sliceShown(), clamp(row, rows - 1), clamp(column, columns - 1)]);
   part("note").textContent = "";
   show();
@@ -295,29 +294,27 @@ const KEYS = {
   "shift ArrowLeft": [0, 0, -1], "shift ArrowRight": [0, 0, 1],
 };
 
+const on = (name, kind, act, options) => part(name).addEventListener(kind, act, options);
+
 function listenToImage() {
-  image.addEventListener("keydown", (event) => {
+  on("image", "keydown", (event) => {
     const by = KEYS[`${event.shiftKey ? "shift " : ""}${event.key}`];
     if (!by || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     step(...by);
   });
   // a page is scrolled past an image that was not chosen
-  image.addEventListener("wheel", (event) => {
+  on("image", "wheel", (event) => {
     if (document.activeElement !== image) return;
     event.preventDefault();
     step(-Math.sign(event.deltaY), 0, 0);
   }, { passive: false });
-  image.addEventListener("pointerdown", (event) => {
-    image.setPointerCapture(event.pointerId);
-    pointAt(event);
-  });
-  image.addEventListener("pointermove", (event) => { if (event.buttons) pointAt(event); });
+  on("image", "pointerdown", pointAt);
+  on("image", "pointermove", (event) => { if (event.buttons) pointAt(event); });
   new ResizeObserver(draw).observe(part("frame"));
 }
 
 function listenToControls() {
-  const on = (name, kind, act) => part(name).addEventListener(kind, act);
   const sessionNamed = (label) => data.sessions.find((one) => one.label === label);
   on("session", "change", () => chooseSession(sessionNamed(part("session").value)).catch(fail));
   on("map", "change", () => {
@@ -350,7 +347,7 @@ function listenToControls() {
   on("low", "change", setWindow);
   on("high", "change", setWindow);
   on("reset", "click", () => {
-    delete chosen.windows[windowKey()];
+    chosen.windows[windowKey()] = view.map.window;
     show();
   });
   on("body", "submit", (event) => event.preventDefault());
@@ -359,8 +356,8 @@ function listenToControls() {
 function fail(error) {
   part("body").hidden = true;
   part("fault").hidden = false;
-  const why = "DecompressionStream" in window ? error.message : "it needs one of 2023 or later";
-  part("fault").textContent = `This browser cannot show the viewer (${why}); the figures of the sessions show the same maps.`;
+  const why = "DecompressionStream" in window ? error.message : "a browser of 2023 or later can";
+  part("fault").textContent = `This browser cannot show the viewer (${why}); the figures below show the same maps.`;
 }
 
 async function start() {
