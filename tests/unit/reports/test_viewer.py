@@ -187,6 +187,13 @@ def test_a_grid_is_cropped_to_the_brain() -> None:
     assert "regions" not in packed
 
 
+def test_a_grid_with_nothing_in_it_is_shown_whole() -> None:
+    empty = np.zeros(SHAPE, bool)
+    packed = pack_grid(grid(brain=empty, maps={"tmax": random(0, 9)}, regions={"core": empty}))
+    assert packed["shape"] == [10, 24, 20]
+    assert np.isnan(values(packed, "tmax")).all()
+
+
 def test_the_same_grid_gives_the_same_bytes() -> None:
     one, other = (json.dumps(pack_grid(grid(maps={"tmax": random(0, 9)}))) for _ in range(2))
     assert one == other

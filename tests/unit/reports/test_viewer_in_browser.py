@@ -29,8 +29,8 @@ ADC = (20e-6 * VOXELS[..., 0] + 10e-6 * VOXELS[..., 1]).astype(np.float32)
 LIMITS = (2.0, 3.5, 4.0, 6.0, 8.0, 10.0)
 #: 26.25 mL lies halfway between two tenths: the tables write the even one.
 COUNTS = (5000, 4321, 3333, 1050, 777, 0)
-#: An image's left half is the patient's right, which holds no lesion.
-LESION = BRAIN & (((VOXELS - [30, 22, 6]) ** 2 * [1, 1, 4]).sum(axis=-1) < 40)
+#: On the patient's left, in front.
+LESION = BRAIN & (((VOXELS - [30, 28, 6]) ** 2 * [1, 1, 4]).sum(axis=-1) < 40)
 OTHER = f'ses-{NASTY} "Αγγείο"'
 
 
@@ -231,18 +231,32 @@ def test_each_map_has_its_threshold(page: Page) -> None:
 
 
 def test_the_patients_left_is_on_the_right(page: Page) -> None:
-    """The tinted lesion of diffusion, and the outline of its core, lie in the right half only."""
+    """The tinted lesion of diffusion, and the outline of its core, lie in the right half only, and mostly on top."""
     choose(page, "map", "ADC")
+    set_slider(page, "limit", 0)
     script = """(() => {
         const {data} = image.getContext('2d').getImageData(0, 0, image.width, image.height);
-        const halves = [0, 0];
+        const halves = [0, 0, 0, 0];
         for (let i = 0; i < data.length; i += 4)
-            if (data[i] - data[i + 1] > 40) halves[Number(i / 4 % image.width > image.width / 2)] += 1;
+            if (data[i] - data[i + 1] > 40) {
+                halves[Number(i / 4 % image.width > image.width / 2)] += 1;
+                halves[2 + Number(i / 4 / image.width > image.height / 2)] += 1;
+            }
         return halves;
     })()"""
-    set_slider(page, "limit", 0)
-    left, right = page.run(script)
-    assert (left, right > 2000) == (0, True)
+    left, right, top, bottom = page.run(script)
+    assert (left, right > 2000, top > 4 * bottom) == (0, True, True)
+
+
+def test_the_sides_are_written_on_the_image(page: Page) -> None:
+    script = """(() => {
+        const written = [], drawn = CanvasRenderingContext2D.prototype, fillText = drawn.fillText;
+        drawn.fillText = (letter, x) => written.push([letter, x > image.width / 2]);
+        draw();
+        drawn.fillText = fillText;
+        return written;
+    })()"""
+    assert page.run(script) == [["R", False], ["L", True]]
 
 
 def test_a_click_tells_the_values_at_the_point(page: Page) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_itk
@@ -13,6 +12,7 @@ from reperfuse.files.sidecars import read_sidecar
 from reperfuse.interfaces.visits import Visit
 from reperfuse.reports.captions import ROLE_TITLES
 from reperfuse.reports.viewer import KINDS, Grid, Swept, colour_table, pack_grid
+from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Transform
@@ -49,7 +49,6 @@ _SPACES = {
 
 #: A grid of the patient: the label of its session, and its name.
 _Place = tuple[str, str]
-Matrix = NDArray[np.float64]
 
 
 def gather(visits: Mapping[str, Visit]) -> dict[str, Any] | None:
@@ -82,7 +81,7 @@ def gather(visits: Mapping[str, Visit]) -> dict[str, Any] | None:
     return {"sessions": sessions, "colours": colours}
 
 
-def _grid(visit: Visit, name: str, head: Matrix) -> Grid:
+def _grid(visit: Visit, name: str, head: Array) -> Grid:
     space = _SPACES[name]
     brain = visit.load(space.brain)
     # at follow-up diffusion's own lesion is what is drawn, on FLAIR where it is drawn on that
@@ -107,7 +106,7 @@ def _swept(path: str) -> Swept:
     return Swept(nifti.load(path, np.uint32).data, tuple(said["Thresholds"]), said["OwnThreshold"])
 
 
-def _links(visits: Mapping[str, Visit], there: list[_Place]) -> Iterator[tuple[tuple[_Place, _Place], Matrix]]:
+def _links(visits: Mapping[str, Visit], there: list[_Place]) -> Iterator[tuple[tuple[_Place, _Place], Array]]:
     """Yield pairs of grids with the matrix that takes a point of the first to the second."""
     label_of = {visit.role: label for label, visit in visits.items() if visit.role}
     lesion_on = next((name for name in ("flair", "diffusion") if (label_of.get("followup"), name) in there), "")
@@ -122,10 +121,10 @@ def _links(visits: Mapping[str, Visit], there: list[_Place]) -> Iterator[tuple[t
                 yield ((label, source), (str(target[0]), target[1])), _as_matrix(found, brain)
 
 
-def _heads(there: list[_Place], links: Mapping[tuple[_Place, _Place], Matrix]) -> dict[_Place, tuple[int, Matrix]]:
+def _heads(there: list[_Place], links: Mapping[tuple[_Place, _Place], Array]) -> dict[_Place, tuple[int, Array]]:
     """Return for each grid which of them it is aligned with, by its number, and the matrix of its points to that."""
     ways = {**links, **{(target, source): np.linalg.inv(matrix) for (source, target), matrix in links.items()}}
-    heads: dict[_Place, tuple[int, Matrix]] = {}
+    heads: dict[_Place, tuple[int, Array]] = {}
     for number, first in enumerate(there):
         if first in heads:
             continue
@@ -138,12 +137,12 @@ def _heads(there: list[_Place], links: Mapping[tuple[_Place, _Place], Matrix]) -
     return heads
 
 
-def _as_matrix(way: Transform, brain: Image) -> Matrix:
+def _as_matrix(way: Transform, brain: Image) -> Array:
     """Return a transform as a matrix; one that displaces as the affine that comes closest to it in the brain."""
     if way.matrix is not None:
         return way.matrix
     points = apply_matrix(brain.affine, np.argwhere(brain.mask))
-    fitted: Matrix = np.linalg.lstsq(np.c_[points, np.ones(len(points))], way(points), rcond=None)[0].astype(float)
+    fitted = np.linalg.lstsq(np.c_[points, np.ones(len(points))], way(points), rcond=None)[0]
     return np.vstack([fitted.T, [0.0, 0.0, 0.0, 1.0]])
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from reperfuse.mismatch.stability import TABULATED
 from reperfuse.reports.montage import CORE, DEFICIT, GROWN, IMPAIRED, LESION, PENUMBRA, crop, radiological
-from reperfuse.reports.regions import Masks, Volume, grey_window, union
+from reperfuse.reports.regions import Masks, Volume, grey_window
 from reperfuse.serial.reflow import THRESHOLDS
+from reperfuse.volumes.arrays import Array
 from reperfuse.volumes.bits import bit_field
 
 #: Steps between two values that a screen can show apart.
@@ -117,7 +118,7 @@ class Grid:
     maps: Mapping[str, Volume]
     sweeps: Mapping[str, Swept]
     regions: Masks
-    head: NDArray[np.float64]
+    head: Array
 
 
 def pack_grid(grid: Grid) -> dict[str, Any]:
@@ -132,9 +133,8 @@ def pack_grid(grid: Grid) -> dict[str, Any]:
     dict
         ``toHead`` and ``fromHead`` go between the index (slice, row, column) and a point in the head, mm.
     """
-    marked = union(grid.regions)
-    seen = np.logical_or.reduce([grid.brain, *(swept.bits > 0 for swept in grid.sweeps.values())])
-    stack, turned = radiological(seen if marked is None else seen | marked, grid.affine)
+    seen = np.logical_or.reduce([grid.brain, *(one.bits > 0 for one in grid.sweeps.values()), *grid.regions.values()])
+    stack, turned = radiological(seen if seen.any() else ~seen, grid.affine)
     slices = np.flatnonzero(stack.any(axis=(1, 2)))
     box = (slice(int(slices[0]), int(slices[-1]) + 1), *crop(stack))
     turned = turned.copy()
@@ -244,7 +244,7 @@ def _pack_sweep(name: str, swept: Swept, view: View) -> dict[str, Any]:
 def _start(brain: Volume, *regions: Volume) -> list[int]:
     """Return the slice, row and column in the middle of what is outlined where there is most of it, or of the brain."""
     marked = np.logical_or.reduce([*regions, np.zeros_like(brain)])
-    there = marked if marked.any() else brain
+    there = next(mask for mask in (marked, brain, ~brain) if mask.any())
     number = int(there.sum(axis=(1, 2)).argmax())
     return [number, *np.argwhere(there[number]).mean(axis=0).round().astype(int).tolist()]
 
