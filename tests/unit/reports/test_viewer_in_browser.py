@@ -12,7 +12,7 @@ from patient_pages import figure, patient, render, session
 from reperfuse.reports.values import show
 from reperfuse.reports.viewer import Grid, Swept, colour_table, pack_grid
 from reperfuse.volumes.bits import bit_field
-from reperfuse.volumes.geometry import apply_matrix, rigid_matrix
+from reperfuse.volumes.geometry import apply_matrix, rigid_matrix, shift
 from reperfuse.volumes.image import volume_ml
 
 pytestmark = [needs_browser, pytest.mark.xdist_group("browser")]
@@ -24,7 +24,7 @@ RIGID = rigid_matrix(np.array([4.0, -3, 5]), np.array([0.0, 0.0, 0.15]), np.zero
 VOXELS = np.moveaxis(np.indices(SHAPE), 0, -1)
 BRAIN = (((VOXELS - (np.array(SHAPE) - 1) / 2) / [18, 20, 5.5]) ** 2).sum(axis=-1) < 1
 #: Rises to the left and to the front.
-TMAX = (0.1 * VOXELS[..., 0] + 0.2 * VOXELS[..., 1]).astype(np.float32)
+TMAX = (0.3 * VOXELS[..., 0] + 0.2 * VOXELS[..., 1]).astype(np.float32)
 ADC = (20e-6 * VOXELS[..., 0] + 10e-6 * VOXELS[..., 1]).astype(np.float32)
 LIMITS = (2.0, 3.5, 4.0, 6.0, 8.0, 10.0)
 #: 26.25 mL lies halfway between two tenths: the tables write the even one.
@@ -45,23 +45,26 @@ def masks() -> dict[float, np.ndarray]:
 
 def grid(title: str = "Perfusion", head: np.ndarray | None = None, **given: Any) -> Grid:
     image = np.where(BRAIN, 100.0 + 5 * (VOXELS.sum(axis=-1) % 7), 3.0)
-    maps = {"reference": image, "tmax": TMAX}
+    maps = {"reference": image, "tmax": TMAX, "rcbf": TMAX / 10}
     sweeps = {"tmax": Swept(bit_field(list(masks().values())), LIMITS, 6.0)}
+    sweeps["rcbf"] = Swept(bit_field([LESION]), (0.3,), 0.3)
     known = {"maps": maps, "sweeps": sweeps, "regions": {"core": LESION}} | given
     return Grid(title, AFFINE, BRAIN, head=np.eye(4) if head is None else head, **known)
 
 
 def shown() -> dict[str, Any]:
-    """A session with two grids, another that is aligned with it, and one that is not."""
+    """A session with two grids, two that are aligned with it, one of them far away, and one that is not."""
     adc = Swept(bit_field([LESION, LESION & (VOXELS[..., 2] > 5)]), (600e-6, 620e-6), 620e-6)
     diffusion = grid("Diffusion", RIGID, maps={"trace": 2 * TMAX, "adc": ADC}, sweeps={"adc": adc})
+    flair: dict[str, Any] = {"maps": {"flair": TMAX}, "sweeps": {}}
     sessions = [
         {"label": "ses-a", "role": "Before treatment", "grids": [(grid(), 0), (diffusion, 0)]},
         {"label": OTHER, "role": "", "grids": [(grid(head=RIGID), 0)]},
-        {"label": "ses-c", "role": "Follow-up", "grids": [(grid("FLAIR", maps={"flair": TMAX}, sweeps={}), 3)]},
+        {"label": "ses-c", "role": "Follow-up", "grids": [(grid("FLAIR", **flair), 3), (diffusion, 4)]},
+        {"label": "ses-d", "role": "", "grids": [(grid(head=shift(np.array([300.0, 0, 0]))), 0)]},
     ]
     packed = [one | {"grids": [pack_grid(own) | {"aligned": n} for own, n in one["grids"]]} for one in sessions]
-    return {"sessions": packed, "colours": {name: colour_table(name) for name in ("gray", "viridis")}}
+    return {"sessions": packed, "colours": {name: colour_table(name) for name in ("cividis", "gray", "viridis")}}
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +228,20 @@ def test_each_map_has_its_threshold(page: Page) -> None:
     assert text(page, "volume") == f"ADC < 620 ×10⁻⁶ mm²/s: {ml} mL"
     choose(page, "map", "Perfusion reference")
     assert text(page, "volume").startswith("Tmax > 6 s")
+    ml = show("core_ml", volume_ml(LESION, AFFINE), {"Units": "mL"}).text
+    choose(page, "map", "rCBF")
+    assert text(page, "volume") == f"rCBF < 30 % where Tmax > 6 s: {ml} mL"
+    choose(page, "map", "Perfusion reference")
+    assert text(page, "volume").startswith("rCBF < 30 %")
+    choose(page, "map", "Tmax")
+    assert text(page, "volume").startswith("Tmax > 6 s")
     before = picture(page)
     choose(page, "sweep", "none")
     assert (text(page, "volume"), picture(page) == before) == ("", False)
+    choose(page, "map", "ADC")
+    assert text(page, "volume") == ""
+    choose(page, "sweep", "ADC < ")
+    assert text(page, "volume").startswith("ADC < 620 ")
 
 
 def test_the_patients_left_is_on_the_right(page: Page) -> None:
@@ -246,6 +260,23 @@ def test_the_patients_left_is_on_the_right(page: Page) -> None:
     })()"""
     left, right, top, bottom = page.run(script)
     assert (left, right > 2000, top > 4 * bottom) == (0, True, True)
+
+
+def test_a_map_is_turned_as_its_masks_are(page: Page) -> None:
+    """The trace rises to the patient's left and to the front."""
+    choose(page, "map", "Trace")
+    choose(page, "sweep", "none")
+    script = """(() => {
+        const {data} = image.getContext('2d').getImageData(0, 0, image.width, image.height);
+        const sums = [0, 0, 0, 0];
+        for (let i = 0; i < data.length; i += 4) {
+            sums[Number(i / 4 % image.width > image.width / 2)] += data[i];
+            sums[2 + Number(i / 4 / image.width > image.height / 2)] += data[i];
+        }
+        return sums;
+    })()"""
+    left, right, top, bottom = page.run(script)
+    assert (right > 1.2 * left, top > 1.2 * bottom) == (True, True)
 
 
 def test_the_sides_are_written_on_the_image(page: Page) -> None:
@@ -283,7 +314,7 @@ def test_the_point_stays_when_map_and_session_change(page: Page) -> None:
     np.testing.assert_array_equal(world(page), head)
     choose(page, "session", OTHER[:8], "view.session.label !== 'ses-a'")
     np.testing.assert_array_equal(world(page), head)
-    assert values(page) == {"Tmax": f"{at(TMAX, head, RIGID):.1f} s"}
+    assert values(page)["Tmax"] == f"{at(TMAX, head, RIGID):.1f} s"
     assert text(page, "note") == ""
     choose(page, "session", "ses-a", "view.session.label === 'ses-a'")
     np.testing.assert_array_equal(world(page), head)
@@ -291,10 +322,40 @@ def test_the_point_stays_when_map_and_session_change(page: Page) -> None:
 
 def test_a_scan_that_is_not_aligned_says_so(page: Page) -> None:
     choose(page, "session", "ses-c", "view.session.label === 'ses-c'")
-    assert text(page, "note") == "This scan is not aligned with the one before it: the point is a new one."
-    assert (text(page, "volume"), values(page)) == ("", {})
+    anew = "This scan is not aligned with the one before it: the point is a new one."
+    assert (text(page, "note"), list(values(page))) == (anew, ["ADC"])
+    choose(page, "map", "FLAIR")
+    assert (text(page, "note"), text(page, "volume"), values(page)) == (anew, "", {})
     for name in ("beyond", "there"):
         assert page.run(f"document.getElementById('viewer-{name}').offsetHeight") == 0
+
+
+def test_a_point_outside_a_scan_is_told(page: Page) -> None:
+    head = world(page)
+    choose(page, "session", "ses-d", "view.session.label === 'ses-d'")
+    assert (text(page, "note"), set(values(page).values())) == ("The point lies outside this scan.", {"no value"})
+    np.testing.assert_array_equal(world(page), head)
+    click(page, 0.5, 0.5)
+    assert text(page, "note") == ""
+    assert "no value" not in values(page).values()
+
+
+def test_sessions_share_the_window_of_a_map_with_a_unit(page: Page) -> None:
+    def window() -> str:
+        return str(page.run("document.getElementById('viewer-high').value"))
+
+    def narrow(high: int) -> None:
+        field = "document.getElementById('viewer-high')"
+        page.run(f"{field}.value = {high}; {field}.dispatchEvent(new Event('change'))")
+
+    narrow(7)
+    choose(page, "map", "Perfusion reference")
+    own = window()
+    narrow(150)
+    choose(page, "session", OTHER[:8], "view.session.label !== 'ses-a'")
+    assert window() == own
+    choose(page, "map", "Tmax")
+    assert window() == "7"
 
 
 def test_what_a_label_holds_is_text(page: Page) -> None:

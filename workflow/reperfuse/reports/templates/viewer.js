@@ -8,7 +8,7 @@ const data = JSON.parse(part("data").textContent);
 const image = part("image");
 // what is shown: sessions and maps are those of the data; sweeps and regions are remembered by their names
 const view = { session: null, grid: null, map: null, sweep: null, point: [0, 0, 0], aligned: null };
-const chosen = { limits: {}, windows: {}, hidden: new Set() };
+const chosen = { limits: {}, windows: {}, hidden: new Set(), noSweep: false };
 
 // --- numbers
 
@@ -245,12 +245,14 @@ function chooseGrid(grid) {
   part("beyond").hidden = !grid.sweeps.length;
 }
 
-// another map: its own threshold where it has one, else the one before, else the first there is on its grid
+// another map: its own threshold where it has one, else the one before, else the first there is on its grid; none
+// where the reader wants none
 function chooseMap(grid, map) {
   if (grid !== view.grid) chooseGrid(grid);
   view.map = map;
   const named = (name) => grid.sweeps.find((sweep) => sweep.name === name);
-  chooseSweep(named(map.name) ?? named(view.sweep?.name) ?? grid.sweeps[0] ?? null);
+  const sweep = named(map.name) ?? named(view.sweep?.name) ?? grid.sweeps[0] ?? null;
+  chooseSweep(chosen.noSweep ? null : sweep);
   part("map").value = `${view.session.grids.indexOf(grid)} ${grid.maps.indexOf(map)}`;
   show();
 }
@@ -324,6 +326,7 @@ function listenToControls() {
   });
   on("slice", "input", () => step(part("slice").valueAsNumber - 1 - sliceShown(), 0, 0));
   on("sweep", "change", () => {
+    chosen.noSweep = part("sweep").value === "";
     chooseSweep(view.grid.sweeps.find((sweep) => sweep.name === part("sweep").value) ?? null);
     show();
   });
