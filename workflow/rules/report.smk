@@ -44,7 +44,7 @@ rule plot_patient:
         asymmetry_sweep=ask(Plan.each, "asymmetry_sweep"),
         swelling=ask(Plan.of_role, "baseline", "swelling"),
         to_diffusion=ask(Plan.each, "dwi_to_dscref"),
-        to_baseline=ask(Plan.of_role, "post", "baseline_to_dscref"),
+        to_baseline=ask(Plan.each, "baseline_to_dscref"),
         to_followup=ask(Plan.followed_up),
     output:
         figures=directory(FIGURES),

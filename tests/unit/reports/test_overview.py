@@ -89,7 +89,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, given: dict[str, Visit]) -> tuple[dic
 
     monkeypatch.setattr(visits.figures, "plot_overview", take)
     assert draw_overview("", given) is not None
-    ((_, moments, _, _, notes),) = taken
+    ((_, moments, _, _, notes, _),) = taken
     return {one.title.replace("\n", " "): one for one in moments}, notes
 
 

@@ -15,6 +15,7 @@ from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
 from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import reflect_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, folder
+from reperfuse.interfaces.slices import cut_sessions
 from reperfuse.interfaces.viewer import gather
 from reperfuse.interfaces.visits import Visit, draw_overview
 from reperfuse.reports import checks, figures
@@ -92,14 +93,16 @@ def draw_diffusion(title: str, visit: Visit) -> "Figure":
     brain = visit.load("diffusion_brain")
     # what is outlined at follow-up is the lesion
     masks = visit.masks(lesion="Follow-up lesion") if visit.role == "followup" else visit.lesions("core")
-    return figures.plot_diffusion(title, maps, brain.affine, brain.mask, masks, visit.notes)
+    slices = visit.slices("trace")
+    return figures.plot_diffusion(title, maps, brain.affine, brain.mask, masks, visit.notes, slices)
 
 
 def draw_flair(title: str, visit: Visit) -> "Figure":
     """Draw FLAIR with the follow-up lesion."""
     flair, brain = visit.load("flair"), visit.load("flair_brain")
     masks = visit.masks(lesion="Follow-up lesion")
-    return figures.plot_flair(title, flair.data, flair.affine, brain.mask, masks, visit.notes)
+    slices = visit.slices("flair")
+    return figures.plot_flair(title, flair.data, flair.affine, brain.mask, masks, visit.notes, slices)
 
 
 def draw_perfusion(title: str, visit: Visit) -> "Figure":
@@ -111,7 +114,8 @@ def draw_perfusion(title: str, visit: Visit) -> "Figure":
     masks = visit.lesions("core_dscref", tmax6="Tmax > 6 s", penumbra="Penumbra")
     trace = visit.given("trace_dscref", "Trace")
     below = nifti.load(trace) if trace else reference
-    return figures.plot_perfusion(title, below.data, maps, reference.affine, brain.mask, masks, visit.notes)
+    slices = visit.slices("reference")
+    return figures.plot_perfusion(title, below.data, maps, reference.affine, brain.mask, masks, visit.notes, slices)
 
 
 def draw_flow(title: str, visit: Visit) -> "Figure":
@@ -120,7 +124,8 @@ def draw_flow(title: str, visit: Visit) -> "Figure":
     relative = visit.given("rcbf", "Relative CBF")
     maps |= {"rcbf": nifti.load(relative).data} if relative else {}
     brain, masks = visit.load("perfusion_brain"), visit.masks(tmax6="Tmax > 6 s")
-    return checks.plot_flow(title, maps, brain.affine, brain.mask, masks, visit.notes)
+    slices = visit.slices("reference")
+    return checks.plot_flow(title, maps, brain.affine, brain.mask, masks, visit.notes, slices)
 
 
 def draw_alignment(title: str, visit: Visit) -> "Figure":
@@ -135,7 +140,8 @@ def draw_alignment(title: str, visit: Visit) -> "Figure":
         path, link = source and source.given(image, what), visit.given(way, what)
         if path and link:
             others[name] = resample(nifti.load(path), reference, read_itk(link))
-    return checks.plot_alignment(title, reference.data, others, reference.affine, brain.mask, visit.notes)
+    slices = visit.slices("reference")
+    return checks.plot_alignment(title, reference.data, others, reference.affine, brain.mask, visit.notes, slices)
 
 
 def draw_followup_alignment(title: str, visit: Visit) -> "Figure":
@@ -144,13 +150,15 @@ def draw_followup_alignment(title: str, visit: Visit) -> "Figure":
     followup = visit.other("followup") or visit
     later = followup.load("flair" if "flair" in followup.files else "dwiref")
     others = {"Tiles with\nfollow-up": resample(later, image, way)}
-    return checks.plot_alignment(title, image.data, others, image.affine, brain.mask, visit.notes)
+    slices = visit.slices("trace")
+    return checks.plot_alignment(title, image.data, others, image.affine, brain.mask, visit.notes, slices)
 
 
 def draw_growth(title: str, visit: Visit) -> "Figure":
     """Draw what became of the core: what stayed, what grew and what was reversed."""
     trace, brain, change = (visit.load(name) for name in ("trace", "diffusion_brain", "growth"))
-    return figures.plot_growth(title, trace.data, change.data, trace.affine, brain.mask, visit.notes)
+    slices = visit.slices("trace")
+    return figures.plot_growth(title, trace.data, change.data, trace.affine, brain.mask, visit.notes, slices)
 
 
 def draw_reperfusion(title: str, visit: Visit) -> "Figure":
@@ -159,7 +167,10 @@ def draw_reperfusion(title: str, visit: Visit) -> "Figure":
         visit.load(name) for name in ("reference", "perfusion_brain", "earlier_tmax", "tmax", "deficits")
     )
     maps = {"before": before.data, "after": after.data}
-    return figures.plot_reperfusion(title, reference.data, maps, change.data, reference.affine, brain.mask, visit.notes)
+    slices = visit.slices("reference")
+    return figures.plot_reperfusion(
+        title, reference.data, maps, change.data, reference.affine, brain.mask, visit.notes, slices
+    )
 
 
 def draw_reflow(title: str, visit: Visit) -> "Figure":
@@ -169,7 +180,8 @@ def draw_reflow(title: str, visit: Visit) -> "Figure":
     plane = load_mirror(visit.files["mirror"])
     homologue = reflect_mask(lesion.mask, lesion.affine, plane)
     masks = {"lesion": lesion.mask, "homologue": homologue, "imr": visit.load("imr").mask}
-    return figures.plot_reflow(title, reference.data, maps, reference.affine, brain.mask, masks, visit.notes)
+    slices = visit.slices("reference")
+    return figures.plot_reflow(title, reference.data, maps, reference.affine, brain.mask, masks, visit.notes, slices)
 
 
 def draw_quality(title: str, visit: Visit) -> "Figure":
@@ -233,15 +245,19 @@ class PlotPatient(Step):
         roles = self.inputs.roles if isdefined(self.inputs.roles) else {}
         files = {session: self._files_of(session) for session in self.inputs.sessions}
         others = {role: files[session] for session, role in roles.items()}
+        cuts = cut_sessions({session: Visit(own, roles.get(session, "")) for session, own in files.items()})
+
+        def visit(session: str) -> Visit:
+            return Visit(files[session], roles.get(session, ""), others, cuts=cuts[session])
+
         with figures.house_style():
             for session, own in files.items():
                 for what, drawing in _DRAWINGS.items():
                     if drawing.shows in own:
-                        visit = Visit(own, roles.get(session, ""), others)
-                        self._draw(drawing, visit, session, place / self._name(session, what))
-            if shown := gather({session: Visit(own, roles.get(session, "")) for session, own in files.items()}):
+                        self._draw(drawing, visit(session), session, place / self._name(session, what))
+            if shown := gather({session: visit(session) for session in files}):
                 write_json(place / f"sub-{self.inputs.participant}_desc-viewer_maps.json", shown)
-            self._draw_overview({role: Visit(own, role, others) for role, own in others.items()}, place)
+            self._draw_overview({role: visit(session) for session, role in roles.items()}, place)
 
     def _draw_overview(self, visits: dict[str, Visit], place: Path) -> None:
         title = f"sub-{self.inputs.participant} · From session to session"

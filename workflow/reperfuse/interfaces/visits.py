@@ -11,6 +11,7 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.itk import read_itk
 from reperfuse.reports import figures
+from reperfuse.reports.slices import Cut, Slices
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Displacement, Transform, resample, resample_mask
 
@@ -22,13 +23,24 @@ if TYPE_CHECKING:
 class Visit:
     """A session's files, by the name of the input; ``notes`` says what its figure cannot show.
 
-    ``others`` holds the files of the patient's sessions, by their role.
+    ``others`` holds the files of the patient's sessions, by their role; ``cuts`` the slices to show, by the image of
+    whose grid they are.
     """
 
     files: Mapping[str, str]
     role: str = ""
     others: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
+
+    def slices(self, name: str) -> Slices | None:
+        """Return the slices to show on the grid of an image, with a note if other figures do not share them."""
+        cut = self.cuts.get(name)
+        if cut is None:
+            return None
+        if not cut.is_shared:
+            self.notes.append("Slices and heights are its own: it is not aligned with the patient's first scan")
+        return cut.of(self.load(name))
 
     def other(self, role: str) -> "Visit | None":
         """Return the session of another role, which leaves its notes here."""
@@ -74,11 +86,20 @@ class Visit:
         return found
 
 
-#: What stands for a session in the overview: an image, the brain on its grid, and the space they are in.
-_IMAGES = {"reference": "perfusion_brain", "trace": "diffusion_brain", "flair": "flair_brain"}
+#: What may stand for a session: an image, and the brain on its grid.
+IMAGES = {"reference": "perfusion_brain", "trace": "diffusion_brain", "flair": "flair_brain"}
 
 
-_TITLES = {"baseline": "Before\ntreatment", "post": "After\ntreatment", "followup": "Follow-up"}
+_TITLES = {
+    "baseline": "Before\ntreatment",
+    "post": "After\ntreatment",
+    "late": "A day after\ntreatment",
+    "followup": "Follow-up",
+}
+
+
+#: In the order of their time.
+ROLES = tuple(_TITLES)
 
 
 def draw_overview(title: str, visits: Mapping[str, Visit]) -> "Figure | None":
@@ -90,11 +111,11 @@ def draw_overview(title: str, visits: Mapping[str, Visit]) -> "Figure | None":
     visits : mapping of Visit
         By role.
     """
-    images = {role: image for role in _TITLES if role in visits and (image := visits[role].good(*_IMAGES))}
+    images = {role: image for role in _TITLES if role in visits and (image := visits[role].good(*IMAGES))}
     if not images:
         return None
     for missing in (visits[role] for role in _TITLES if role in visits and role not in images):
-        for name in _IMAGES:
+        for name in IMAGES:
             missing.given(name, _in_line(missing.role))
     role, image = next(iter(images.items()))
     first = visits[role]
@@ -105,9 +126,9 @@ def draw_overview(title: str, visits: Mapping[str, Visit]) -> "Figure | None":
             moments.append(_MOMENTS[other](frame, visits[other]))
         except DataFault as fault:
             first.notes.append(f"{_in_line(other)} not shown: {fault}")
-    brain = first.load(_IMAGES[image]).mask
+    brain, slices = first.load(IMAGES[image]).mask, first.slices(image)
     notes = [note for visit in visits.values() for note in visit.notes]
-    return figures.plot_overview(title, moments, frame.grid.affine, brain, notes)
+    return figures.plot_overview(title, moments, frame.grid.affine, brain, notes, slices)
 
 
 def _in_line(role: str) -> str:
@@ -194,7 +215,7 @@ def _later(frame: _Frame, visit: Visit) -> figures.Moment:
 _PERSISTENT, _GROWN = 2, 2
 
 
-_MOMENTS = {"baseline": _before, "post": _after, "followup": _later}
+_MOMENTS = {"baseline": _before, "post": _after, "late": _after, "followup": _later}
 
 
-__all__ = ["Visit", "draw_overview"]
+__all__ = ["IMAGES", "ROLES", "Visit", "draw_overview"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from reperfuse.reports.montage import DEFICIT, IMPAIRED, MUTED, Region, Row, montage
 from reperfuse.reports.regions import Masks, Volume, brain_row, grey_window, named, refuse_unknown, union
+from reperfuse.reports.slices import Slices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +32,7 @@ def plot_alignment(
     affine: Volume,
     brain: Volume,
     notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw an image with its brain, and tiles of it in turn with each image that is aligned with it.
 
@@ -46,13 +48,14 @@ def plot_alignment(
     brain : ndarray of bool, (x, y, z)
     notes : sequence of str
         Lines below the images.
+    slices : Slices, optional
     """
     mask = [Region("Brain mask", MUTED, brain)]
     rows = [brain_row(image, brain)]
     for name, other in others.items():
         tiled = tiles(_scaled(image, brain), _scaled(other, brain), affine)
         rows.append(Row(name, "", tiled, grey_window(tiled, brain), outlines=mask))
-    return montage(title, rows, affine, brain, notes=notes)
+    return montage(title, rows, affine, brain, slices=slices, notes=notes)
 
 
 def tiles(first: Volume, second: Volume, affine: Volume, size_mm: float = _TILE_MM) -> Volume:
@@ -80,6 +83,7 @@ def plot_flow(
     brain: Volume,
     masks: Masks,
     notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw absolute flow and volume, and where flow is low.
 
@@ -95,6 +99,7 @@ def plot_flow(
         ``tmax6``, inside which low flow is looked for.
     notes : sequence of str
         Lines below the maps.
+    slices : Slices, optional
     """
     refuse_unknown(masks, "tmax6")
     rows = [
@@ -107,7 +112,7 @@ def plot_flow(
             low = (maps["rcbf"] < _LOW_FLOW) & masks["tmax6"]
             outlines.append(Region("rCBF < 30 % inside it", IMPAIRED, low))
         rows.append(Row("rCBF", "× normal", maps["rcbf"], _RELATIVE_WINDOW, "cividis", outlines=outlines))
-    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
+    return montage(title, rows, affine, brain, focus=union(masks), slices=slices, notes=notes)
 
 
 __all__ = ["plot_alignment", "plot_flow", "tiles"]

@@ -24,6 +24,7 @@ from reperfuse.reports.montage import (
     montage,
 )
 from reperfuse.reports.regions import Masks, Volume, brain_row, grey_window, labelled, named, refuse_unknown, union
+from reperfuse.reports.slices import Slices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +69,12 @@ class Moment:
 
 
 def plot_overview(
-    title: str, moments: Sequence[Moment], affine: Volume, brain: Volume, notes: Sequence[str] = ()
+    title: str,
+    moments: Sequence[Moment],
+    affine: Volume,
+    brain: Volume,
+    notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw what became of a stroke: a row a session, each column the same slice.
 
@@ -82,6 +88,7 @@ def plot_overview(
     brain : ndarray of bool, (x, y, z)
     notes : sequence of str
         Lines below the images.
+    slices : Slices, optional
     """
     rows = []
     for moment in moments:
@@ -91,7 +98,7 @@ def plot_overview(
         window = grey_window(moment.image, brain)
         rows.append(Row(moment.title, "", moment.image, window, outlines=outlines, fills=fills))
     every = {f"{number} {name}": mask for number, one in enumerate(moments) for name, mask in one.masks.items()}
-    return montage(title, rows, affine, brain, focus=union(every), notes=notes)
+    return montage(title, rows, affine, brain, focus=union(every), slices=slices, notes=notes)
 
 
 def house_style() -> AbstractContextManager[Any]:
@@ -109,6 +116,7 @@ def plot_diffusion(
     brain: Volume,
     masks: Masks,
     notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw a session's diffusion.
 
@@ -124,6 +132,7 @@ def plot_diffusion(
         ``core`` of acute diffusion, ``late_lesion`` of later diffusion, and ``lesion`` at follow-up.
     notes : sequence of str
         Lines below the images.
+    slices : Slices, optional
     """
     refuse_unknown(masks, "core", "late_lesion", "lesion")
     outlines = named(masks, lesion=_FOLLOWUP, late_lesion=_LATE_LESION, core=_CORE)
@@ -134,17 +143,23 @@ def plot_diffusion(
         Row("ADC", "10⁻³ mm²/s", adc, _ADC_WINDOW, outlines=outlines),
     ]
     rows += [brain_row(images["reference"], brain)] if "reference" in images else []
-    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
+    return montage(title, rows, affine, brain, focus=union(masks), slices=slices, notes=notes)
 
 
 def plot_flair(
-    title: str, flair: Volume, affine: Volume, brain: Volume, masks: Masks, notes: Sequence[str] = ()
+    title: str,
+    flair: Volume,
+    affine: Volume,
+    brain: Volume,
+    masks: Masks,
+    notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw a FLAIR image (a.u.) with its brain and the outline of ``masks``: lesion; each (x, y, z)."""
     refuse_unknown(masks, "lesion")
     window, outlines = grey_window(flair, brain), named(masks, lesion=_FOLLOWUP)
     rows = [brain_row(flair, brain), Row("FLAIR,\noutlined", "", flair, window, outlines=outlines)]
-    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
+    return montage(title, rows, affine, brain, focus=union(masks), slices=slices, notes=notes)
 
 
 def plot_perfusion(
@@ -155,6 +170,7 @@ def plot_perfusion(
     brain: Volume,
     masks: Masks,
     notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw the perfusion maps of a session.
 
@@ -172,6 +188,7 @@ def plot_perfusion(
         ``tmax6``; where there are any, ``core`` of acute diffusion or ``late_lesion`` of later, and ``penumbra``.
     notes : sequence of str
         Lines below the maps.
+    slices : Slices, optional
     """
     refuse_unknown(masks, "tmax6", "core", "late_lesion", "penumbra")
     outlines = named(masks, tmax6=_DEFICIT, core=_CORE, late_lesion=_LATE_LESION)
@@ -188,17 +205,23 @@ def plot_perfusion(
     ]
     if not fills:
         rows[0] = Row("Reference", "", reference, grey_window(reference, brain))
-    return montage(title, rows, affine, brain, focus=union(masks), notes=notes)
+    return montage(title, rows, affine, brain, focus=union(masks), slices=slices, notes=notes)
 
 
 def plot_growth(
-    title: str, trace: Volume, change: Volume, affine: Volume, brain: Volume, notes: Sequence[str] = ()
+    title: str,
+    trace: Volume,
+    change: Volume,
+    affine: Volume,
+    brain: Volume,
+    notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw what became of the core on the baseline's trace image; ``change`` is 1 stayed, 2 grown, 3 reversed."""
     fills = labelled(change, ("Core that stayed", CORE), ("Grown", GROWN), ("Reversed", PENUMBRA))
     window = grey_window(trace, brain)
     rows = [Row("Trace", "", trace, window), Row("Growth", "", trace, window, fills=fills)]
-    return montage(title, rows, affine, brain, focus=change > 0, notes=notes)
+    return montage(title, rows, affine, brain, focus=change > 0, slices=slices, notes=notes)
 
 
 def plot_reperfusion(
@@ -209,6 +232,7 @@ def plot_reperfusion(
     affine: Volume,
     brain: Volume,
     notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw Tmax (s) ``before`` and ``after`` treatment; ``change`` is 1 recovered, 2 persistent, 3 new."""
     fills = labelled(change, ("Recovered", PENUMBRA), ("Persistent", DEFICIT), ("New", IMPAIRED))
@@ -218,7 +242,7 @@ def plot_reperfusion(
         Row("Tmax\nafter", "s", tmax[1], _TMAX_WINDOW_S, "viridis"),
         Row("Tmax > 6 s", "", reference, grey_window(reference, brain), fills=fills),
     ]
-    return montage(title, rows, affine, brain, focus=change > 0, notes=notes)
+    return montage(title, rows, affine, brain, focus=change > 0, slices=slices, notes=notes)
 
 
 def plot_reflow(
@@ -229,6 +253,7 @@ def plot_reflow(
     brain: Volume,
     masks: Masks,
     notes: Sequence[str] = (),
+    slices: Slices | None = None,
 ) -> "Figure":
     """Draw ``rcbv``, ``mirrored`` and ``asymmetry`` (1) with ``lesion``, its ``homologue`` and the ``imr`` voxels."""
     lesion = named(masks, lesion=("Lesion", LESION))
@@ -240,7 +265,7 @@ def plot_reflow(
         Row("Mirror\nof rCBV", "× normal", maps["mirrored"], _RELATIVE_WINDOW, "cividis", outlines=lesion),
         Row("Asymmetry", "1", maps["asymmetry"], _ASYMMETRY_WINDOW, "RdBu", outlines=[*lesion, *impaired]),
     ]
-    return montage(title, rows, affine, brain, focus=masks["lesion"], notes=notes)
+    return montage(title, rows, affine, brain, focus=masks["lesion"], slices=slices, notes=notes)
 
 
 def notice(title: str, reasons: Sequence[str]) -> "Figure":
@@ -272,7 +297,7 @@ def save(figure: "Figure", path: str | Path) -> None:
     codes = np.repeat(codes, np.ceil(np.sqrt(counts)).astype(int))
     sample = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
     palette = Image.fromarray(sample[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
-    Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+    Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG")
 
 
 __all__ = [

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reperfuse.reports.montage import WIDTH, crop, radiological, write_sides
+from reperfuse.reports.montage import WIDTH, write_sides
+from reperfuse.reports.slices import crop, radiological
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,7 +157,7 @@ def _draw_places(
         axes.set_ylim(min(rows.stop, stack.shape[1]) - 0.5, rows.start - 0.5)
         middle = turned[2] @ [k, (stack.shape[1] - 1) / 2, (stack.shape[2] - 1) / 2, 1]
         axes.set_title(f"z {middle:.0f} mm".replace("-", "−"), color=_INK, fontsize=8, pad=3)
-        write_sides(axes)
+        write_sides(axes, columns.start - 0.5, min(columns.stop, stack.shape[2]) - columns.start)
         axes.set_axis_off()
 
 

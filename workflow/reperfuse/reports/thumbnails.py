@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reperfuse.files import sidecars
-from reperfuse.reports.montage import DARK, HEAD, LABEL, N_SLICES, PANEL, WIDTH
+from reperfuse.reports.montage import DARK, HEAD, LABEL, PANEL, WIDTH
+from reperfuse.reports.slices import N_SLICES
 
 #: A picture's figure, the best first.
 _SHOWN = ("perfusion", "diffusion", "flair")
