@@ -145,6 +145,55 @@ def test_the_artery_is_marked_where_it_was_taken() -> None:
     assert height == AFFINE[2, 2] * 2 + AFFINE[2, 3]
 
 
+@pytest.fixture
+def watched(scans, tmp_path) -> Visit:
+    """A session with its motion, of which two frames are outliers, and its arterial input."""
+    frames = 12
+    rows = ["trans_x\ttrans_y\ttrans_z\trot_x\trot_y\trot_z\tframewise_displacement\toutlier"]
+    rows += [f"0\t0\t0\t0\t0\t0\t{frame / 10}\t{int(frame in (4, 11))}" for frame in range(frames)]
+    curves = ["time\taif\tvof", *(f"{2 * frame}\t{frame}\t1" for frame in range(frames - 2))]
+    about = {
+        "motion": {"Quality": {"FramesReplaced": [4], "FramesUsed": 10}},
+        "curves": {
+            "Score": 0.834,
+            "Weakness": "width",
+            "Selection": "automatic",
+            "ArterialVoxels": [[12, 4, 2], [12, 5, 2]],
+            "VenousVoxels": [[8, 12, 5]],
+            "Parameters": {"min_score": 0.2},
+            "Quality": {"SaturatedShare": 0.5, "VenousSaturatedShare": float("nan")},
+        },
+    }
+    files = {"reference": scans["trace"], "perfusion_brain": scans["diffusion_brain"]}
+    for name, lines in (("motion", rows), ("curves", curves)):
+        files[name] = str(tmp_path / f"{name}.tsv")
+        Path(files[name]).write_text("\n".join(lines) + "\n")
+        write_json(sidecar_path(files[name]), about[name])
+    return Visit(files)
+
+
+def test_quality_marks_the_outlying_frames_in_motion_and_curves(watched) -> None:
+    figure = draw_quality("", watched)
+    *motion, curves = (axes for axes in figure.axes if not axes.images)
+    for axes in motion:
+        bands = [patch.get_x() + patch.get_width() / 2 for patch in axes.patches]
+        assert bands == [4, 11]
+    (band,) = curves.patches  # the series ends before the last
+    assert (band.get_x(), band.get_width()) == (7, 2)
+    legend = [text.get_text() for text in curves.get_legend().get_texts()]
+    assert legend == ["artery (AIF)", "vein (VOF)", "outlying frame"]
+
+
+def test_quality_says_in_words_what_it_rests_on(watched) -> None:
+    said = texts(draw_quality("", watched))
+    assert "Outlying frames: 2 of 12 (bands); replaced, in time from their neighbours: 4; only the first 10" in said
+    assert "Arterial input: automatic, 2 voxels; score 0.83 of 1, lowest for its width (at least 0.2 needed)" in said
+    assert "falls to the noise at the peak: 50 % of the arterial voxels, an unknown share of the venous voxels." in said
+    places = [axes for axes in draw_quality("", watched).axes if axes.images]
+    assert len(places) == 2
+    assert all(axes.get_title().startswith("z ") for axes in places)
+
+
 def test_quality_says_what_is_missing(scans, tmp_path) -> None:
     tables = {}
     for name, reason in (("motion", "one frame only"), ("curves", "no bolus was found")):

@@ -109,6 +109,21 @@ def test_tissue_lies_in_the_same_place_in_every_row(scans, monkeypatch) -> None:
     assert not notes
 
 
+def test_a_day_after_treatment_has_a_row_of_its_own(scans, monkeypatch) -> None:
+    by = 4
+    for name, data in (
+        *(("reference", moved(100.0 * BRAIN, by)), ("perfusion_brain", moved(BRAIN, by))),
+        *(("tmax6", moved(BESIDE, by)), ("imr", moved(SPOT, by)), ("core_dscref", moved(SPOT, by))),
+    ):
+        scans.add("late", name, data)
+    scans.link("late", "to_baseline", shift(-by))
+    rows, notes = drawn(monkeypatch, scans.visits("baseline", "post", "followup", "late"))
+    assert list(rows) == ["Before treatment", "After treatment", "A day after treatment", "Follow-up"]
+    # no core: diffusion is no longer acute
+    assert_same(rows["A day after treatment"].masks, tmax6=BESIDE, imr=SPOT)
+    assert not notes
+
+
 def test_the_legend_names_every_region(scans) -> None:
     figure = draw_overview("A title", scans.visits("baseline", "post", "followup"))
     (legend,) = figure.legends

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -106,13 +107,26 @@ def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path
         assert page.text.count(CAPTIONS[what].reading) == 2
 
 
-def test_only_acute_diffusion_has_a_core(tmp_path) -> None:
-    visits = [session(tmp_path, role, role=role, core_ml=40.0, status="ok") for role in ("baseline", "followup")]
-    text = read(patient(tmp_path), visits).text
-    before, after = text.split("Follow-up ✓ ok")
+@pytest.mark.parametrize("role", ["late", "followup"])
+def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
+    visits = [
+        session(tmp_path, "baseline", role="baseline", core_ml=40.0),
+        session(tmp_path, role, role=role, core_ml=40.0, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
+    ]
+    drawn = [
+        figure(tmp_path, one, what) for one in ("baseline", role) for what in ("diffusion", "perfusion", "quality")
+    ]
+    page = read(patient(tmp_path), visits, drawn)
+    before, after = page.text.rpartition({"late": "A day after treatment ✓", "followup": "Follow-up ✓"}[role])[::2]
+    after = after.partition("Comparison of sessions")[0]
     assert "Volume of the diffusion core 40.0 mL" in before
-    assert "Volume of the diffusion core" not in after
-    assert "not a core, for diffusion is no longer acute 40.0 mL" in after
+    assert "with the core outlined" in before
+    assert "no longer 40.0 mL" in after
+    assert "there is no such volume" in after
+    assert not re.search(r"\b(core|penumbra)\b", after, re.IGNORECASE)
+    alts = " ".join(image["alt"] for image in page.images if image["alt"].startswith(f"ses-{role}"))
+    assert alts
+    assert not re.search(r"\b(core|penumbra)\b", alts, re.IGNORECASE)
 
 
 def test_about_says_how_each_result_was_made(tmp_path) -> None:

@@ -111,7 +111,7 @@ def draw_perfusion(title: str, visit: Visit) -> "Figure":
     maps = {name: visit.load(name).data for name in ("mtt", "tmax")}
     relative = {name: visit.given(name, what) for name, what in (("rcbf", "Relative CBF"), ("rcbv", "Relative CBV"))}
     maps |= {name: nifti.load(path).data for name, path in relative.items() if path}
-    masks = visit.lesions("core_dscref", tmax6="Tmax > 6 s", penumbra="Penumbra")
+    masks = visit.lesions("core_dscref", tmax6="Tmax > 6 s", **({"penumbra": "Penumbra"} if visit.is_acute else {}))
     trace = visit.given("trace_dscref", "Trace")
     below = nifti.load(trace) if trace else reference
     slices = visit.slices("reference")
@@ -186,11 +186,11 @@ def draw_reflow(title: str, visit: Visit) -> "Figure":
 
 def draw_quality(title: str, visit: Visit) -> "Figure":
     """Draw the motion, the arterial input, and where it was taken."""
-    from reperfuse.reports.quality import plot_quality
+    from reperfuse.reports.quality import input_in_words, motion_in_words, plot_quality
 
     reference, brain = visit.load("reference"), visit.load("perfusion_brain")
     motion, curves = visit.given("motion", "Motion"), visit.given("curves", "Arterial input")
-    taken = read_sidecar(curves) if curves else {}
+    taken, frames = read_sidecar(curves) if curves else {}, read_columns(motion) if motion else {}
     voxels = {
         name: np.reshape(np.array(taken.get(key, []), int), (-1, 3))
         for name, key in (("artery", "ArterialVoxels"), ("vein", "VenousVoxels"))
@@ -200,10 +200,11 @@ def draw_quality(title: str, visit: Visit) -> "Figure":
         reference.data,
         reference.affine,
         brain.mask,
-        read_columns(motion) if motion else {},
+        frames,
         read_columns(curves) if curves else {},
         voxels,
         visit.notes,
+        motion_in_words(frames, read_sidecar(motion) if motion else {}) + input_in_words(taken),
     )
 
 

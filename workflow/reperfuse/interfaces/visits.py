@@ -11,6 +11,7 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.itk import read_itk
 from reperfuse.reports import figures
+from reperfuse.reports.captions import ACUTE_ROLES
 from reperfuse.reports.slices import Cut, Slices
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.transforms import Displacement, Transform, resample, resample_mask
@@ -77,12 +78,16 @@ class Visit:
         paths = {name: self.given(name, what) for name, what in names.items()}
         return {name: nifti.load(path).mask for name, path in paths.items() if path}
 
+    @property
+    def is_acute(self) -> bool:
+        """Whether there is a core: diffusion is acute, as that of a session without a role is taken to be."""
+        return self.role in ("", *ACUTE_ROLES)
+
     def lesions(self, core: str, **names: str) -> dict[str, NDArray[np.bool_]]:
         """Load masks of which one is the lesion of diffusion: the core only while that is acute."""
-        is_acute = self.role in ("", "baseline", "post")
-        found = self.masks(**{core: "Core" if is_acute else "Diffusion lesion"}, **names)
+        found = self.masks(**{core: "Core" if self.is_acute else "Diffusion lesion"}, **names)
         if core in found:
-            found["core" if is_acute else "late_lesion"] = found.pop(core)
+            found["core" if self.is_acute else "late_lesion"] = found.pop(core)
         return found
 
 

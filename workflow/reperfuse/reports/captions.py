@@ -19,27 +19,37 @@ ROLE_TITLES = {
 }
 
 
-#: Names of acute diffusion's lesion; later than that there is no core.
+#: Roles of the sessions whose diffusion is acute; later there is no core.
 ACUTE_ROLES = ("baseline", "post")
 
 
 OVERVIEW = Caption(
     "The sessions on the same slices, one below the other. Before treatment: core and deficit (Tmax above 6 s). "
-    "After it: deficit that persists, and lesion with impaired microvascular reperfusion (IMR). Follow-up: the lesion, "
-    "its swelling undone where the settings ask for it, and what has grown.",
+    "After it: deficit, that which persists, and lesion with impaired microvascular reperfusion (IMR). Follow-up: the "
+    "lesion, its swelling undone where the settings ask for it, and what has grown.",
     "Each column is one slice of the head at all times; go down it to see what became of the tissue. Later images are "
     "brought into the space of the first by the registration between sessions, so look at the figures of alignment "
     "before you trust a difference. A region is outlined or filled in the colour that the legend gives.",
 )
 
 
+_BOTH_BRIGHT = "what is bright on both is old, or fluid shining through."
+
+
+_EDGE = "The brain's outline should follow its edge and leave out skull and eyes."
+
+
+_TERRITORY = (
+    "Late Tmax is yellow. A believable deficit follows a vessel's territory, and MTT and relative CBF change with it; "
+    "specks, rims and a change at the edge of the skull are artefacts."
+)
+
+
 #: By the name of the figure, in the order of the page.
 CAPTIONS = {
     "diffusion": Caption(
-        "Trace-weighted image and ADC with the lesion outlined; brain mask on the image without diffusion weighting.",
-        "Fresh ischaemia is bright on the trace image and dark on ADC; what is bright on both is old, or fluid shining "
-        "through. The brain's outline should follow its edge and leave out skull and eyes. Before and within hours "
-        "after treatment the outline is the core; at follow-up it is the follow-up lesion.",
+        "Trace-weighted image and ADC with the core outlined; brain mask on the image without diffusion weighting.",
+        f"Fresh ischaemia is bright on the trace image and dark on ADC; {_BOTH_BRIGHT} {_EDGE}",
     ),
     "flair": Caption(
         "FLAIR image with the brain mask, and with the follow-up lesion outlined.",
@@ -49,8 +59,7 @@ CAPTIONS = {
     "perfusion": Caption(
         "Penumbra and core over the anatomy; Tmax, deficit (above 6 s) and core outlined; MTT, relative CBF and "
         "relative CBV.",
-        "Late Tmax is yellow. A believable deficit follows a vessel's territory, and MTT and relative CBF change with "
-        "it; specks, rims and a change at the edge of the skull are artefacts.",
+        _TERRITORY,
     ),
     "flow": Caption(
         "Absolute CBF and CBV; relative CBF with what lies below 30 % of normal tissue inside Tmax above 6 s.",
@@ -78,7 +87,7 @@ CAPTIONS = {
         "Brain mask on the perfusion reference; tiles of two images in turn, aligned with each other: perfusion and "
         "diffusion, this session and the one before treatment.",
         "Follow the brain's edge and the ventricles from tile to tile: where they are aligned, edges run on across "
-        "the borders of the tiles. A step of more than a voxel or two puts core, deficit and reflow in the wrong "
+        "the borders of the tiles. A step of more than a voxel or two puts lesion, deficit and reflow in the wrong "
         "place. Black tiles lie outside the other scan.",
     ),
     "followupalignment": Caption(
@@ -96,4 +105,19 @@ CAPTIONS = {
 }
 
 
-__all__ = ["ACUTE_ROLES", "CAPTIONS", "OVERVIEW", "ROLE_TITLES", "Caption"]
+#: Of the figures that say something else a day and more after treatment, when diffusion is no longer acute.
+LATER = {
+    "diffusion": Caption(
+        "Trace-weighted image and ADC with the lesion outlined; brain mask on the image without diffusion weighting.",
+        f"Days after a stroke the lesion is bright on the trace image, and its ADC returns to normal; {_BOTH_BRIGHT} "
+        f"The outline is the follow-up lesion; a day after treatment, the lesion of diffusion. {_EDGE}",
+    ),
+    "perfusion": Caption(
+        "Lesion of diffusion over the anatomy; Tmax, deficit (above 6 s) and lesion outlined; MTT, relative CBF and "
+        "relative CBV.",
+        _TERRITORY,
+    ),
+}
+
+
+__all__ = ["ACUTE_ROLES", "CAPTIONS", "LATER", "OVERVIEW", "ROLE_TITLES", "Caption"]

@@ -193,8 +193,9 @@ def plot_perfusion(
     refuse_unknown(masks, "tmax6", "core", "late_lesion", "penumbra")
     outlines = named(masks, tmax6=_DEFICIT, core=_CORE, late_lesion=_LATE_LESION)
     fills = named(masks, penumbra=("Penumbra", PENUMBRA), core=_CORE, late_lesion=_LATE_LESION)
+    first = "Lesion" if "late_lesion" in masks else "Mismatch" if fills else "Reference"
     rows = [
-        Row("Mismatch", "", reference, grey_window(reference, brain), fills=fills),
+        Row(first, "", reference, grey_window(reference, brain), fills=fills),
         Row("Tmax", "s", maps["tmax"], _TMAX_WINDOW_S, "viridis", outlines=outlines),
         Row("MTT", "s", maps["mtt"], _MTT_WINDOW_S, "viridis"),
     ]
@@ -203,8 +204,6 @@ def plot_perfusion(
         for name, short in (("rcbf", "rCBF"), ("rcbv", "rCBV"))
         if name in maps
     ]
-    if not fills:
-        rows[0] = Row("Reference", "", reference, grey_window(reference, brain))
     return montage(title, rows, affine, brain, focus=union(masks), slices=slices, notes=notes)
 
 

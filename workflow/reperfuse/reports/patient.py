@@ -7,7 +7,7 @@ from typing import Any
 
 from reperfuse.files import sidecars
 from reperfuse.files.sidecars import read_sidecar
-from reperfuse.reports.captions import ACUTE_ROLES, CAPTIONS, OVERVIEW, ROLE_TITLES, Caption
+from reperfuse.reports.captions import ACUTE_ROLES, CAPTIONS, LATER, OVERVIEW, ROLE_TITLES, Caption
 from reperfuse.reports.provenance import Origin
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 from reperfuse.reports.rendering import embedded, render
@@ -21,12 +21,21 @@ ROLES = ("baseline", "post", "late", "followup")
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
 
 
-#: What the acute core's columns hold where diffusion is not acute.
+_NO_SUCH = "there is no such volume"
+
+
+#: What the columns of the core hold where diffusion is not acute, and why they may be undefined.
 _NOT_ACUTE = {
-    "core_ml": "Volume with ADC below the core's threshold; not a core, for diffusion is no longer acute",
-    "core_covered": "Share of it that Tmax above 6 s covers",
-    "core_side": "Side with at least 80 % of it",
-    "core_laterality": "(right - left)/(right + left) of it, about the head's mirror plane",
+    "core_ml": ("Volume with ADC below the threshold of acute diffusion, which this session's is no longer", ""),
+    "core_covered": ("Share of it that Tmax above 6 s covers", _NO_SUCH),
+    "core_side": ("Side with at least 80 % of it", _NO_SUCH),
+    "core_laterality": (
+        "(right - left)/(right + left) of it, about the head's mirror plane",
+        _NO_SUCH,
+    ),
+    "mismatch_ml": ("Volume with Tmax above 6 s less it", ""),
+    "mismatch_coreg_ml": ("Volume with Tmax above 6 s outside it voxel by voxel", ""),
+    "mismatch_ratio": ("Volume with Tmax above 6 s over it", "there is neither of the two"),
 }
 
 
@@ -167,9 +176,11 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
     row = visit.get("Row", {})
     label = visit.get("session_id", "n/a")
     role = row.get("role")
+    captions = CAPTIONS
     if role in ROLES and role not in ACUTE_ROLES:
-        late = {name: {**dictionary[name], "Description": text} for name, text in _NOT_ACUTE.items()}
-        dictionary = {**dictionary, **late}
+        captions = {what: LATER.get(what, caption) for what, caption in CAPTIONS.items()}
+        for name, (text, why) in _NOT_ACUTE.items():
+            dictionary = {**dictionary, name: {**dictionary[name], "Description": text, "undefined": why}}
     status, warnings = row.get("status", "failed"), list(dict.fromkeys(visit.get("Warnings", [])))
     return {
         "label": label,
@@ -180,7 +191,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         "verdict": visit.get("Reasons", []) + (_failures(visit) if status == "failed" else []) + warnings,
         "figures": [
             _picture(path, label, caption)
-            for what, caption in CAPTIONS.items()
+            for what, caption in captions.items()
             for path in figures
             if path.name.endswith(f"_{label}_desc-{what}_figure.png")
         ],

@@ -1,5 +1,6 @@
 """The figure of what a session's perfusion rests on: motion, arterial input, and where that was taken."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,11 @@ _ARTERY, _VEIN = "#d55e00", "#0072b2"
 _AXES_COLOURS = ("#0072b2", "#d55e00", "#009e73")
 
 
-_PAPER, _INK = "#ffffff", "#1b2733"
+_PAPER, _INK, _WARNING, _SOFT = "#ffffff", "#1b2733", "#8a4b00", "#55626f"
+
+
+#: Behind an outlying frame.
+_BAND = "#f6d5bd"
 
 
 Volume = NDArray[Any]
@@ -37,6 +42,7 @@ def plot_quality(
     curves: Mapping[str, Volume],
     voxels: Mapping[str, Volume],
     notes: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> "Figure":
     """Draw what a session's perfusion rests on: motion, arterial input, and where that was taken.
 
@@ -55,18 +61,25 @@ def plot_quality(
     voxels : mapping of ndarray of int, (n, 3)
         Voxel indices under ``artery`` and ``vein``.
     notes : sequence of str
-        Lines below the panels.
+        What is not shown, below the panels.
+    words : sequence of str
+        What cannot be seen, below the panels.
     """
     from matplotlib.figure import Figure
 
-    lines = [line for note in notes for line in textwrap.wrap(note, 150)]
+    lines = [
+        (line, colour)
+        for texts, colour in ((words, _INK), (notes, _WARNING))
+        for text in texts
+        for line in textwrap.wrap(text, 170)
+    ]
     height = 5.4 + 0.22 * len(lines)
     figure = Figure(figsize=(WIDTH, height), facecolor=_PAPER)
     figure.text(0.012, 1 - 0.27 / height, title, color=_INK, fontsize=13, weight="bold", va="center")
     bottom, top = (0.62 + 0.22 * len(lines)) / height, 1 - 0.75 / height
     plots = figure.add_gridspec(3, 2, left=0.055, right=0.64, top=top, bottom=bottom, hspace=0.4, wspace=0.22)
     _draw_motion([figure.add_subplot(plots[row, 0]) for row in range(3)], motion)
-    _draw_curves(figure.add_subplot(plots[:, 1]), curves)
+    _draw_curves(figure.add_subplot(plots[:, 1]), curves, _outlying(motion))
     _draw_places(
         figure,
         figure.add_gridspec(2, 2, left=0.67, right=0.99, top=top, bottom=bottom, hspace=0.12, wspace=0.03),
@@ -75,9 +88,9 @@ def plot_quality(
         brain,
         voxels,
     )
-    for number, line in enumerate(lines):
+    for number, (line, colour) in enumerate(lines):
         y = (0.22 * (len(lines) - number) - 0.08) / height
-        figure.text(0.012, y, line, color="#8a4b00", fontsize=8.5, va="center", parse_math=False)
+        figure.text(0.012, y, line, color=colour, fontsize=8.5, va="center", parse_math=False)
     return figure
 
 
@@ -91,7 +104,7 @@ def _style(axes: "Axes", title: str, ylabel: str) -> None:
 
 
 def _say_nothing(axes: "Axes") -> None:
-    axes.text(0.5, 0.5, "not computed", color="#5b6875", ha="center", va="center", transform=axes.transAxes)
+    axes.text(0.5, 0.5, "not computed", color=_SOFT, ha="center", va="center", transform=axes.transAxes)
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -112,23 +125,77 @@ def _draw_motion(panels: Sequence["Axes"], motion: Mapping[str, Volume]) -> None
     panels[0].legend(ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0)
     displacement = motion["framewise_displacement"]
     panels[2].plot(displacement, color=_INK, linewidth=1.2)
-    outliers = np.flatnonzero(motion["outlier"] > 0)
+    outliers = _outlying(motion)
     if outliers.size:
         panels[2].plot(outliers, displacement[outliers], "o", color=_ARTERY, markersize=4, label="outlier")
         panels[2].legend(frameon=False, fontsize=8, loc="upper right")
+    for axes in panels:
+        _mark(axes, outliers, np.arange(len(displacement)))
     panels[2].set_ylim(bottom=0)
     panels[2].set_xlabel("frame", color=_INK, fontsize=9)
 
 
-def _draw_curves(axes: "Axes", curves: Mapping[str, Volume]) -> None:
+def _outlying(motion: Mapping[str, Volume]) -> Volume:
+    return np.flatnonzero(motion["outlier"] > 0) if motion else np.empty(0, int)
+
+
+def _mark(axes: "Axes", frames: Volume, places: Volume) -> None:
+    """Mark frames by a band behind what is drawn, by where each frame is on the axis."""
+    half = (places[1] - places[0]) / 2 if len(places) > 1 else 0.5
+    # a series may end before the motion does
+    for number, frame in enumerate(frames[frames < len(places)]):
+        named = {} if number else {"label": "outlying frame"}
+        axes.axvspan(places[frame] - half, places[frame] + half, color=_BAND, linewidth=0, zorder=0.5, **named)
+
+
+def _draw_curves(axes: "Axes", curves: Mapping[str, Volume], outliers: Volume) -> None:
     _style(axes, "Arterial input and venous output", "ΔR2* (s⁻¹)")
     if not curves:
         _say_nothing(axes)
         return
     axes.plot(curves["time"], curves["aif"], color=_ARTERY, linewidth=1.8, label="artery (AIF)")
     axes.plot(curves["time"], curves["vof"], color=_VEIN, linewidth=1.8, linestyle="--", label="vein (VOF)")
+    _mark(axes, outliers, curves["time"])
     axes.set_xlabel("time (s)", color=_INK, fontsize=9)
     axes.legend(frameon=False, fontsize=9)
+
+
+def motion_in_words(motion: Mapping[str, Volume], about: Mapping[str, Any]) -> list[str]:
+    """Say which frames are outliers and what became of them; ``about`` is the sidecar of the motion."""
+    if not motion:
+        return []
+    number, frames = len(_outlying(motion)), len(motion["outlier"])
+    quality = about.get("Quality", {})
+    replaced, used = quality.get("FramesReplaced", []), quality.get("FramesUsed", frames)
+    text = f"Outlying frames: {number} of {frames}"
+    text += " (bands)" if number else ""
+    if replaced:
+        text += f"; replaced, in time from their neighbours: {', '.join(str(frame) for frame in replaced)}"
+    elif number:
+        text += "; none replaced"
+    return [f"{text}{f'; only the first {used} frames are used' if used < frames else ''}."]
+
+
+def input_in_words(about: Mapping[str, Any]) -> list[str]:
+    """Say how good the arterial input is, and how much of it is lost; ``about`` is the sidecar of the curves."""
+    if "Score" not in about:
+        return []
+    quality, least = about.get("Quality", {}), about.get("Parameters", {}).get("min_score")
+    chosen = about.get("Selection", "")
+    text = f"Arterial input: {chosen}, {len(about.get('ArterialVoxels', []))} voxels; "
+    text += f"score {about['Score']:.2f} of 1, lowest for its {about.get('Weakness', '')}"
+    text += f" (at least {least:g} needed). " if chosen == "automatic" and least is not None else ". "
+    shares = [
+        f"{_in_percent(quality.get(key))} of the {what} voxels"
+        for key, what in (("SaturatedShare", "arterial"), ("VenousSaturatedShare", "venous"))
+    ]
+    return [f"{text}Signal that falls to the noise at the peak: {', '.join(shares)}."]
+
+
+def _in_percent(share: Any) -> str:
+    """Write a share in percent; one that is not there, or not a number, is unknown."""
+    is_known = isinstance(share, int | float) and math.isfinite(share)
+    return f"{100 * share:.0f} %" if is_known else "an unknown share"
 
 
 def _draw_places(
@@ -178,4 +245,4 @@ def _busiest(marks: Mapping[str, Volume]) -> list[int]:
     return sorted(places)
 
 
-__all__ = ["plot_quality"]
+__all__ = ["input_in_words", "motion_in_words", "plot_quality"]
