@@ -1,4 +1,6 @@
+import platform
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,30 @@ def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
     assert not re.search(r"\b(core|penumbra)\b", alts, re.IGNORECASE)
 
 
+def test_who_cannot_see_a_figure_is_told_its_numbers(tmp_path) -> None:
+    labels = {"a": "baseline", "b": "post", "c": "followup"}
+    numbers = {"core_ml": 12.5, "tmax6_ml": 80.25, "rcbf30_ml": 3.0, "registration_dice": 0.97, "aif_score": 0.8}
+    page = read(
+        patient(tmp_path, growth_ml=-4.0, imr_ml=6.0, infarct_followup_ml=33.0, reperfusion_fraction=0.9),
+        [session(tmp_path, label, role=role, **numbers) for label, role in labels.items()],
+        [figure(tmp_path, label, what) for label in labels for what in CAPTIONS],
+    )
+    alts = [image["alt"] for image in page.images]
+    for (label, what), told in {
+        ("a", "diffusion"): "Core 12.5 mL.",
+        ("a", "perfusion"): "Core 12.5 mL; Tmax > 6 s 80.2 mL.",
+        ("a", "flow"): "CBF < 30 % of normal 3.0 mL.",
+        ("a", "growth"): "Infarct growth −4.0 mL.",
+        ("a", "alignment"): "Overlap of the brain masks 0.97.",
+        ("b", "reperfusion"): " 90 %.",
+        ("b", "reflow"): " 6.0 mL.",
+        ("b", "quality"): "Score of the arterial input 0.80.",
+        ("c", "diffusion"): " 33.0 mL.",
+        ("c", "flair"): " 33.0 mL.",
+    }.items():
+        assert alts[[*labels].index(label) * len(CAPTIONS) + [*CAPTIONS].index(what)].endswith(told)
+
+
 def test_about_says_how_each_result_was_made(tmp_path) -> None:
     def result(name: str, step: str, sources: list[str], **parameters) -> Path:
         content = {"GeneratedBy": [{"Name": "reperfuse", "Step": step}], "Sources": sources, "Parameters": parameters}
@@ -154,6 +180,26 @@ def test_about_says_how_each_result_was_made(tmp_path) -> None:
     assert "All settings are the defaults" in read(patient(tmp_path), made=made[:1]).text
     assert "ComputeADC defaults sub-01_ADC.nii.gz, sub-01_trace.nii.gz sub-01_dwi.nii.gz" in text
     assert "SegmentCore threshold: 0.6, limits.high: 3 core.nii.gz sub-01_ADC.nii.gz" in text
+    assert str(tmp_path) not in text
+
+
+def test_about_names_versions_and_command_and_no_folder(tmp_path) -> None:
+    about = {"GeneratedBy": [{"Name": "reperfuse", "Version": "0.0.9", "Step": "SegmentCore"}]}
+    about["Sources"] = [f"{tmp_path}/private/sub-01_ADC.nii.gz"]
+    write_json(tmp_path / "core.json", about)
+    (tmp_path / "core.nii.gz").touch()
+    given = {"patient": str(patient(tmp_path)), "figures": str(tmp_path), "dictionaries": TABLES}
+    pages = [
+        Path(ReportPatient(**given, results=[str(tmp_path / "core.nii.gz")]).run(cwd=str(folder)).outputs.page)
+        for folder in (tmp_path / "a", tmp_path / "b")
+    ]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    text = Reader(pages[0].read_text(encoding="utf-8")).text
+    about = text[text.rindex("About") :]
+    assert "Some results were made by reperfuse 0.0.9." in about
+    assert f"Python {platform.python_version()}, antspyx {metadata.version('antspyx')}" in about
+    assert "snakemake --cores all --config bids_dir=STUDY" in about
+    assert "SegmentCore defaults core.nii.gz sub-01_ADC.nii.gz" in about
     assert str(tmp_path) not in text
 
 

@@ -38,7 +38,7 @@ class ReportPatient(Step):
 
     def _compute(self) -> None:
         from reperfuse.reports.patient import Study, render_patient
-        from reperfuse.reports.provenance import origins
+        from reperfuse.reports.provenance import environment, origins
 
         given = self.inputs
         study = Study(
@@ -55,6 +55,7 @@ class ReportPatient(Step):
             study,
             made=origins(files, _Settings()),
             viewer=next(map(read_sidecar, Path(given.figures).glob("*_desc-viewer_maps.json")), None),
+            environment=environment(),
             version=__version__,
         )
         self._path("page").write_text(text, encoding="utf-8")

@@ -92,6 +92,7 @@ def render_patient(
     *,
     made: Sequence[Origin] = (),
     viewer: Mapping[str, Any] | None = None,
+    environment: Sequence[str] = (),
     version: str,
 ) -> str:
     """Write a patient's page.
@@ -109,6 +110,8 @@ def render_patient(
         How the results were made.
     viewer : mapping, optional
         What the interactive viewer shows; without it the page has none.
+    environment : sequence of str
+        Name and version of what the program rests on.
     version : str
         Of the program.
 
@@ -130,7 +133,12 @@ def render_patient(
     baseline = _values(first, columns)
     # criteria judge the baseline session only
     unjudged = {name: entry for name, entry in columns.items() if name not in study.criteria}
-    chapters = [_chapter(visit, figures, columns if visit is first else unjudged) for visit in visits]
+    names = {
+        column: entry.get("LongName", column)
+        for table in ("sessions", "patients")
+        for column, entry in study.dictionaries[table].items()
+    }
+    chapters = [_chapter(visit, figures, columns if visit is first else unjudged, values, names) for visit in visits]
     rows = {role: _values(visit, columns) for role, visit in by_role.items()}
     sentence = headline(rows, values, study.profile, study.criteria.get(study.profile, ""))
     return render(
@@ -155,6 +163,8 @@ def render_patient(
         chapters=chapters,
         origins=made,
         settings=list(dict.fromkeys(f"{origin.step}, {setting}" for origin in made for setting in origin.settings)),
+        makers=sorted({f"reperfuse {origin.version}" for origin in made if origin.version} - {f"reperfuse {version}"}),
+        environment=environment,
         version=version,
     )
 
@@ -171,8 +181,14 @@ def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:
     return (ROLES.index(role) if role in ROLES else len(ROLES), str(visit.get("session_id", "")))
 
 
-def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dictionary) -> dict[str, Any]:
-    """Gather what the page says of a session."""
+def _chapter(
+    visit: Mapping[str, Any],
+    figures: Sequence[Path],
+    dictionary: Dictionary,
+    patient: Values,
+    names: Mapping[str, str],
+) -> dict[str, Any]:
+    """Gather what the page says of a session; ``patient`` holds the patient's own numbers, ``names`` of all columns."""
     row = visit.get("Row", {})
     label = visit.get("session_id", "n/a")
     role = row.get("role")
@@ -181,6 +197,7 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         captions = {what: LATER.get(what, caption) for what, caption in CAPTIONS.items()}
         for name, (text, why) in _NOT_ACUTE.items():
             dictionary = {**dictionary, name: {**dictionary[name], "Description": text, "undefined": why}}
+    values = _values(visit, dictionary)
     status, warnings = row.get("status", "failed"), list(dict.fromkeys(visit.get("Warnings", [])))
     return {
         "label": label,
@@ -190,13 +207,13 @@ def _chapter(visit: Mapping[str, Any], figures: Sequence[Path], dictionary: Dict
         "broken": visit.get("Reasons", []),
         "verdict": visit.get("Reasons", []) + (_failures(visit) if status == "failed" else []) + warnings,
         "figures": [
-            _picture(path, label, caption)
+            _picture(path, label, caption, _told(caption, {**patient, **values}, names))
             for what, caption in captions.items()
             for path in figures
             if path.name.endswith(f"_{label}_desc-{what}_figure.png")
         ],
         "numbers": Numbers.of(
-            (value for name, value in _values(visit, dictionary).items() if name not in _NOT_IN_TABLE),
+            (value for name, value in values.items() if name not in _NOT_IN_TABLE),
             visit.get("Failures", []),
         ),
     }
@@ -208,6 +225,12 @@ def _failures(visit: Mapping[str, Any]) -> list[str]:
     for what, reason in visit.get("Failures", []):
         stopped.setdefault(reason, []).append(what)
     return [f"{', '.join(stopped_steps)}: {reason}" for reason, stopped_steps in stopped.items()]
+
+
+def _told(caption: Caption, values: Values, names: Mapping[str, str]) -> str:
+    """Write the numbers of a figure, by the name of each column."""
+    known = [name for name in caption.columns if name in values and not values[name].is_missing]
+    return "; ".join(f"{names[name]} {in_words(values[name])}" for name in known) + ("." if known else "")
 
 
 def _picture(path: Path, label: str, caption: Caption, values: str = "") -> Picture:

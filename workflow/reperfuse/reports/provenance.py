@@ -1,7 +1,9 @@
 """How each result was made: from which files, by which step, and with which settings other than the defaults."""
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,27 @@ from reperfuse.files.sidecars import read_sidecar
 Defaults = Mapping[str, Mapping[str, Any]]
 
 
+#: What the numbers and the pictures rest on.
+_LIBRARIES = ("antspyx", "matplotlib", "nibabel", "nipype", "numpy", "scipy", "snakemake")
+
+
 @dataclass(frozen=True)
 class Origin:
-    """What a step made of a session, or of a patient: ``results`` of ``sources``; ``settings`` are not the defaults."""
+    """What a step made of a session, or of a patient: ``results`` of ``sources``; ``settings`` are not the defaults.
+
+    ``version`` is that of the program.
+    """
 
     step: str
     results: list[str]
     sources: list[str]
     settings: list[str]
+    version: str = ""
+
+
+def environment() -> list[str]:
+    """Return the versions of Python and of the libraries that this process uses."""
+    return [f"Python {platform.python_version()}", *(f"{name} {metadata.version(name)}" for name in _LIBRARIES)]
 
 
 def origins(results: Sequence[Path], defaults: Defaults) -> list[Origin]:
@@ -39,10 +54,11 @@ def origins(results: Sequence[Path], defaults: Defaults) -> list[Origin]:
     found: dict[tuple[Any, ...], Origin] = {}
     for path in results:
         sidecar = read_sidecar(path)
-        step = next((str(entry.get("Step", "")) for entry in sidecar.get("GeneratedBy", [])), "")
+        maker: Mapping[str, Any] = next(iter(sidecar.get("GeneratedBy", [])), {})
+        step, version = str(maker.get("Step", "")), str(maker.get("Version", ""))
         sources = [source.rpartition("/")[2].rpartition(":")[2] for source in sidecar.get("Sources", [])]
         settings = changed(sidecar.get("Parameters", {}), defaults[step]) if step else []
-        entry = found.setdefault((step, *sources, *settings), Origin(step, [], sources, settings))
+        entry = found.setdefault((step, version, *sources, *settings), Origin(step, [], sources, settings, version))
         entry.results.append(path.name)
     return list(found.values())
 
@@ -59,4 +75,4 @@ def changed(parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[
     return found
 
 
-__all__ = ["Origin", "changed", "origins"]
+__all__ = ["Origin", "changed", "environment", "origins"]

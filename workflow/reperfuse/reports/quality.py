@@ -144,8 +144,9 @@ def _mark(axes: "Axes", frames: Volume, places: Volume) -> None:
     half = (places[1] - places[0]) / 2 if len(places) > 1 else 0.5
     # a series may end before the motion does
     for number, frame in enumerate(frames[frames < len(places)]):
-        named = {} if number else {"label": "outlying frame"}
-        axes.axvspan(places[frame] - half, places[frame] + half, color=_BAND, linewidth=0, zorder=0.5, **named)
+        # one band stands in the legend for all: what begins with an underscore is left out of it
+        label = "_" if number else "outlying frame"
+        axes.axvspan(places[frame] - half, places[frame] + half, color=_BAND, linewidth=0, zorder=0.5, label=label)
 
 
 def _draw_curves(axes: "Axes", curves: Mapping[str, Volume], outliers: Volume) -> None:
