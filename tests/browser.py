@@ -38,6 +38,30 @@ _LOAD = """Promise.all([...document.images].map(one => {
 _WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+#: Text whose contrast with what is behind it is below 4.5 (WCAG 2, level AA), with the contrast.
+_FAINT = """(() => {
+  const parts = text => [...text.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+  const linear = value => value <= 10.3 ? value / 3294.6 : ((value / 255 + .055) / 1.055) ** 2.4;
+  const light = colour => .2126 * linear(colour[0]) + .7152 * linear(colour[1]) + .0722 * linear(colour[2]);
+  const ground = one => {
+    const layers = [];
+    for (; one; one = one.parentElement) layers.unshift(parts(getComputedStyle(one).backgroundColor));
+    return layers.reduce((under, top) => over(top, under), [255, 255, 255]);
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), faint = new Set();
+  while (walker.nextNode()) {
+    const one = walker.currentNode.parentElement, style = getComputedStyle(one);
+    if (!walker.currentNode.data.trim() || !one.getClientRects().length) continue;
+    const behind = ground(one), drawn = one instanceof SVGElement ? style.fill : style.color;
+    const [high, low] = [light(over(parts(drawn), behind)), light(behind)].sort((a, b) => b - a);
+    const contrast = (high + .05) / (low + .05);
+    if (contrast < 4.5) faint.add(`${contrast.toFixed(2)}: ${walker.currentNode.data.trim().slice(0, 60)}`);
+  }
+  return [...faint];
+})()"""
+
+
 class Page:
     """An open page; ``complaints`` are the errors and warnings of its console, and what it asked the network for."""
 
@@ -100,7 +124,7 @@ class Page:
         path.write_bytes(base64.b64decode(shot))
 
     def assert_sound(self) -> None:
-        """Check that every picture is there, that no part is cut off, and that the browser has not complained."""
+        """Check that pictures are there, no part cut off and no text faint, and that the browser has not complained."""
         self.run(_LOAD)
         broken = self.run(_BROKEN)
         assert not broken, f"pictures are not there: {broken}"
@@ -108,6 +132,8 @@ class Page:
             self.resize(width)
             assert self.run(_WIDER) <= 0, f"wider than a window of {width} px"
         self.resize(1280)
+        faint = self.run(_FAINT)
+        assert not faint, f"text with too little contrast: {faint}"
         assert not self.complaints, "; ".join(self.complaints)
 
     def send(self, method: str, **parameters: Any) -> Any:

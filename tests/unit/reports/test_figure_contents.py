@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from reperfuse.files import nifti
 from reperfuse.files.itk import write_itk
 from reperfuse.files.sidecars import sidecar_path, write_json
@@ -241,3 +243,24 @@ def test_the_quality_figure_holds_motion_curves_and_places(draw) -> None:
     assert names == {"x", "y", "z", "outlier", "artery (AIF)", "vein (VOF)", "outlying frame"}
     marks = [len(one.get_offsets()) for axes in figure.axes if axes.images for one in axes.collections]
     assert sorted(marks) == [1, 1]
+
+
+def luminance(colour: Any) -> float:
+    """Return the relative luminance of a colour (WCAG 2)."""
+    parts = np.array(to_rgb(colour))
+    return float(np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize(("what", "role"), [*REGIONS, ("quality", "post")])
+def test_all_that_is_written_on_a_figure_is_easy_to_read(draw, what: str, role: str) -> None:
+    figure = draw(what, role).figure
+    ground = luminance(figure.get_facecolor())
+    figure.draw_without_rendering()
+    faint = []
+    for text in figure.findobj(Text):
+        # R and L have a rim of black, for they stand on images
+        behind = 0.0 if text.get_path_effects() else ground
+        high, low = sorted((luminance(text.get_color()), behind), reverse=True)
+        if text.get_text().strip() and text.get_visible() and (high + 0.05) / (low + 0.05) < 4.5:
+            faint.append((text.get_text(), text.get_color()))
+    assert not faint

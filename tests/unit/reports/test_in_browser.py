@@ -67,6 +67,8 @@ def study(page: Page, tmp_path: Path) -> Page:
     [
         ('<img src="data:image/png;base64,AAAA" alt="torn">', "pictures are not there: ['torn']"),
         ('<div style="width: 900px">wide</div>', "wider than a window of 400 px"),
+        ('<p style="color: #777">pale</p>', "too little contrast: ['4.48: pale']"),
+        ('<p style="background: #000; color: rgb(255 255 255 / .4)">pale</p>', "pale"),
         ("<script>console.error('alas')</script>", "alas"),
         ("<script>throw new Error('alas')</script>", "alas"),
         ('<img src="https://example.org/a.png" alt="far">', "pictures are not there: ['far']"),

@@ -210,9 +210,12 @@ def _draw_region(
 
 def write_sides(axes: "Axes", left: float, width: float) -> None:
     """Write R and L on an image in radiological convention, by where its left edge and its width are in the axes."""
+    from matplotlib.patheffects import withStroke
+
     across = axes.get_xaxis_transform()
     for letter, x in (("R", 0.03), ("L", 0.91)):
-        axes.text(left + x * width, 0.96, letter, color=LIGHT, fontsize=8, va="top", transform=across)
+        written = axes.text(left + x * width, 0.96, letter, color=LIGHT, fontsize=8, va="top", transform=across)
+        written.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
 
 
 def _draw_bar(figure: "Figure", row: Row, axes: "Axes") -> None:
