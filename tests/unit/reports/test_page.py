@@ -25,6 +25,7 @@ from reperfuse.study import options
         ("mismatch_ml", -0.01, "0.0", "mL"),
         ("mismatch_ratio", "inf", "∞", ""),
         ("mismatch_ratio", 1.8, "1.80", ""),
+        ("hours_from_onset", 7 / 6, "1.2", "h"),
         ("role", "baseline", "baseline", ""),
     ],
 )
