@@ -6,7 +6,7 @@ from typing import Any
 
 from reperfuse.reports.reasons import NO_VALUE
 
-_DECIMALS = {"mL": 1, "s": 1, "h": 1, "mm": 2, "1": 2}
+_DECIMALS = {"mL": 1, "s": 1, "h": 1, "mL/h": 1, "%": 1, "mm": 2, "1": 2}
 
 
 _SHARES = {
