@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from reperfuse.reports import figures
-from reperfuse.reports.montage import Region, Row, montage
+from reperfuse.reports.montage import CORE, GROWN, IMPAIRED, LESION, PENUMBRA, Region, Row, montage
 from reperfuse.reports.slices import choose_slices, crop, radiological
 
 SHAPE = (12, 10, 8)
@@ -142,3 +142,15 @@ def test_a_region_is_drawn_around_its_voxels_in_its_slice(filled: bool) -> None:
         found = [across.min(), across.max(), down.min(), down.max()]
         np.testing.assert_allclose(found, [2, 5, 0, 3], atol=1e-6)
     assert len(axes.collections) == 1 + filled
+
+
+def test_a_legend_keeps_its_colours_where_nothing_else_has_them(tmp_path) -> None:
+    volume, affine = marked_volume((0, 1, 2), (1, 1, 1), 0.0)
+    maps = np.random.default_rng(0).uniform(0, 1, volume.shape)
+    colours = (CORE, PENUMBRA, LESION, IMPAIRED, GROWN)
+    regions = [Region(colour, colour, np.zeros(volume.shape, bool)) for colour in colours]
+    rows = [Row("", "s", maps, (0, 1), name, fills=regions) for name in ("gray", "viridis", "cividis", "RdBu")]
+    figures.save(montage("", rows, affine, np.ones(volume.shape, bool)), tmp_path / "figure.png")
+    pixels = np.asarray(Image.open(tmp_path / "figure.png").convert("RGB")).reshape(-1, 3)
+    for colour in colours:
+        assert (pixels == tuple(bytes.fromhex(colour[1:]))).all(axis=1).sum() > 100, colour

@@ -13,6 +13,7 @@ from reperfuse.reports.montage import (
     CORE,
     DARK,
     DEFICIT,
+    DPI,
     GROWN,
     IMPAIRED,
     LESION,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_DPI = 110
+#: Colours that a picture keeps as they are, however little of it they take: a legend's patch may be all there is.
+_KEPT = (CORE, DEFICIT, PENUMBRA, LESION, IMPAIRED, GROWN, DARK, LIGHT, MUTED)
 
 
 #: Windows, the same for every session so that sessions can be compared by eye.
@@ -287,7 +289,7 @@ def save(figure: "Figure", path: str | Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    figure.set_dpi(_DPI)
+    figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -295,7 +297,9 @@ def save(figure: "Figure", path: str | Path) -> None:
     codes, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
     codes = np.repeat(codes, np.ceil(np.sqrt(counts)).astype(int))
     sample = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
-    palette = Image.fromarray(sample[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
+    chosen = Image.fromarray(sample[None]).quantize(256 - len(_KEPT), method=Image.Quantize.MEDIANCUT, kmeans=3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*bytes.fromhex("".join(_KEPT).replace("#", "")), *(chosen.getpalette() or [])])
     Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE).save(path, "PNG")
 
 

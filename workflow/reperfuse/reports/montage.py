@@ -24,6 +24,10 @@ GROWN = "#ff8a3d"
 DARK, LIGHT, MUTED = "#0d1117", "#f0f3f6", "#9aa7b4"
 
 
+#: Of the pictures that are saved: what is written is laid out for it.
+DPI = 110
+
+
 #: Layout, in inches: the figure's width, what a row's label and colour bar take, and the lines of text.
 WIDTH, LABEL, _BAR, HEAD, _FOOT, _LINE, _GAP = 12.8, 1.1, 0.85, 0.62, 0.4, 0.21, 0.05
 
@@ -110,7 +114,7 @@ def montage(
     tall = PANEL * shape[0] * height_mm / (shape[1] * width_mm)
     lines = [line for note in notes for line in textwrap.wrap(note, _LINE_LENGTH)]
     height = HEAD + len(rows) * tall + _FOOT + _LINE * len(lines)
-    figure = Figure(figsize=(WIDTH, height), facecolor=DARK)
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=DARK)
     for number, row in enumerate(rows):
         top = HEAD + number * tall
         axes = _axes_at(figure, LABEL, top, PANEL * len(slices.numbers) - _GAP, tall - _GAP)
@@ -257,6 +261,8 @@ def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> "Lege
         loc="upper right",
         bbox_to_anchor=(1 - 0.1 / WIDTH, 1 - 0.08 / height),
         ncols=len(colours),
+        columnspacing=1.2,
+        handlelength=1.6,
         frameon=False,
         labelcolor=LIGHT,
         fontsize=9.5,
@@ -265,6 +271,6 @@ def _write_legend(figure: "Figure", rows: Sequence[Row], height: float) -> "Lege
 
 
 __all__ = [
-    "CORE", "DARK", "DEFICIT", "GROWN", "HEAD", "IMPAIRED", "LABEL", "LESION", "LIGHT", "MUTED", "PANEL", "PENUMBRA",
-    "WIDTH", "Region", "Row", "montage", "write_sides",
+    "CORE", "DARK", "DEFICIT", "DPI", "GROWN", "HEAD", "IMPAIRED", "LABEL", "LESION", "LIGHT", "MUTED", "PANEL",
+    "PENUMBRA", "WIDTH", "Region", "Row", "montage", "write_sides",
 ]  # fmt: skip
