@@ -8,6 +8,7 @@ import pytest
 from reperfuse.files import nifti
 from reperfuse.files.itk import write_itk
 from reperfuse.interfaces import visits
+from reperfuse.interfaces.slices import cut_sessions
 from reperfuse.interfaces.visits import Visit, draw_overview
 from reperfuse.reports.figures import Moment, plot_overview
 
@@ -49,7 +50,10 @@ class Scans:
         self.files.setdefault(role, {})[name] = str(path)
 
     def visits(self, *roles: str) -> dict[str, Visit]:
-        return {role: Visit(self.files[role], role, self.files) for role in roles}
+        found = {role: Visit(self.files[role], role, self.files) for role in roles}
+        for role, cuts in cut_sessions(found).items():
+            found[role].cuts = cuts
+        return found
 
 
 @pytest.fixture
@@ -146,7 +150,23 @@ def test_without_perfusion_diffusion_is_the_frame(scans, monkeypatch) -> None:
     by = STEPS["diffusion"]
     assert_same(rows["Before treatment"].masks, core=moved(SPOT, by))
     assert_same(rows["Follow-up"].masks, lesion=moved(SPOT | BESIDE, by), grown=moved(BESIDE, by))
-    assert notes == ["After treatment not shown: there is no perfusion to align it by"]
+    assert notes == ["After treatment not shown: there is no alignment with it"]
+
+
+def test_without_perfusion_before_it_is_aligned_by_way_of_the_follow_up(scans, monkeypatch) -> None:
+    for name in ("reference", "perfusion_brain", "trace_dscref", "core_dscref", "tmax6", "to_diffusion"):
+        del scans.files["baseline"][name]
+    by, after = STEPS["diffusion"], STEPS["post"]
+    for name, data in (("trace", moved(100.0 * BRAIN, after)), ("diffusion_brain", moved(BRAIN, after))):
+        scans.add("post", name, data)
+    scans.link("post", "to_diffusion", np.eye(4))
+    scans.link("post", "to_followup", shift(STEPS["diffusion"] + STEPS["followup"] - after))
+    rows, notes = drawn(monkeypatch, scans.visits("baseline", "post", "followup"))
+    assert_same(
+        rows["After treatment"].masks,
+        **{name: moved(mask, by) for name, mask in (("tmax6", BESIDE), ("persistent", BESIDE), ("imr", SPOT))},
+    )
+    assert not notes
 
 
 def test_the_first_session_after_treatment_is_the_frame_without_one_before(scans, monkeypatch) -> None:

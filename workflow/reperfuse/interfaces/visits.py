@@ -156,15 +156,12 @@ class _Frame:
         mask = found.mask if label is None else found.data == label
         return resample_mask(Image(mask.astype(np.float32), found.affine), self.grid, way)
 
-    def to_diffusion(self) -> Transform:
-        """Return the way from the grid to the first session's diffusion."""
-        return _linked(self.first, "to_diffusion") if self.is_perfusion else Transform(())
-
-
-def _linked(visit: Visit, name: str) -> Transform:
-    if name not in visit.files:
-        raise DataFault("there is no alignment with it")
-    return visit.way(name)
+    def to(self, visit: Visit, name: str) -> Transform:
+        """Return the way from the grid to an image of a session, be it by way of others."""
+        cut = visit.cuts.get(name)
+        if cut is None or not cut.is_shared:
+            raise DataFault("there is no alignment with it")
+        return cut.way
 
 
 def _moment(visit: Visit, image: NDArray[np.float32], **masks: NDArray[np.bool_] | None) -> figures.Moment:
@@ -182,13 +179,13 @@ def _before(frame: _Frame, visit: Visit) -> figures.Moment:
 
 
 def _after(frame: _Frame, visit: Visit) -> figures.Moment:
-    way = Transform(())
-    if frame.first is not visit:
-        if not (frame.is_perfusion and "reference" in visit.files):
-            raise DataFault("there is no perfusion to align it by")
-        way = _linked(visit, "to_baseline").inverse()
-    name = "reference" if frame.is_perfusion else "trace"
-    image = resample(visit.load(name), frame.grid, way)
+    name = visit.good(*(("reference", "trace") if frame.is_perfusion else ("trace", "reference")))
+    if name is None:
+        raise DataFault("it has no usable image")
+    image = resample(visit.load(name), frame.grid, frame.to(visit, name))
+    if visit.given("reference", "Perfusion") is None:
+        return _moment(visit, image)
+    way = frame.to(visit, "reference")
     return _moment(
         visit,
         image,
@@ -199,17 +196,17 @@ def _after(frame: _Frame, visit: Visit) -> figures.Moment:
 
 
 def _later(frame: _Frame, visit: Visit) -> figures.Moment:
-    way, grown = frame.to_diffusion(), None
-    if frame.first is not visit:
-        grown = frame.bring(frame.first.given("growth", "Growth"), way, _GROWN)
-        if swelling := frame.first.given("swelling", "Swelling undone"):
-            # growth is measured so, and shown on the lesion as it is measured
-            moved = nifti.load(swelling)
-            way = way.then(Transform((Displacement(moved.data, moved.affine),)))
-        way = way.then(_linked(frame.first, "to_followup"))
-    image = visit.good("flair", "trace")
+    image, first = visit.good("flair", "trace"), frame.first
     if image is None:
         raise DataFault("it has no usable image")
+    way, grown = frame.to(visit, image), None
+    if first is not visit and (growth := first.given("growth", "Growth")):
+        grown = frame.bring(growth, frame.to(first, "trace"), _GROWN)
+    if first is not visit and (swelling := first.given("swelling", "Swelling undone")):
+        # growth is measured so, and shown on the lesion as it is measured
+        moved = nifti.load(swelling)
+        undone = Transform((Displacement(moved.data, moved.affine),))
+        way = frame.to(first, "trace").then(undone).then(first.way("to_followup"))
     lesion = frame.bring(visit.given("lesion", "Follow-up lesion"), way)
     if grown is not None and lesion is not None:
         grown &= lesion  # each was interpolated by itself, and their edges differ by a voxel
