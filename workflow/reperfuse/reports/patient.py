@@ -133,12 +133,7 @@ def render_patient(
     baseline = _values(first, columns)
     # criteria judge the baseline session only
     unjudged = {name: entry for name, entry in columns.items() if name not in study.criteria}
-    names = {
-        column: entry.get("LongName", column)
-        for table in ("sessions", "patients")
-        for column, entry in study.dictionaries[table].items()
-    }
-    chapters = [_chapter(visit, figures, columns if visit is first else unjudged, values, names) for visit in visits]
+    chapters = [_chapter(visit, figures, columns if visit is first else unjudged, values, study) for visit in visits]
     rows = {role: _values(visit, columns) for role, visit in by_role.items()}
     sentence = headline(rows, values, study.profile, study.criteria.get(study.profile, ""))
     return render(
@@ -186,9 +181,9 @@ def _chapter(
     figures: Sequence[Path],
     dictionary: Dictionary,
     patient: Values,
-    names: Mapping[str, str],
+    study: Study,
 ) -> dict[str, Any]:
-    """Gather what the page says of a session; ``patient`` holds the patient's own numbers, ``names`` of all columns."""
+    """Gather what the page says of a session; ``patient`` holds the patient's own numbers."""
     row = visit.get("Row", {})
     label = visit.get("session_id", "n/a")
     role = row.get("role")
@@ -207,7 +202,7 @@ def _chapter(
         "broken": visit.get("Reasons", []),
         "verdict": visit.get("Reasons", []) + (_failures(visit) if status == "failed" else []) + warnings,
         "figures": [
-            _picture(path, label, caption, _told(caption, {**patient, **values}, names))
+            _picture(path, label, caption, _told(caption, {**patient, **values}, study))
             for what, caption in captions.items()
             for path in figures
             if path.name.endswith(f"_{label}_desc-{what}_figure.png")
@@ -227,10 +222,11 @@ def _failures(visit: Mapping[str, Any]) -> list[str]:
     return [f"{', '.join(stopped_steps)}: {reason}" for reason, stopped_steps in stopped.items()]
 
 
-def _told(caption: Caption, values: Values, names: Mapping[str, str]) -> str:
+def _told(caption: Caption, values: Values, study: Study) -> str:
     """Write the numbers of a figure, by the name of each column."""
+    columns = {**study.dictionaries["patients"], **study.dictionaries["sessions"]}
     known = [name for name in caption.columns if name in values and not values[name].is_missing]
-    return "; ".join(f"{names[name]} {in_words(values[name])}" for name in known) + ("." if known else "")
+    return "; ".join(f"{columns[name]['LongName']} {in_words(values[name])}" for name in known) + ("." if known else "")
 
 
 def _picture(path: Path, label: str, caption: Caption, values: str = "") -> Picture:
