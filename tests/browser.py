@@ -99,9 +99,10 @@ class Page:
         return answer["result"].get("value")
 
     def press(self, key: str, *, shift: bool = False) -> None:
-        """Press a key that writes no letter, such as Tab or Enter."""
-        text = {"Enter": "\r", " ": " "}.get(key)
-        named: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": _KEY_CODES[key], "modifiers": 8 if shift else 0}
+        """Press a key: a letter, or one such as Tab or Enter."""
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else None)
+        code = _KEY_CODES.get(key) or ord(key.upper())
+        named: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
         self.send("Input.dispatchKeyEvent", type="keyDown", **named, **({"text": text} if text else {}))
         self.send("Input.dispatchKeyEvent", type="keyUp", **named)
 
@@ -117,6 +118,18 @@ class Page:
     def type(self, text: str) -> None:
         """Write text where the focus is."""
         self.send("Input.insertText", text=text)
+
+    def downloads_to(self, folder: Path) -> None:
+        """Save what the page offers to a folder."""
+        self.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
+    def before_scripts(self, script: str) -> str:
+        """Run a script in every page opened from now on, before its own; return its name, see `without`."""
+        return str(self.send("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"])
+
+    def without(self, name: str) -> None:
+        """Run a script of `before_scripts` no more."""
+        self.send("Page.removeScriptToEvaluateOnNewDocument", identifier=name)
 
     def picture(self, path: Path) -> None:
         """Save what the whole page looks like, as a PNG."""

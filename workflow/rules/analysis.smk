@@ -1,10 +1,11 @@
 # Needs: the tables of a study, made here or by an earlier run (group_tables), and its participants.tsv.
-# Gives: the analysis table, the tables and figures of a paper, and a paragraph on how they were made.
+# Gives: the analysis table, the ratings of the sessions, the tables and figures of a paper, and a paragraph on how they were made.
 
 #: The folder that the analysis finds its tables in.
 TABULATED = config["group_tables"] or f"{ROOT}group"
 ANALYSIS = {
     "analysis": f"{ROOT}group/analysis.tsv",
+    "ratings": f"{ROOT}group/ratings.tsv",
     "imr": f"{ROOT}group/imr.tsv",
     "tables": f"{ROOT}group/tables",
     "figures": f"{ROOT}group/figures",
@@ -21,6 +22,7 @@ rule analyze_study:
         people=ask(facts.people),
     output:
         analysis=ANALYSIS["analysis"],
+        ratings=ANALYSIS["ratings"],
         imr=ANALYSIS["imr"],
         tables=directory(ANALYSIS["tables"]),
         figures=directory(ANALYSIS["figures"]),
@@ -36,6 +38,8 @@ rule analyze_study:
         statistics=read_yaml(options.STATISTICS),
         columns=config["columns"],
         choices=config["analysis"],
+        ratings=ask(facts.rated),
+        unused_ratings=ask(facts.unused_ratings),
         definition=REFLOW | {"name": "study" if "study" in DEFINITIONS else config["imr"]["preset"]},
         presets=DEFINITIONS,
         methods={name: config[name] for name in METHODS},

@@ -15,6 +15,7 @@ from reperfuse.study.fingerprint import fingerprint
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.names import Names
 from reperfuse.study.plan import Plan
+from reperfuse.study.ratings import Ratings
 from reperfuse.study.yaml_lines import read_yaml
 
 # the graph of a large study is millions of objects that live to the end; looking for garbage would take a tenth of the time
@@ -67,6 +68,7 @@ try:
         config,
         options.read_reflow(options.REFLOW_PRESETS, config["imr"]),
         DEFINITIONS,
+        Ratings.of_study(config, MANIFEST),
     )
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None

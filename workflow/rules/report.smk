@@ -79,6 +79,7 @@ rule report_patient:
         criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
         profile=config["analysis"]["profile"],
         clinical=ask(facts.clinical_values),
+        ratings=ask(facts.rated),
     script:
         "../scripts/run_interface.py"
 
@@ -88,6 +89,7 @@ rule report_study:
         sessions=f"{TABULATED}/sessions.tsv",
         patients=f"{TABULATED}/patients.tsv",
         failures=f"{TABULATED}/failures.tsv",
+        ratings=ANALYSIS["ratings"],
         tables=ANALYSIS["tables"],
         figures=ANALYSIS["figures"],
         pictures=(

@@ -8,6 +8,7 @@ from reperfuse.analysis.flow import patient_flow
 def study() -> pd.DataFrame:
     """Return ten patients, of whom four are analysed."""
     frame = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(10)]})
+    frame["rejected"] = None
     frame["post_status"] = ["ok"] * 9 + [None]
     frame["post_tmax6_ml"] = [1.0] * 8 + [np.nan] * 2
     frame["infarct_followup_ml"] = 10.0
@@ -44,6 +45,19 @@ def test_the_flow_adds_up() -> None:
         "lesion not comparable with its mirror image",
     }
     assert flow[flow.analysis == "growth"].n.iloc[-1] == 9
+
+
+def test_whom_a_rater_rejects_is_left_out_first() -> None:
+    frame = study()
+    frame.loc[0, "rejected"] = "session post rejected by rater A"  # would be analysed
+    frame.loc[9, "rejected"] = "session baseline rejected by rater B"  # has no session after treatment
+    flow = pd.DataFrame(patient_flow(frame))
+    for analysis, steps in flow.groupby("analysis"):
+        first = steps[steps.step == "no session rejected by a rater"]
+        assert list(first.reason) == ["session baseline rejected by rater B", "session post rejected by rater A"]
+        assert set(first.n) == {8}, analysis
+    reached = {name: steps.n.iloc[-1] for name, steps in flow.groupby("analysis")}
+    assert reached == {"reflow": 3, "growth": 8}
 
 
 def test_nobody() -> None:

@@ -13,7 +13,7 @@ from reperfuse.study.yaml_lines import read_yaml
 
 SETTINGS = read_yaml(CONFIG)
 PRESETS = read_yaml(REFLOW_PRESETS)
-COUNTS = {"patients": 60, "growth": 58, "reperfusion": 57, "judged": 36, "impaired": 8}
+COUNTS = {"patients": 60, "rejected": 2, "growth": 58, "reperfusion": 57, "judged": 36, "impaired": 8}
 VERSIONS = {"reperfuse": "1.2.3", "snakemake": "9.8.7", "antspyx": "0.6.5", "numpy": "2.2.2", "scipy": "1.1.1"}
 ALL = {name: ("age", "mtici") if name in ("nihss", "mrs", "profile") else () for name in STEPS}
 
@@ -137,8 +137,9 @@ def test_what_was_switched_off_or_not_done_is_not_told() -> None:
         "perfusion": "residue function", "diffusion": "diffusion coefficient", "growth": "Growth,",
         "reflow": "mirror plane", "brant": "Brant", "frequency": "Wilson", "nihss": "HC3", "mrs": "Rankin",
         "profile": "interaction", "flow": "STROBE",
-        "growth_groups": "Hodges", "agreement": "Bland", "agreement_of_classes": "kappa",
+        "growth_groups": "Hodges", "agreement": "Bland", "agreement_of_classes": "of classes was measured by kappa",
         "agreement_of_masks": "Dice coefficient", "transitions": "second scan", "characteristics": "Mann",
+        "agreement_of_raters": "readers who rated",
         "expert_lesions": "experts", "automatic_lesions": "automatically.", "factors": "for 5 events",
         "reperfusion": "Reperfusion,", "favourable_day5": "at day 5 [@lansberg2012]",
     }.items():  # fmt: skip

@@ -1,17 +1,24 @@
 """How far measurements of the same patients agree: another product or reader, and the automatic lesion."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
 from reperfuse.analysis.estimates.agreement import bland_altman, class_changes, icc_a1, kappa
 from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
+from reperfuse.analysis.estimates.proportions import wilson
+from reperfuse.study.vocabulary import RATINGS
 
 #: A core of this volume decides on a patient, mL (DEFUSE 3, doi:10.1056/NEJMoa1713973).
 _LARGE_CORE_ML = 70.0
 #: Measures that the methods text has a sentence of.
 KAPPA, OVERLAP = "kappa of a core of 70 mL or more", "Dice, median"
+RATERS_KAPPA, RATERS_PERCENT = "weighted kappa of the ratings", "sessions rated alike, %"
+#: Sessions rated by both. With 8 of 10 alike, kappa's interval reaches 0.4 either way: of fewer it would say nothing.
+_LEAST_SESSIONS = 10
 
 
 def agreements(frame: pd.DataFrame, compared: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -52,6 +59,45 @@ def lesion_agreement(frame: pd.DataFrame) -> list[dict[str, Any]]:
         return []
     volumes = ("lesion_automatic_ml", "infarct_followup_ml")
     return [*_compare(drawn, *volumes), _row(*volumes, OVERLAP, _quartiles(drawn["lesion_dice"].dropna()))]
+
+
+def agreement_of_raters(ratings: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Set the ratings of two readers against each other, for each two who rate some session both.
+
+    Parameters
+    ----------
+    ratings : sequence of rows
+        ``participant_id, session_id, rater, rating``: one of each rater and session.
+
+    Returns
+    -------
+    list of rows
+        As `agreements` has them: the share of sessions rated alike, %, with Wilson's interval, and Cohen's κ of
+        accept, doubt and reject, weighted by the squared distance.
+    """
+    by_rater: dict[str, dict[tuple[str, str], str]] = {}
+    for row in ratings:
+        by_rater.setdefault(row["rater"], {})[row["participant_id"], row["session_id"]] = row["rating"]
+    rows = []
+    for one, other in combinations(sorted(by_rater), 2):
+        both = sorted(by_rater[one].keys() & by_rater[other].keys())
+        if both:
+            pair = [by_rater[one][key] for key in both], [by_rater[other][key] for key in both]
+            for measure, found in _of_two_raters(*pair).items():
+                rows.append(_row(f"rater {other}", f"rater {one}", measure, found))
+    return rows
+
+
+def _of_two_raters(one: Sequence[str], other: Sequence[str]) -> dict[str, Estimate]:
+    n = len(one)
+    if n < _LEAST_SESSIONS:
+        none = not_estimable(f"{n} sessions rated by both, and {_LEAST_SESSIONS} are needed", n)
+        return {RATERS_PERCENT: none, RATERS_KAPPA: none}
+    alike = wilson(sum(a == b for a, b in zip(one, other, strict=True)), n)
+    percent = Estimate(n, 100 * alike.value, 100 * alike.low, 100 * alike.high)
+    weighted = kappa(one, other, RATINGS)
+    note = weighted.note or "n counts sessions; those of one patient are taken as independent"
+    return {RATERS_PERCENT: percent, RATERS_KAPPA: replace(weighted, note=note)}
 
 
 def _compare(frame: pd.DataFrame, other: str, ours: str) -> Iterator[dict[str, Any]]:

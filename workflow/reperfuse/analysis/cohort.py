@@ -38,6 +38,7 @@ def build_cohort(
     clinical: ClinicalData,
     dictionary: Entries,
     *,
+    rejected: Mapping[str, str] | None = None,
     own_columns: Collection[str] = (),
     enrolled: bool = True,
 ) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
@@ -51,6 +52,8 @@ def build_cohort(
         The study's own tables.
     dictionary : mapping
         The columns of the analysis table.
+    rejected : mapping of str to str, optional
+        Why a patient is left out, see `reperfuse.study.ratings.rejections`: nothing measured of them is joined.
     own_columns : collection of str
         Further columns of the study's tables: numbers, or yes and no.
     enrolled : bool
@@ -69,6 +72,7 @@ def build_cohort(
     others = clinical.without_scans([name.removeprefix("sub-") for name in known]) if enrolled else []
     names = sorted(known | {f"sub-{label}" for label in others})
     notes: list[tuple[str, str, str]] = []
+    left_out = rejected or {}
     rows = []
     for name in names:
         labels = [visits[name, role]["session_id"] for role in _ROLES if (name, role) in visits]
@@ -76,6 +80,9 @@ def build_cohort(
         for column in (*READERS, *own_columns):
             row[column], note = _clinical_value(clinical, name, labels, column)
             notes += [(name, column, note)] if note else []
+        if name in left_out:
+            rows.append(row | {"rejected": left_out[name]})
+            continue
         for role in ("baseline", "post", "late"):
             row |= {f"{role}_{key}": text for key, text in visits.get((name, role), {}).items()}
         rows.append(row | dict(measured.get(name, {})))

@@ -5,17 +5,21 @@ from typing import Any
 
 import pandas as pd
 
-from reperfuse.analysis.agreements import KAPPA, OVERLAP
+from reperfuse.analysis.agreements import KAPPA, OVERLAP, RATERS_KAPPA, RATERS_PERCENT
 from reperfuse.analysis.cohort import judged
 from reperfuse.analysis.estimates.logistic import FIRTH
 from reperfuse.analysis.paper import Choices, Rows
+
+#: Measures of agreement that are none of volumes.
+_NO_VOLUMES = (KAPPA, OVERLAP, RATERS_KAPPA, RATERS_PERCENT)
 
 
 def count_patients(frame: pd.DataFrame) -> dict[str, int]:
     """Count the patients that a methods text speaks of."""
     people = judged(frame)
     return {
-        "patients": len(frame),
+        "patients": int(frame["rejected"].isna().sum()),
+        "rejected": int(frame["rejected"].notna().sum()),
         "growth": int(frame["growth_ml"].notna().sum()),
         "reperfusion": int(frame["reperfusion_fraction"].notna().sum()),
         "judged": len(people),
@@ -68,9 +72,10 @@ def what_was_done(
         "profile": odds,
         "favourable_day5": response and "day 5" in remarks["favourable_response"],
         "growth_groups": growth,
-        "agreement": [row for row in estimated["agreement"] if row["measure"] not in (KAPPA, OVERLAP)],
+        "agreement": [row for row in estimated["agreement"] if row["measure"] not in _NO_VOLUMES],
         "agreement_of_classes": [row for row in estimated["agreement"] if row["measure"] == KAPPA],
         "agreement_of_masks": [row for row in estimated["agreement"] if row["measure"] == OVERLAP],
+        "agreement_of_raters": [row for row in estimated["agreement"] if row["measure"] == RATERS_KAPPA],
         "transitions": tables["transitions"],
     }
     return {

@@ -35,12 +35,18 @@ def patient_flow(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _follow(analysis: str, frame: pd.DataFrame, steps: Iterator[tuple[str, pd.Series]]) -> Iterator[dict[str, Any]]:
     left = pd.Series(True, frame.index)
     yield {"analysis": analysis, "step": "enrolled", "n": len(frame), "left_out": 0, "reason": ""}
-    for step, reasons in steps:
+    for step, reasons in (*_to_accepted(frame), *steps):
         out = left & (reasons != "")
         left &= ~out
         counts = reasons[out].value_counts().sort_index().items() if out.any() else [("", 0)]
         for reason, n in counts:
             yield {"analysis": analysis, "step": step, "n": int(left.sum()), "left_out": int(n), "reason": reason}
+
+
+def _to_accepted(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the step of the readers, where they reject any session."""
+    if frame["rejected"].notna().any():
+        yield "no session rejected by a rater", frame["rejected"].fillna("")
 
 
 def _to_reflow(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:

@@ -33,7 +33,7 @@ STEPS = (
         "profile",
         "favourable_day5",
     ),
-    *("growth_groups", "agreement", "agreement_of_classes", "agreement_of_masks", "transitions"),
+    *("growth_groups", "agreement", "agreement_of_classes", "agreement_of_masks", "agreement_of_raters", "transitions"),
 )
 
 
@@ -62,8 +62,8 @@ def methods_text(
     reflow : mapping
         The definition of IMR in use: the preset with what the configuration puts in its place.
     counts : mapping of str to int
-        Patients: ``patients`` in the tables, with ``growth`` and ``reperfusion`` known, ``judged`` as to reflow, and
-        ``impaired`` of these.
+        Patients: ``patients`` in the tables, ``rejected`` by a rater and left out, with ``growth`` and
+        ``reperfusion`` known, ``judged`` as to reflow, and ``impaired`` of these.
     versions : mapping of str to str
         Of each package, see `versions`.
     done : mapping of str to sequence of str
@@ -98,6 +98,8 @@ def _software(versions: Mapping[str, str], counts: Mapping[str, int]) -> Iterato
     if used:
         yield f"It used {listed(used)}."
     yield f"Results of {patients(counts['patients'])} were analysed."
+    if counts["rejected"]:
+        yield f"Left out: {patients(counts['rejected'])} of whom a reader rejected a session."
 
 
 def _run_by(versions: Mapping[str, str]) -> str:
@@ -143,6 +145,8 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         yield "Agreement of classes was measured by kappa [@cohen1968]."
     if "agreement_of_masks" in done:
         yield "Outlined lesions were compared with automatic ones by the Dice coefficient [@dice1945]."
+    if "agreement_of_raters" in done:
+        yield "Agreement of the readers who rated the sessions was measured by weighted kappa [@cohen1968]."
     if "transitions" in done:
         yield "Impairment at a second scan after treatment was set against that at the first."
 

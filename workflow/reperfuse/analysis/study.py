@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from reperfuse.analysis.agreements import agreement_of_raters
 from reperfuse.analysis.cohort import as_frame, build_cohort, derive
 from reperfuse.analysis.definitions import definitions_table
 from reperfuse.analysis.done import count_patients, what_was_done
@@ -13,6 +14,7 @@ from reperfuse.analysis.methods_text import methods_text, versions
 from reperfuse.analysis.paper import Choices, Rows, make_tables
 from reperfuse.analysis.references import bibliography
 from reperfuse.study.clinical import ClinicalData
+from reperfuse.study.ratings import rejections
 
 if TYPE_CHECKING:
     from reperfuse.analysis.figures.style import Drawing
@@ -55,6 +57,7 @@ def analyze(
     presets: Mapping[str, Mapping[str, Any]],
     methods: Mapping[str, Any],
     all_enrolled: bool,
+    ratings: Sequence[Mapping[str, str]] = (),
 ) -> Paper:
     """Analyse a study.
 
@@ -75,6 +78,8 @@ def analyze(
         Sections of the configuration that the methods paragraph tells.
     all_enrolled : bool
         People of participants.tsv without a scan count too.
+    ratings : sequence of rows
+        What readers say of the sessions: patients with a rejected one that has a role are left out.
 
     Returns
     -------
@@ -83,11 +88,14 @@ def analyze(
     from reperfuse.analysis.drawings import draw
 
     dictionary = dictionaries["analysis"]
+    judged = {(row["participant_id"], row["session_id"]) for row in tables["sessions"] if row["role"] != "n/a"}
+    rejected = dict(rejections(ratings, judged))
     frame, notes = build_cohort(
         tables["patients"],
         tables["sessions"],
         clinical,
         dictionary,
+        rejected=rejected,
         own_columns=[name for name in choices.names() if name not in dictionary],
         enrolled=all_enrolled,
     )
@@ -98,8 +106,10 @@ def analyze(
         reperfused=choices.reperfused,
         min_mtici=definition["min_mtici"],
     )
-    reflow = as_frame(tables["reflow"], dictionaries["reflow"])
+    counted = [row for row in tables["reflow"] if row["participant_id"] not in rejected]
+    reflow = as_frame(counted, dictionaries["reflow"])
     made = make_tables(frame, reflow, choices, dictionary, preset=definition["name"], remarks=remarks)
+    made["agreement"] += agreement_of_raters(ratings)
     definitions = definitions_table(reflow, frame, presets, definition["hours_after_treatment"])
     drawings, not_drawn = draw(frame, made, definitions, choices, cut_ml=definition["significant_ml"])
     unused = [{"what": f"{column} of {name}", "reason": reason} for name, column, reason in notes]

@@ -26,6 +26,8 @@ class AnalyzeStudyInputSpec(StepInputSpec):
     definition = traits.Dict(mandatory=True, desc="what counts as impaired reflow")
     presets = traits.Dict(mandatory=True, desc="definitions of impaired reflow")
     methods = traits.Dict(mandatory=True, desc="settings that the methods paragraph tells")
+    ratings = traits.List(usedefault=True, desc="what readers say of the sessions, a row of ratings.tsv each")
+    unused_ratings = traits.List(usedefault=True, desc="[participant_id, what, reason] of what is said and not used")
     all_enrolled = traits.Bool(True, usedefault=True, desc="people of participants.tsv without a scan count too")
 
 
@@ -33,6 +35,7 @@ class AnalyzeStudyOutputSpec(TraitedSpec):
     """Outputs of `AnalyzeStudy`."""
 
     analysis = table("a row a patient: clinical columns and results")
+    ratings = table("what readers say of the sessions")
     imr = table("how often reflow is impaired by every definition, threshold, cut and set of exclusions")
     tables = folder("tables of a paper")
     figures = folder("figures of a paper")
@@ -60,10 +63,16 @@ class AnalyzeStudy(Step):
             presets=self.inputs.presets,
             methods=self.inputs.methods,
             all_enrolled=self.inputs.all_enrolled,
+            ratings=self.inputs.ratings,
         )
+        paper.tables["not_done"] += [
+            {"what": f"{what} of {name}" if name != "n/a" else what, "reason": reason}
+            for name, what, reason in self.inputs.unused_ratings
+        ]
         own = {name: {"Description": "Column of the study's own"} for name in paper.frame.columns}
         people = ({str(key): value for key, value in row.items()} for row in paper.frame.to_dict("records"))
         self.save_rows("analysis", people, own | self.inputs.dictionaries["analysis"])
+        self.save_rows("ratings", self.inputs.ratings, self.inputs.dictionaries["ratings"])
         self.save_rows("imr", paper.definitions, self.inputs.dictionaries["imr"])
         self._save_tables(paper.tables)
         self._save_drawings(paper.drawings)

@@ -21,6 +21,7 @@ class ReportPatientInputSpec(StepInputSpec):
     criteria = traits.Dict(desc="title of each criterion in the tables")
     profile = traits.Str(desc="the criterion that the page's first sentence names")
     clinical = traits.Dict(desc="what the study's tables say of the patient; None: not understood")
+    ratings = traits.List(usedefault=True, desc="what raters say of the patient's sessions, a row of ratings.tsv each")
 
 
 class PageOutputSpec(TraitedSpec):
@@ -46,6 +47,7 @@ class ReportPatient(Step):
             given.criteria if isdefined(given.criteria) else {},
             given.profile if isdefined(given.profile) else "",
             given.clinical if isdefined(given.clinical) else {},
+            given.ratings,
         )
         files = [*self._paths("results"), *self._paths("sessions"), Path(given.patient)]
         text = render_patient(
@@ -80,6 +82,7 @@ class ReportStudyInputSpec(StepInputSpec):
     sessions = File(exists=True, mandatory=True, desc="table of the sessions")
     patients = File(exists=True, mandatory=True, desc="table of the patients")
     failures = File(exists=True, mandatory=True, desc="table of what was not computed")
+    ratings = File(exists=True, desc="table of what raters say of the sessions")
     tables = Directory(exists=True, mandatory=True, desc="tables of a paper")
     figures = Directory(exists=True, mandatory=True, desc="figures of a paper")
     pictures = InputMultiObject(Directory(exists=True), desc="figures of each patient")
@@ -105,6 +108,7 @@ class ReportStudy(Step):
             Path(self.inputs.failures),
             statistics=(Path(self.inputs.tables), Path(self.inputs.figures)),
             figures=[Path(folder) for folder in self.inputs.pictures] if isdefined(self.inputs.pictures) else [],
+            ratings=Path(self.inputs.ratings) if isdefined(self.inputs.ratings) else None,
             name=self.inputs.name,
             limits=self.inputs.limits,
             has_pages=self.inputs.has_pages,

@@ -13,6 +13,7 @@ from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 from reperfuse.reports.rendering import embedded, render
 from reperfuse.reports.summary import Values, clinical_line, headline, in_words, judge
 from reperfuse.reports.values import Numbers, Value, show
+from reperfuse.study.ratings import rating_in_words
 
 ROLES = ("baseline", "post", "late", "followup")
 
@@ -76,12 +77,15 @@ class Study:
         The criterion that the first sentence names.
     clinical : mapping
         What is known of the patient from the study's tables, as the vocabulary reads it; None: not understood.
+    ratings : sequence of rows
+        What raters say of the patient's sessions, see `reperfuse.study.ratings`.
     """
 
     dictionaries: Mapping[str, Dictionary]
     criteria: Mapping[str, str]
     profile: str
     clinical: Mapping[str, Any]
+    ratings: Sequence[Mapping[str, str]] = ()
 
 
 def render_patient(
@@ -136,9 +140,12 @@ def render_patient(
     chapters = [_chapter(visit, figures, columns if visit is first else unjudged, values, study) for visit in visits]
     rows = {role: _values(visit, columns) for role, visit in by_role.items()}
     sentence = headline(rows, values, study.profile, study.criteria.get(study.profile, ""))
+    for chapter in chapters:
+        rated = [row for row in study.ratings if row["session_id"] == chapter["label"]]
+        chapter["verdict"] = [*_rated(rated, chapter["has_role"]), *chapter["verdict"]]
     return render(
         "patient.html",
-        scripts=("viewer.js",) if viewer else (),
+        scripts=("ratings.js", *(("viewer.js",) if viewer else ())),
         viewer=viewer,
         participant=subject.get("participant_id", "n/a"),
         headline=sentence,
@@ -197,6 +204,7 @@ def _chapter(
     return {
         "label": label,
         "role": ROLE_TITLES.get(role, "Another session") if role not in NO_VALUE else "Another session",
+        "has_role": role not in NO_VALUE,
         "status": status,
         "warnings": warnings,
         "broken": visit.get("Reasons", []),
@@ -212,6 +220,12 @@ def _chapter(
             visit.get("Failures", []),
         ),
     }
+
+
+def _rated(rows: Sequence[Mapping[str, str]], has_role: bool) -> list[str]:
+    """Return what raters say of a session; a patient with a rejected one that has a role is left out."""
+    left_out = "; the patient is left out of the analysis" if has_role else ""
+    return [rating_in_words(row) + (left_out if row["rating"] == "reject" else "") for row in rows]
 
 
 def _failures(visit: Mapping[str, Any]) -> list[str]:

@@ -12,14 +12,17 @@ from reperfuse.reports.strips import HEIGHT, WIDTH, strip_plots
 from reperfuse.reports.thumbnails import choose_figure, thumbnail
 from reperfuse.reports.values import Value, show
 from reperfuse.study.dictionaries import is_flag, is_numeric
+from reperfuse.study.ratings import rating_in_words
 
 Dictionary = Mapping[str, Mapping[str, Any]]
 Rows = Sequence[Mapping[str, str]]
+#: What raters say, by patient and session.
+Rated = Mapping[tuple[str, str], Rows]
 
 #: The worst comes first.
 _STATES = ("failed", "warn", "ok")
 #: Columns that a reader of the sessions looks at first.
-_FIRST = ("participant_id", "session_id", "status", "reasons")
+_FIRST = ("participant_id", "session_id", "status", "rating", "reasons")
 #: Text of a column is wrapped if any of it is longer, in letters.
 _SHORT = 30
 _TITLES = {"sessions": "Sessions", "patients": "Patients", "failures": "What was not computed, and why"}
@@ -38,13 +41,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the study as a reader sees it; ``states`` are its rows', where the table has any."""
+    """A table of the study as a reader sees it; ``states`` and ``ratings`` are its rows', where the table has any."""
 
     name: str
     title: str
     heads: list[Head]
     rows: list[list[Value]]
     states: list[str]
+    ratings: list[str]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def render_study(
     patients: Path,
     failures: Path,
     *,
+    ratings: Path | None = None,
     name: str,
     statistics: tuple[Path, Path],
     dictionaries: Mapping[str, Dictionary],
@@ -75,6 +80,8 @@ def render_study(
     ----------
     sessions, patients, failures : path
         Its tables (TSV).
+    ratings : path, optional
+        Table of what raters say of the sessions.
     name : str
         Of the dataset; empty if it has none.
     statistics : (path, path)
@@ -97,13 +104,18 @@ def render_study(
     """
     visits = sorted(read_rows(sessions), key=lambda row: _rank(row.get("status", "")))
     people, broken = read_rows(patients), read_rows(failures)
+    rated = _by_session(read_rows(ratings)) if ratings else {}
+    if rated:
+        visits = [row | {"rating": "; ".join(map(rating_in_words, _of(row, rated)))} for row in visits]
+        columns = dictionaries["sessions"] | {"rating": dictionaries["ratings"]["rating"]}
+        dictionaries = {**dictionaries, "sessions": columns}
     shown = {"sessions": visits, "patients": people, "failures": broken}
     return render(
         "study.html",
         scripts=("tables.js",),
         name=name or "The study",
-        counts=_counts(people, visits, broken),
-        tables=[_table(table, rows, dictionaries[table]) for table, rows in shown.items()],
+        counts=_counts(people, visits, broken, rated),
+        tables=[_table(table, rows, dictionaries[table], rated) for table, rows in shown.items()],
         portraits=_portraits(people, visits, figures) if has_pages else [],
         pages={row["participant_id"] for row in people} if has_pages else set(),
         strips=strip_plots(visits, dictionaries["sessions"], limits),
@@ -115,11 +127,22 @@ def render_study(
     )
 
 
+def _by_session(ratings: Rows) -> Rated:
+    rated: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for row in ratings:
+        rated.setdefault((row["participant_id"], row["session_id"]), []).append(row)
+    return rated
+
+
+def _of(visit: Mapping[str, str], rated: Rated) -> Rows:
+    return rated.get((visit["participant_id"], visit["session_id"]), ())
+
+
 def _rank(status: str) -> int:
     return _STATES.index(status) if status in _STATES else len(_STATES)
 
 
-def _table(name: str, rows: Rows, dictionary: Dictionary) -> Table:
+def _table(name: str, rows: Rows, dictionary: Dictionary, rated: Rated) -> Table:
     """Return a table whose units stand in its head."""
     columns = list(rows[0]) if rows else []
     columns.sort(key=lambda column: _FIRST.index(column) if column in _FIRST else len(_FIRST))
@@ -132,7 +155,8 @@ def _table(name: str, rows: Rows, dictionary: Dictionary) -> Table:
         title, kind = entry.get("LongName", column), _kind(column, entry, values)
         heads.append(Head(column, title, entry.get("Description", ""), unit, kind))
     states = [row.get("status", "") for row in rows] if "status" in columns else []
-    return Table(name, _TITLES[name], heads, cells, states)
+    ratings = [" ".join(one["rating"] for one in _of(row, rated)) or "none" for row in rows if "rating" in columns]
+    return Table(name, _TITLES[name], heads, cells, states, ratings)
 
 
 def _kind(column: str, entry: Mapping[str, Any], values: Sequence[Value]) -> str:
@@ -158,16 +182,18 @@ def _portraits(people: Rows, visits: Rows, figures: Sequence[Path]) -> list[Port
     return sorted(portraits, key=lambda one: _rank(one.status))
 
 
-def _counts(patients: Rows, sessions: Rows, failures: Rows) -> list[tuple[str, str, str]]:
+def _counts(patients: Rows, sessions: Rows, failures: Rows, rated: Rated) -> list[tuple[str, str, str]]:
     def of(rows: Rows, column: str) -> str:
         judged = [row for row in rows if row.get(column) in ("0", "1")]
         return f"{sum(row[column] == '1' for row in judged)} of {len(judged)}" if judged else "n/a"
 
     states = [sum(row.get("status") == state for row in sessions) for state in ("ok", "warn", "failed")]
+    rejected = [rows for rows in rated.values() if any(row["rating"] == "reject" for row in rows)]
+    told = f"; {len(rejected)} rejected by a rater" if rated else ""
     evaluable = [row for row in patients if row.get("imr_evaluable") == "1"]
     return [
         ("Patients", str(len(patients)), ""),
-        ("Sessions", str(len(sessions)), "{} ok, {} with a warning, {} failed".format(*states)),
+        ("Sessions", str(len(sessions)), "{} ok, {} with a warning, {} failed".format(*states) + told),
         (
             "Reperfused by more than half",
             of(patients, "reperfused_50"),

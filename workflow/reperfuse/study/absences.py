@@ -4,7 +4,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from reperfuse.faults import DataFault
+from reperfuse.study import facts
 from reperfuse.study.plan import Plan
+from reperfuse.study.ratings import rejections
 from reperfuse.study.results import removed
 
 _GONE = "is no longer in the study: its earlier results are in the folder removed"
@@ -95,7 +97,7 @@ def left_out(plan: Plan) -> list[list[str]]:
     """Return [participant_id, what, reason] of what the tables leave out.
 
     Patients that are not finished, scans without a session, patients and sessions that are no longer in the study,
-    and roles that no session of the study has.
+    what a rater rejects, ratings that are not used, and roles that no session of the study has.
     """
     unfinished = [subject for subject in plan.subjects if not plan.is_tabulated(subject)]
     rows = [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished]
@@ -103,6 +105,9 @@ def left_out(plan: Plan) -> list[list[str]]:
     gone = removed(Path(plan.config["output_dir"]), Path(plan.config["bids_dir"]))
     rows += [[name.partition("/")[0], "patient", f"{name} {_GONE}"] for name in gone]
     rows += [["n/a", table, note] for table, note in plan.clinical.notes()]
+    judged = {(f"sub-{subject}", f"ses-{session}") for subject in plan.subjects for session in plan.roles(subject)}
+    rows += [[name, "analysis", reason] for name, reason in rejections(facts.rated(plan), judged)]
+    rows += facts.unused_ratings(plan)
     return rows + [["n/a", "sessions", reason] for reason in missing_roles(plan)]
 
 

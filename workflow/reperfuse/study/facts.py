@@ -61,6 +61,16 @@ def clinical_values(plan: Plan, subject: str) -> dict[str, float | str | None]:
     return plan.clinical.all_known(subject, plan.sessions(subject))
 
 
+def rated(plan: Plan, subject: str | None = None) -> list[dict[str, str]]:
+    """Return what each rater says of each session, of a patient or of all."""
+    return [row for row in plan.ratings.rows if subject is None or row["participant_id"] == f"sub-{subject}"]
+
+
+def unused_ratings(plan: Plan) -> list[list[str]]:
+    """Return [participant_id, what, reason] of what ratings say and is not used."""
+    return plan.ratings.faults
+
+
 def people(plan: Plan) -> list[str]:
     """Return the study's own tables of people and of their sessions."""
     study = Path(plan.config["bids_dir"])

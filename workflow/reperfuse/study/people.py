@@ -1,7 +1,7 @@
 """A table of people or of sessions as anyone may have written it: which row is whose, and what it holds."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from reperfuse.faults import DataFault
@@ -64,6 +64,17 @@ class Table:
             self._found[label] = [row for name, row in self._rows if name in names]
         return self._found[label]
 
+    def rows(self, columns: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield the label of each row, and what it holds in each column; a column that is not there is left out."""
+        places = {column: found[0] for column in columns if (found := self.places(column))}
+        for label, row in self._rows:
+            yield label, {column: tidy(row[place]) for column, place in places.items()}
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether a row has another number of cells than there are columns."""
+        return bool(self._ragged)
+
     def fault_of(self, label: str) -> str:
         """Say why a label has no row; empty if it has one, and where there is no table or no row is anyone's."""
         if not self.columns or self._is_lost or self._of(label):
@@ -110,6 +121,18 @@ def _matching(label: str, names: list[str]) -> set[str]:
         return same
     numbered = {name for name in names if _number(name, prefix) == int(bare)}
     return numbered if len(numbered) == 1 else set()
+
+
+def owner(name: str, prefix: str, labels: Collection[str]) -> str | None:
+    """Return the one of some labels that a name stands for: as written, with its prefix or not, or as the same number.
+
+    ``prefix`` is sub or ses; None if it stands for none.
+    """
+    if (bare := name.removeprefix(f"{prefix}-")) in labels:
+        return bare
+    number = _number(name, prefix)
+    same = [label for label in labels if number is not None and label.isdecimal() and int(label) == number]
+    return same[0] if len(same) == 1 else None
 
 
 def _number(name: str, prefix: str) -> int | None:

@@ -6,7 +6,7 @@ empty list: to Snakemake, an input that is not there.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
 from reperfuse.study.names import AFTER, COMPARISONS, KINDS, RESULTS, TOLD, Names
+from reperfuse.study.ratings import Ratings
 
 #: A path, or nothing.
 File = str | list[str]
@@ -35,6 +36,8 @@ class Plan:
         What counts as impaired reflow, see `reperfuse.study.options.read_reflow`.
     definitions : mapping
         Every definition of it, see `reperfuse.study.options.read_definitions`.
+    ratings : Ratings
+        What readers say of the sessions.
     """
 
     manifest: Manifest
@@ -43,6 +46,7 @@ class Plan:
     config: Mapping[str, Any]
     reflow_settings: Mapping[str, Any]
     definitions: Mapping[str, Mapping[str, Any]]
+    ratings: Ratings = field(default_factory=Ratings)
 
     # --- what a session and a patient have -------------------------------------------------------
 

@@ -84,6 +84,8 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
     return typed
 
 
+#: Where a configuration holds paths, beside those of what is given for single scans.
+_PATHS = ("bids_dir", "output_dir", "benchmarks", "group_tables", "ratings")
 #: Where a configuration holds labels.
 _LABELS = (("participants",), ("include_sessions",), ("sessions",))
 
@@ -142,9 +144,12 @@ def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = (), folde
         config["bids_dir"], config["lesion_masks"] = "demo", "demo/derivatives/lesions"
     if config["output_dir"] is None:
         config["output_dir"] = str(Path(config["bids_dir"]) / "derivatives" / "reperfuse")
-    for key in ("bids_dir", "output_dir", "benchmarks", "group_tables", *(given.key for given in GIVEN.values())):
-        if config.get(key) is not None:
-            config[key] = str((folder / Path(config[key]).expanduser()).resolve())
+    for key in (*_PATHS, *(given.key for given in GIVEN.values())):
+        given = config.get(key)
+        if isinstance(given, list):
+            config[key] = [_resolved(path, folder) for path in given]
+        elif given is not None:
+            config[key] = _resolved(given, folder)
     study, results = (Path(config[key]) for key in ("bids_dir", "output_dir"))
     if study.is_relative_to(results):
         raise ConfigError(
@@ -152,6 +157,10 @@ def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = (), folde
             "such as derivatives/reperfuse in the study"
         )
     return is_demo
+
+
+def _resolved(path: str, folder: Path) -> str:
+    return str((folder / Path(path).expanduser()).resolve())
 
 
 def read_criteria(

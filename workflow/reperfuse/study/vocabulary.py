@@ -33,6 +33,9 @@ _SITES = {
     **dict.fromkeys(("t-ica", "tica", "ica-t", "ica t", "carotid t", "ica terminus", "carotid terminus"), "ICA-T"),
     **{"basilar": "BA", "basilar artery": "BA", "vertebral": "VA", "vertebral artery": "VA", "tandem": "tandem"},
 }
+#: What a rater may say of a session, from the best to the worst, and how else it is written.
+RATINGS = ("accept", "doubt", "reject")
+_RATED = {**{word: word for word in RATINGS}, "accepted": "accept", "doubtful": "doubt", "rejected": "reject"}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 
 
@@ -98,6 +101,13 @@ def read_site(text: str) -> str:
     if site := _SITES.get(" ".join(text.lower().split())):
         return site
     raise NotUnderstood(f"a site is one of {', '.join(sorted(set(_SITES.values())))}")
+
+
+def read_rating(text: str) -> str:
+    """Read what a rater says of a session."""
+    if rating := _RATED.get(text.lower()):
+        return rating
+    raise NotUnderstood("a rating is accept, doubt or reject")
 
 
 def read_score(text: str, least: int, most: int) -> float:

@@ -135,7 +135,7 @@ def kappa(a: ArrayLike, b: ArrayLike, order: Sequence[object] = ()) -> Estimate:
         return not_estimable(f"{n} patients classified twice, and {LEAST} are needed", n)
     table = counts.to_numpy()
     if min(np.count_nonzero(table.sum(axis=axis)) for axis in (0, 1)) < 2:
-        return not_estimable("one of the two has all patients in one class", n)
+        return not_estimable("one of the two has all in one class", n)
     result = cohens_kappa(table, wt="quadratic" if len(order) else None)
     return Estimate(
         n, float(result.kappa), float(result.kappa_low), float(result.kappa_upp), float(result.pvalue_two_sided)

@@ -31,12 +31,13 @@ function sortBy(table, head) {
 // Shows the rows that match, and of many only the first: a browser takes half a second to lay out hundreds.
 function update(view) {
   const words = view.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const status = view.status ? view.status.value : "";
+  const chosen = view.selects.filter((select) => select.value);
   const rows = [...view.table.tBodies[0].rows];
   let matching = 0;
   for (const row of rows) {
     row.searched ??= row.textContent.toLowerCase();
-    row.hidden = !(words.every((word) => row.searched.includes(word)) && (!status || row.dataset.status === status));
+    const isChosen = chosen.every((select) => row.dataset[select.name].split(" ").includes(select.value));
+    row.hidden = !(isChosen && words.every((word) => row.searched.includes(word)));
     if (!row.hidden) matching += 1;
     row.classList.toggle("later", matching > view.most);
   }
@@ -46,8 +47,9 @@ function update(view) {
 }
 
 for (const tools of document.querySelectorAll(".tools")) {
-  const [search, status, told] = ["input", "select", "output"].map((name) => tools.querySelector(name));
-  const view = { table: document.getElementById(tools.dataset.table), search, status, told, most: 100 };
+  const [search, told] = ["input", "output"].map((name) => tools.querySelector(name));
+  const selects = [...tools.querySelectorAll("select")];
+  const view = { table: document.getElementById(tools.dataset.table), search, selects, told, most: 100 };
   view.more = document.createElement("button");
   view.more.addEventListener("click", () => {
     view.most = Infinity;
