@@ -53,8 +53,8 @@ def overview(folder: Path) -> Path:
     return path
 
 
-def render(patient_file, sessions=(), figures=(), clinical=None, made=(), viewer=None) -> str:
-    study = Study(TABLES, CRITERIA, "defuse2", clinical or {})
+def render(patient_file, sessions=(), figures=(), clinical=None, made=(), viewer=None, ratings=()) -> str:
+    study = Study(TABLES, CRITERIA, "defuse2", clinical or {}, ratings)
     return render_patient(patient_file, sessions, figures, study, made=made, viewer=viewer, version="0.1.0")
 
 

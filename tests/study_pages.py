@@ -64,6 +64,7 @@ def render(
     sessions: Rows = (),
     failures: Rows = (),
     *,
+    ratings: Rows = (),
     name: str = "",
     statistics: tuple[Path, Path] | None = None,
     figures: Sequence[Path] = (),
@@ -74,8 +75,10 @@ def render(
         write_table(folder / f"{table}.tsv", list(DICTIONARIES[table]), rows)
         for table, rows in (("sessions", sessions), ("patients", patients), ("failures", failures))
     ]
+    rated = write_table(folder / "ratings.tsv", list(DICTIONARIES["ratings"]), ratings)
     return render_study(
         *files,
+        ratings=rated,
         name=name,
         statistics=statistics or (folder / "tables", folder / "figures"),
         dictionaries=DICTIONARIES,

@@ -105,7 +105,7 @@ def test_a_patients_page_is_whole_and_silent(page: Page, tmp_path: Path) -> None
     page.open(tmp_path / "page.html")
     page.assert_sound()
     assert page.run("document.images.length") == 1
-    assert page.run("document.scripts.length") == 0
+    assert page.run("document.scripts.length") == 1
 
 
 def test_the_study_is_whole_and_silent(study: Page) -> None:
@@ -179,6 +179,36 @@ def test_a_point_leads_to_its_patient(study: Page) -> None:
     leads = "document.querySelector('.strip .beyond').closest('a').getAttribute('href')"
     assert study.run(f"decodeURIComponent({leads})") == "sub-Αγγείο.html"
     assert study.run("document.querySelector('.strip .beyond').textContent.trim()") == "sub-Αγγείο ses-a: 4 mm"
+
+
+def test_what_raters_say_can_be_chosen_by(page: Page, tmp_path: Path) -> None:
+    visits = [{"participant_id": f"sub-0{n}", "session_id": "ses-a", "status": "ok"} for n in range(4)]
+    ratings = [
+        {"participant_id": f"sub-0{n}", "session_id": "ses-a", "rater": rater, "rating": rating}
+        for n, rater, rating in ((1, NASTY, "reject"), (1, "B", "accept"), (2, "B", "doubt"))
+    ]
+    path = tmp_path / "group.html"
+    path.write_text(render(tmp_path, visits[1:], visits, ratings=ratings), encoding="utf-8")
+    page.open(path)
+    assert page.run(CELLS % ("sessions", "rating")) == [
+        "n/a",
+        f"rejected by rater {' '.join(NASTY.split())}; accepted by rater B",
+        "doubted by rater B",
+        "n/a",
+    ]
+    heads = [HEAD % ("sessions", column) + ".cellIndex" for column in ("status", "rating")]
+    assert page.run(heads[1]) == page.run(heads[0]) + 1
+    for rating, people in {
+        "reject": ["sub-01"], "accept": ["sub-01"], "doubt": ["sub-02"], "none": ["sub-00", "sub-03"],
+        "": ["sub-00", "sub-01", "sub-02", "sub-03"],
+    }.items():  # fmt: skip
+        page.run(
+            f"""(one => {{ one.value = '{rating}'; one.dispatchEvent(new Event('input', {{bubbles: true}})) }})(
+            document.querySelector('#sessions [name=rating]'))"""
+        )
+        assert page.run(CELLS % ("sessions", "participant_id")) == people, rating
+    assert "1 rejected by a rater" in page.run("document.querySelector('.cards').textContent")
+    page.assert_sound()
 
 
 @pytest.mark.slow

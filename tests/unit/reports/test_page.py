@@ -8,10 +8,14 @@ from html_pages import NASTY, Reader
 from patient_pages import TABLES, figure, overview, patient, read, session, write
 from reperfuse.files.sidecars import sidecar_path, write_json
 from reperfuse.interfaces import ReportPatient
+from reperfuse.reports import rendering
 from reperfuse.reports.captions import CAPTIONS
 from reperfuse.reports.provenance import Origin, origins
 from reperfuse.reports.values import show
 from reperfuse.study import options
+
+#: The scripts of a page: no text of the study makes another.
+OURS = [Path(rendering.__file__).with_name("templates").joinpath("ratings.js").read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ def test_everything_is_escaped(tmp_path) -> None:
         [session(tmp_path, "baseline", [["core", NASTY]], [NASTY], role="baseline")],
         [figure(tmp_path, "baseline", "diffusion", Reasons=[NASTY])],
     )
-    assert "script" not in page.tags
+    assert page.scripts == OURS
     assert NASTY in page.text
     assert page.images[0]["alt"] == f"Not computed: {NASTY}"
 
@@ -65,11 +69,27 @@ def test_text_of_the_study_is_shown_as_text(tmp_path, text: str) -> None:
         made,
     )
     shown = " ".join(text.split())
-    assert "script" not in page.tags
+    assert page.scripts == OURS
     # sentence, clinical line, verdicts (twice), criteria, missing values and how it was made
     assert page.text.count(shown) >= 8
     assert f"No perfusion before treatment: {shown}" in page.text
     assert f"Sex {shown}" in page.text
+
+
+@pytest.mark.parametrize(("role", "left_out"), [("post", True), ("", False)])
+def test_what_raters_say_stands_beside_the_status(tmp_path, role: str, left_out: bool) -> None:
+    rows = [
+        {"participant_id": "sub-01", "session_id": f"ses-{label}", "rater": rater, "rating": rating, "time": "n/a"}
+        for label, rater, rating in (("a", NASTY, "reject"), ("a", "B", "accept"), ("b", "B", "doubt"))
+    ]
+    visits = [session(tmp_path, "a", role=role), session(tmp_path, "b", role="followup")]
+    page = read(patient(tmp_path), visits, ratings=rows)
+    text = page.text
+    assert page.scripts == OURS
+    assert f"rejected by rater {' '.join(NASTY.split())}" in text
+    assert ("the patient is left out of the analysis" in text) is left_out
+    assert text.index("rejected by rater") < text.index("accepted by rater B")
+    assert "doubted by rater B" in text
 
 
 def test_the_first_screen_comes_before_the_sessions(tmp_path) -> None:
@@ -100,11 +120,12 @@ def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path
         [session(tmp_path, "a", role="baseline"), session(tmp_path, "b", role="post")],
         [overview(tmp_path), *(figure(tmp_path, label, what) for label in "ab" for what in drawn)],
     )
-    names = [box["id"] for box in page.inputs]
+    boxes = [box for box in page.inputs if box.get("class") == "enlarge"]
+    names = [box["id"] for box in boxes]
     assert len(set(names)) == len(page.images) == 1 + 2 * len(drawn)
     assert page.labels == names
-    assert all(box["type"] == "checkbox" and box["aria-label"] for box in page.inputs)
-    assert "script" not in page.tags
+    assert all(box["type"] == "checkbox" and box["aria-label"] for box in boxes)
+    assert page.scripts == OURS
     assert page.text.count("How to read this") == len(page.images)
     for what in drawn:
         assert page.text.count(CAPTIONS[what].reading) == 2
