@@ -35,6 +35,30 @@ def test_a_changed_threshold_is_seen_wherever_the_results_lie(small: Small, move
     assert not jobs & {"compute_adc", "deconvolve_perfusion", "correct_motion", "register_followup"}
 
 
+def test_a_rating_makes_tables_analysis_and_pages_anew_and_nothing_else(
+    small: Small, moved: Path, tmp_path: Path
+) -> None:
+    head = ["participant_id", "session_id", "rater", "rating", "note", "time", "version"]
+    row = ["sub-01", "ses-baseline", "<b>A</b>", "reject", "n/a", "2026-01-31T08:00:00Z", "0.8.0"]
+    (tmp_path / "mine.tsv").write_text("\n".join(["\t".join(head), "\t".join(row), ""]), encoding="utf-8")
+    config, before = (*config_of(small, moved), "ratings=mine.tsv"), contents(moved)
+    run = snakemake(tmp_path, config=config, cores=1)
+    assert run.status == 0, run.output[-3000:]
+    assert run.jobs == {"tabulate_study", "analyze_study", "report_patient", "report_study"}
+    changed = differences(before, contents(moved))
+    assert all(name.startswith("group") or name in ("sub-01.html", "dataset_description.json") for name in changed)
+    assert not {"group/sessions.tsv", "group/patients.tsv"} & set(changed)
+    why = "session baseline rejected by rater <b>A</b>"
+    with (moved / "group" / "failures.tsv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    assert [(one["participant_id"], one["what"]) for one in rows if one["reason"] == why] == [("sub-01", "analysis")]
+    for name in ("sub-01.html", "group.html"):
+        page = (moved / name).read_text(encoding="utf-8")
+        assert "rejected by rater &lt;b&gt;A&lt;/b&gt;" in page
+        assert "<b>A" not in page
+    assert "Nothing to be done" in snakemake(tmp_path, "-n", config=config).output
+
+
 def test_another_workflow_can_use_it_as_a_module(small: Small, tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(
         f"""module reperfuse:

@@ -14,7 +14,7 @@ DICTIONARY = table_dictionaries(TABLES, read_yaml(CRITERIA), {})["analysis"]
 MADE = {"profile": "defuse2", "target": "target", "reperfused": "reperfused_50", "min_mtici": "2c"}
 
 
-def cohort(folder: Path, head: str, *rows: str, own: tuple[str, ...] = (), **measured: list[str]):
+def cohort(folder: Path, head: str, *rows: str, own: tuple[str, ...] = (), rejected=None, **measured: list[str]):
     """Write participants.tsv and join it with results of sub-01, sub-02 …"""
     text = "\n".join(["\t".join(["participant_id", *head.split()]), *("\t".join(row.split("|")) for row in rows)])
     (folder / "participants.tsv").write_text(text + "\n")
@@ -26,7 +26,9 @@ def cohort(folder: Path, head: str, *rows: str, own: tuple[str, ...] = (), **mea
         patients.append({"participant_id": name} | {c: v for c, v in given.items() if not c.startswith("baseline_")})
         visit = {c.removeprefix("baseline_"): v for c, v in given.items() if c.startswith("baseline_")}
         sessions.append({"participant_id": name, "session_id": "ses-a", "role": "baseline", **visit})
-    frame, notes = build_cohort(patients, sessions, ClinicalData(folder), DICTIONARY, own_columns=own)
+    frame, notes = build_cohort(
+        patients, sessions, ClinicalData(folder), DICTIONARY, rejected=rejected, own_columns=own
+    )
     return frame.set_index("participant_id"), notes
 
 
@@ -139,3 +141,23 @@ def test_what_is_made_of_others(tmp_path: Path) -> None:
     assert made.profile.tolist() == ["target", "no target", "no target", None]
     assert made.reperfused.tolist()[:2] == [1, 0]
     assert made.loc["sub-04", ["recanalised", "mrs_0_1", "mrs_0_2"]].isna().all()
+
+
+def test_nothing_measured_of_a_rejected_patient_is_joined(tmp_path: Path) -> None:
+    why = "session a rejected by rater A"
+    frame, _ = cohort(
+        tmp_path,
+        "age",
+        "01|70",
+        "02|60",
+        rejected={"sub-01": why},
+        imr_ml=["4.5", "2"],
+        lesion_source=["expert", "expert"],
+        baseline_tmax6_ml=["80", "50"],
+    )
+    first, second = frame.loc["sub-01"], frame.loc["sub-02"]
+    assert (first.rejected, first.age) == (why, 70)
+    assert np.isnan(first.imr_ml)
+    assert np.isnan(first.baseline_tmax6_ml)
+    assert first.lesion_source is None
+    assert (second.rejected, second.imr_ml, second.baseline_tmax6_ml) == (None, 2, 50)

@@ -25,7 +25,14 @@ DEFINITIONS = options.read_definitions(options.REFLOW_PRESETS, CONFIG["imr"])
 DICTIONARIES = table_dictionaries(options.TABLES, read_yaml(options.CRITERIA), DEFINITIONS, has_late=True)
 
 
-def analyze(folder: Path, tables: Path = TABLES, people: Path = EXAMPLE / "participants.tsv", **choices: Any) -> Path:
+def analyze(
+    folder: Path,
+    tables: Path = TABLES,
+    people: Path = EXAMPLE / "participants.tsv",
+    ratings: Any = (),
+    unused: Any = (),
+    **choices: Any,
+) -> Path:
     """Run the step in a folder, as the rule does."""
     interfaces.AnalyzeStudy(
         **{name: str(tables / f"{name}.tsv") for name in ("sessions", "patients", "reflow")},
@@ -37,6 +44,8 @@ def analyze(folder: Path, tables: Path = TABLES, people: Path = EXAMPLE / "parti
         definition=DEFINITIONS["valls2025"] | {"name": "valls2025"},
         presets=DEFINITIONS,
         methods=CONFIG,
+        ratings=list(ratings),
+        unused_ratings=list(unused),
     ).run(cwd=folder)
     return folder
 
@@ -202,3 +211,48 @@ def test_a_person_twice_is_one_patient(tmp_path: Path) -> None:
     rows = read_rows(made(analyze(tmp_path / "out", tables, people), "analysis.tsv"))
     assert len(rows) == 12
     assert rows[0]["age"] == "n/a"  # 70 or 71: nobody knows
+
+
+def test_a_rejected_patient_leaves_every_analysis(example: Path, tmp_path: Path) -> None:
+    judged = [row["participant_id"] for row in read_rows(TABLES / "patients.tsv") if row["imr_evaluable"] == "1"]
+    nasty = "A $x_ <b>"
+    ratings = [
+        {"participant_id": name, "session_id": f"ses-{session}", "rater": rater, "rating": rating, "time": ""}
+        for name in judged[:12]
+        for session, rater, rating in (
+            ("post", nasty, "reject" if name == judged[0] else "accept"),
+            ("post", "B", "accept"),
+            ("baseline", "B", "doubt"),
+        )
+    ]
+    unused = ["n/a", "ratings", "sub-01_desc-rating.tsv is empty"]
+    analyze(tmp_path, ratings=ratings, unused=[unused])
+    why = f"session post rejected by rater {nasty}"
+    rows = {row["participant_id"]: row for row in read_rows(made(tmp_path, "analysis.tsv"))}
+    before = {row["participant_id"]: row for row in read_rows(made(example, "analysis.tsv"))}
+    assert rows[judged[0]]["rejected"] == why
+    assert rows[judged[0]]["imr_ml"] == rows[judged[0]]["post_tmax6_ml"] == rows[judged[0]]["growth_ml"] == "n/a"
+    assert {name for name in rows if rows[name] != before[name]} == {judged[0]}
+
+    def read(folder: Path, name: str) -> list[dict[str, str]]:
+        return read_rows(made(folder, "tables") / f"{name}.tsv")
+
+    flow = [row for row in read(tmp_path, "flow") if row["step"] == "no session rejected by a rater"]
+    assert [(row["analysis"], row["left_out"], row["reason"]) for row in flow] == [
+        ("reflow", "1", why),
+        ("growth", "1", why),
+    ]
+    assert int(read(tmp_path, "frequency")[0]["n"]) == int(read(example, "frequency")[0]["n"]) - 1
+    own = {
+        folder: next(int(row["n"]) for row in read_rows(made(folder, "imr.tsv")) if row["is_preset"] == "1")
+        for folder in (example, tmp_path)
+    }
+    assert own[tmp_path] == own[example] - 1
+    assert why in read_sidecar(made(tmp_path, "figures") / "flow.png")["AlternativeText"]
+    agreement = [row for row in read(tmp_path, "agreement") if row["other"].startswith("rater")]
+    assert [(row["other"], row["ours"], row["n"]) for row in agreement] == [("rater B", f"rater {nasty}", "12")] * 2
+    assert {"what": "ratings", "reason": unused[2]} in read(tmp_path, "not_done")
+    assert read_rows(made(tmp_path, "ratings.tsv"))[0]["time"] == "n/a"
+    methods = made(tmp_path, "citation.md").read_text(encoding="utf-8")
+    assert f"Results of {len(rows) - 1} patients were analysed. Left out: 1 patient of whom" in methods
+    assert "not estimable" not in agreement[0]["note"]

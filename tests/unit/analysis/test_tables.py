@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from reperfuse.analysis.agreements import agreements, lesion_agreement
+from reperfuse.analysis.agreements import agreement_of_raters, agreements, lesion_agreement
 from reperfuse.analysis.characteristics import characteristics
 from reperfuse.analysis.factors import factors_of_imr
 from reperfuse.analysis.frequency import frequency
@@ -250,3 +250,41 @@ def test_few_patients_are_no_estimate(n: int) -> None:
     characteristics(frame, ["age", "sex"], DICTIONARY)
     agreements(frame, {"rapid_core_ml": "core_baseline_ml"})
     assert [row["n"] for row in frequency(frame, NO_REFLOW, "valls2025") if row["group"] == "all"] == [n]
+
+
+def rated(rater: str, words: str) -> list[dict[str, str]]:
+    """Return a rater's ratings of sessions, one a letter; none for a dash."""
+    names = {"a": "accept", "d": "doubt", "r": "reject"}
+    return [
+        {"participant_id": f"sub-{number:02d}", "session_id": "ses-post", "rater": rater, "rating": names[letter]}
+        for number, letter in enumerate(words)
+        if letter != "-"
+    ]
+
+
+def test_two_raters_by_hand() -> None:
+    one, other = "aaaaddddrrrr-aa", "aaaddddrrrrad--"
+    rows = {row["measure"]: row for row in agreement_of_raters([*rated("A", one), *rated("B", other)])}
+    percent, weighted = rows["sessions rated alike, %"], rows["weighted kappa of the ratings"]
+    assert {(row["other"], row["ours"], row["n"]) for row in rows.values()} == {("rater B", "rater A", 12)}
+    assert percent["value"] == pytest.approx(100 * 9 / 12)
+    # seen by both: (a,a) 3, (a,d) 1, (d,d) 3, (d,r) 1, (r,r) 3, (r,a) 1; the squared distance weighs 1, 1 and 4
+    observed = (1 * 1 + 1 * 1 + 4 * 1) / 12
+    expected = (4 * 4 * 1 + 4 * 4 * 4 + 4 * 4 * 1 + 4 * 4 * 1 + 4 * 4 * 4 + 4 * 4 * 1) / 12**2
+    assert weighted["value"] == pytest.approx(1 - observed / expected)
+    assert weighted["low"] < weighted["value"] < weighted["high"]
+    assert "independent" in weighted["note"]
+
+
+def test_every_two_raters_and_what_is_too_few() -> None:
+    rows = agreement_of_raters(
+        [*rated("A", "adr" * 4), *rated("B", "adrad"), *rated("C", "adr" * 4), *rated("D", "-" * 20 + "a")]
+    )
+    notes = {(row["other"], row["ours"], row["n"]): row["note"] for row in rows}
+    few = "not estimable: 5 sessions rated by both, and 10 are needed"
+    assert notes[("rater B", "rater A", 5)] == notes[("rater C", "rater B", 5)] == few
+    assert "not estimable" not in notes[("rater C", "rater A", 12)]
+    assert len(notes) == 3, "nobody shares a session with D"
+    assert all(np.isnan(row["value"]) for row in rows if row["n"] == 5)
+    (_, same) = agreement_of_raters([*rated("A", "a" * 12), *rated("B", "adr" * 4)])
+    assert same["note"] == "not estimable: one of the two has all in one class"

@@ -107,7 +107,7 @@ def render_study(
     rated = _by_session(read_rows(ratings)) if ratings else {}
     if rated:
         visits = [row | {"rating": "; ".join(map(rating_in_words, _of(row, rated)))} for row in visits]
-        columns = dictionaries["sessions"] | {"rating": dictionaries["ratings"]["rating"]}
+        columns = {**dictionaries["sessions"], "rating": dictionaries["ratings"]["rating"]}
         dictionaries = {**dictionaries, "sessions": columns}
     shown = {"sessions": visits, "patients": people, "failures": broken}
     return render(
