@@ -72,6 +72,17 @@ class Page:
 
     def open(self, path: Path, width: int = 1280, height: int = 900) -> float:
         """Open a file and return how long that took, s."""
+        self._attach()
+        self.resize(width, height)
+        self._loaded, begun = False, time.monotonic()
+        self.send("Page.navigate", url=path.resolve().as_uri())
+        while not self._loaded:
+            self._hear()
+        self.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        return time.monotonic() - begun
+
+    def _attach(self) -> None:
+        """Have a tab, with the network off."""
         if not self._tab:
             target = self.send("Target.createTarget", url="about:blank")["targetId"]
             self._tab = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -80,13 +91,6 @@ class Page:
             self.send(
                 "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
             )
-        self.resize(width, height)
-        self._loaded, begun = False, time.monotonic()
-        self.send("Page.navigate", url=path.resolve().as_uri())
-        while not self._loaded:
-            self._hear()
-        self.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-        return time.monotonic() - begun
 
     def resize(self, width: int, height: int = 900) -> None:
         """Change the size of the window."""
@@ -125,6 +129,7 @@ class Page:
 
     def before_scripts(self, script: str) -> str:
         """Run a script in every page opened from now on, before its own; return its name, see `without`."""
+        self._attach()
         return str(self.send("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"])
 
     def without(self, name: str) -> None:

@@ -1,5 +1,6 @@
 """The statistics of a study from its tables alone: the example cohort, as a newcomer runs it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -41,14 +42,16 @@ def test_the_example_gives_tables_figures_and_a_page(place: Path) -> None:
 
 
 def test_whom_a_reader_rejects_leaves_the_flow(place: Path) -> None:
-    row = "\t".join(["sub-001", "ses-post", f"A {NASTY} B", "reject", "moved his head", "2026-01-31T08:00:00Z", "0.8.0"])
+    row = "\t".join(
+        ["sub-001", "ses-post", f"A {NASTY} B", "reject", "moved his head", "2026-01-31T08:00:00Z", "0.8.0"]
+    )
     for name, text in (("A/sub-001_desc-rating.tsv", f"{HEAD}\n{row}\n"), ("B/sub-002_desc-rating (1).tsv", "torn\n")):
         (place / "ratings" / name).parent.mkdir(parents=True)
         (place / "ratings" / name).write_text(text, encoding="utf-8")
     run = snakemake(place, "--configfile", CONFIG, config=("ratings=ratings",))
     assert run.status == 0, run.output[-3000:]
     group = place / "cohort" / "group"
-    why = f"session post rejected by rater A {NASTY} B"
+    why = f"session post rejected by rater A {NASTY} B".replace("<", "‹").replace(">", "›")
     flow = [row for row in read_rows(group / "tables" / "flow.tsv") if row["reason"] == why]
     assert [(row["analysis"], row["left_out"]) for row in flow] == [("reflow", "1"), ("growth", "1")]
     assert [row["rating"] for row in read_rows(group / "ratings.tsv")] == ["reject"]
@@ -59,6 +62,15 @@ def test_whom_a_reader_rejects_leaves_the_flow(place: Path) -> None:
     assert "moved his head" not in "".join(
         path.read_text(encoding="utf-8", errors="ignore") for path in (place / "cohort").rglob("*") if path.is_file()
     )
+    reported = snakemake(place, "--report", "report.html", "--configfile", CONFIG, config=("ratings=ratings",))
+    assert reported.status == 0, reported.output[-3000:]
+    assert "Unknown target" not in reported.output
+    text = (place / "cohort" / "report.html").read_text(encoding="utf-8")
+    # it holds the settings of each job as they are
+    assert "moved" not in text
+    assert "script\\u203aalert" in text
+    assert "<script>alert" not in text
+    assert all(json.dumps(title) in text for title in ("Study", "Figures of a paper", "Tables of a paper", "Methods"))
     # another note is no other rating; another rating is, and changes the analysis and its page alone
     file = place / "ratings" / "A" / "sub-001_desc-rating.tsv"
     for old, new, jobs in (

@@ -15,6 +15,7 @@ from reperfuse.study.manifest import Manifest, Scan
 from reperfuse.study.plan import Plan
 from running import ROOT
 from snakemake.api import SnakemakeApi
+from snakemake.io import get_flag_value, is_flagged
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
 ROLES = ("baseline", "post", "followup")
@@ -155,3 +156,23 @@ def test_a_session_that_nothing_is_known_of_has_no_result(workflow: Any) -> None
     assert plan.own("cbf", "01", "baseline") == "sub-01/ses-baseline/perf/sub-01_ses-baseline_cbf.nii.gz"
     assert plan.own("core", "01", "baseline") == []
     assert Path(plan.names.path("measures", "01", "baseline")).name == "sub-01_ses-baseline_measures.json"
+
+
+def test_what_a_report_holds_has_a_caption_and_a_category(workflow: Any) -> None:
+    found = {
+        (rule.name, name): get_flag_value(path, "report")
+        for rule in workflow.rules
+        for name, path in rule.output.items()
+        if is_flagged(path, "report")
+    }
+    made = {(rule.name, name) for rule in workflow.rules for name, _ in rule.output.items()}
+    of_group = {key for key in made if key[0] in ("tabulate_study", "analyze_study", "report_study")}
+    assert set(found) == of_group - {("analyze_study", "references")} | {
+        ("plot_patient", "figures"),
+        ("report_patient", "page"),
+    }
+    captions = {Path(one.caption.get_path_or_uri(secret_free=True)).resolve() for one in found.values()}
+    there = set((ROOT / "workflow" / "report").glob("*.rst"))
+    assert captions == {path.resolve() for path in there} - {ROOT / "workflow" / "report" / "workflow.rst"}
+    assert {one.category for one in found.values()} == {"Patients", "Study"}
+    assert all(one.subcategory for one in found.values())

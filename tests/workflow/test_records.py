@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_rating_makes_tables_analysis_and_pages_anew_and_nothing_else(
     small: Small, moved: Path, tmp_path: Path
 ) -> None:
     head = ["participant_id", "session_id", "rater", "rating", "note", "time", "version"]
-    row = ["sub-01", "ses-baseline", "<b>A</b>", "reject", "n/a", "2026-01-31T08:00:00Z", "0.8.0"]
+    row = ["sub-01", "ses-baseline", "A & B", "reject", "n/a", "2026-01-31T08:00:00Z", "0.8.0"]
     (tmp_path / "mine.tsv").write_text("\n".join(["\t".join(head), "\t".join(row), ""]), encoding="utf-8")
     config, before = (*config_of(small, moved), "ratings=mine.tsv"), contents(moved)
     run = snakemake(tmp_path, config=config, cores=1)
@@ -48,15 +49,21 @@ def test_a_rating_makes_tables_analysis_and_pages_anew_and_nothing_else(
     changed = differences(before, contents(moved))
     assert all(name.startswith("group") or name in ("sub-01.html", "dataset_description.json") for name in changed)
     assert not {"group/sessions.tsv", "group/patients.tsv"} & set(changed)
-    why = "session baseline rejected by rater <b>A</b>"
+    why = "session baseline rejected by rater A & B"
     with (moved / "group" / "failures.tsv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     assert [(one["participant_id"], one["what"]) for one in rows if one["reason"] == why] == [("sub-01", "analysis")]
     for name in ("sub-01.html", "group.html"):
         page = (moved / name).read_text(encoding="utf-8")
-        assert "rejected by rater &lt;b&gt;A&lt;/b&gt;" in page
-        assert "<b>A" not in page
+        assert "rejected by rater A &amp; B" in page
     assert "Nothing to be done" in snakemake(tmp_path, "-n", config=config).output
+    reported = snakemake(tmp_path, "--report", "report.zip", config=config)
+    assert reported.status == 0, reported.output[-3000:]
+    names = {Path(name).name for name in zipfile.ZipFile(moved / "report.zip").namelist()}
+    figures = {path.name for path in (moved / "sub-01" / "figures").glob("*.png")}
+    assert len(figures) > 5
+    assert {"sub-01.html", "group.html", "failures.tsv", "flow.tsv", "flow.png", "CITATION.md", *figures} <= names
+    assert "ERROR" not in reported.output
 
 
 def test_another_workflow_can_use_it_as_a_module(small: Small, tmp_path: Path) -> None:

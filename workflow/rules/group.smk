@@ -14,12 +14,22 @@ rule tabulate_study:
         sessions=ask(Plan.tabulated_sessions),
         patients=ask(Plan.tabulated_patients),
     output:
-        sessions=f"{ROOT}group/sessions.tsv",
-        patients=f"{ROOT}group/patients.tsv",
-        thresholds=f"{ROOT}group/thresholds.tsv",
-        stability=f"{ROOT}group/stability.tsv",
-        reflow=f"{ROOT}group/reflow.tsv",
-        failures=f"{ROOT}group/failures.tsv",
+        sessions=report(
+            f"{ROOT}group/sessions.tsv", caption="../report/sessions.rst", category="Study", subcategory="Tables"
+        ),
+        patients=report(
+            f"{ROOT}group/patients.tsv", caption="../report/patients.rst", category="Study", subcategory="Tables"
+        ),
+        thresholds=report(
+            f"{ROOT}group/thresholds.tsv", caption="../report/thresholds.rst", category="Study", subcategory="Tables"
+        ),
+        stability=report(
+            f"{ROOT}group/stability.tsv", caption="../report/stability.rst", category="Study", subcategory="Tables"
+        ),
+        reflow=report(f"{ROOT}group/reflow.tsv", caption="../report/reflow.rst", category="Study", subcategory="Tables"),
+        failures=report(
+            f"{ROOT}group/failures.tsv", caption="../report/failures.rst", category="Study", subcategory="Tables"
+        ),
     log:
         f"{ROOT}logs/tabulate_study.log",
     conda:

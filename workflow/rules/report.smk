@@ -47,7 +47,14 @@ rule plot_patient:
         to_baseline=ask(Plan.each, "baseline_to_dscref"),
         to_followup=ask(Plan.followed_up),
     output:
-        figures=directory(FIGURES),
+        figures=report(
+            directory(FIGURES),
+            patterns=["{figure}.png"],
+            caption="../report/patient_figures.rst",
+            category="Patients",
+            subcategory="sub-{subject}",
+            labels={"figure": "{figure}"},
+        ),
     log:
         subject_log("plot_patient"),
     conda:
@@ -68,7 +75,13 @@ rule report_patient:
         figures=FIGURES,
         results=ask(Plan.told_results),
     output:
-        page=f"{ROOT}sub-{{subject}}.html",
+        page=report(
+            f"{ROOT}sub-{{subject}}.html",
+            caption="../report/patient_page.rst",
+            category="Patients",
+            subcategory="sub-{subject}",
+            labels={"figure": "page"},
+        ),
     log:
         subject_log("report_patient"),
     conda:
@@ -98,7 +111,7 @@ rule report_study:
             else lambda wildcards: expand(FIGURES, subject=filter(PLAN.is_tabulated, PLAN.subjects))
         ),
     output:
-        page=STUDY_PAGE,
+        page=report(STUDY_PAGE, caption="../report/study_page.rst", category="Study", subcategory="Page"),
     log:
         f"{ROOT}logs/report_study.log",
     conda:

@@ -141,6 +141,10 @@ def test_without_a_rater(write: Write) -> None:
     assert reasons(write(row(rater="n/a"))) == ["a rating of session d1 names no rater"]
 
 
+def test_a_name_makes_no_element_of_a_page_that_does_not_escape_it(write: Write) -> None:
+    assert said(write(row(rater="A </script><b>")))[0][2] == "A ‹/script›‹b›"
+
+
 def test_a_name_is_one_line_and_not_too_long(write: Write) -> None:
     found = write(row(rater="A\x07B" + "c" * 200))
     assert said(found)[0][2] == "A B" + "c" * 56 + "…"

@@ -12,7 +12,7 @@ from reperfuse.faults import one_line
 from reperfuse.files.tables import read_rows
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.people import Table, owner
-from reperfuse.study.vocabulary import RATINGS, NotUnderstood, read_moment, read_rating
+from reperfuse.study.vocabulary import RATINGS, NotUnderstood, read_moment, read_name, read_rating
 
 #: A row of ``group/ratings.tsv``: participant_id, session_id, rater, rating and time.
 Row = dict[str, str]
@@ -141,7 +141,7 @@ class Ratings:
         if not row["rating"]:
             return  # a note alone
         session = owner(row["session_id"], "ses", self._sessions[label])
-        rater = one_line(row["rater"])
+        rater = read_name(row["rater"])
         if session is None:
             if not self._is_aside(f"sub-{label}", row["session_id"]):
                 self._refuse(label, "a rating names no session of this patient")

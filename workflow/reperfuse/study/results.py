@@ -12,6 +12,7 @@ from reperfuse import __version__
 from reperfuse.faults import DataFault
 from reperfuse.files.sidecars import read_sidecar, write_json
 from reperfuse.study.manifest import StudyError
+from reperfuse.study.vocabulary import read_name
 
 #: What the BIDS validator cannot know yet, for perfusion has no derivative names so far.
 _IGNORED = (
@@ -26,6 +27,7 @@ _IGNORED = (
     "*_growth.json",
     "*_dwiref.*",
     "removed",
+    "*.zip",
 )
 #: Below the results: a file for each job in which the program failed, named by the patient; and what left the study.
 _CRASHES, _REMOVED = Path("logs", "errors"), "removed"
@@ -77,7 +79,7 @@ def dataset_name(bids_dir: Path) -> str:
         name = read_sidecar(bids_dir / "dataset_description.json").get("Name")
     except (DataFault, OSError):
         return ""
-    return name.strip() if isinstance(name, str) else ""
+    return read_name(name) if isinstance(name, str) else ""
 
 
 def note_crash(output_dir: Path, job: str, sentence: str) -> None:

@@ -7,6 +7,8 @@ import math
 import re
 from datetime import datetime, time, timedelta
 
+from reperfuse.faults import one_line
+
 _MISSING = {*("", "n/a", "na", "nan", "none", "null", "nil", "missing", "unknown", "unk", "not known"), *"-.?"}
 _YES = {"1", "y", "yes", "true", "t", "x", "present", "positive", "pos", "+"}
 _NO = {"0", "n", "no", "false", "f", "absent", "negative", "neg"}
@@ -36,6 +38,7 @@ _SITES = {
 #: What a rater may say of a session, from the best to the worst, and how else it is written.
 RATINGS = ("accept", "doubt", "reject")
 _RATED = {**{word: word for word in RATINGS}, "accepted": "accept", "doubtful": "doubt", "rejected": "reject"}
+_BRACKETS = str.maketrans("<>", "‹›")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 
 
@@ -47,6 +50,11 @@ def tidy(text: str) -> str:
     """Return a cell without blanks and quotes around it; empty where it says that nothing is known."""
     text = text.replace("\u00a0", " ").strip().strip("\"'“”‘’„").strip()
     return "" if text.lower() in _MISSING or text.lower() in ("#n/a", "#value!", "#ref!") else text
+
+
+def read_name(text: str) -> str:
+    """Return a name in one line, its angle brackets as ‹ and ›: Snakemake's own report runs what its pages hold."""
+    return one_line(text.translate(_BRACKETS))
 
 
 def read_flag(text: str) -> bool:
