@@ -67,7 +67,7 @@ def test_whom_a_reader_rejects_leaves_the_flow(place: Path) -> None:
     assert "Unknown target" not in reported.output
     text = (place / "cohort" / "report.html").read_text(encoding="utf-8")
     # it holds the settings of each job as they are
-    assert "moved" not in text
+    assert "moved his head" not in text
     assert "script\\u203aalert" in text
     assert "<script>alert" not in text
     assert all(json.dumps(title) in text for title in ("Study", "Figures of a paper", "Tables of a paper", "Methods"))

@@ -209,6 +209,7 @@ def test_an_alias_of_another_entry_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_relative_paths_are_those_of_the_command(tmp_path: Path) -> None:
-    config = {"bids_dir": "study", "output_dir": "out"}
+    config: dict[str, Any] = {"bids_dir": "study", "output_dir": "out", "ratings": ["A", "/B/../C"]}
     fill_in_paths(config, folder=tmp_path)
-    assert config == {"bids_dir": str(tmp_path / "study"), "output_dir": str(tmp_path / "out")}
+    folders = {"bids_dir": str(tmp_path / "study"), "output_dir": str(tmp_path / "out")}
+    assert config == folders | {"ratings": [str(tmp_path / "A"), "/C"]}
