@@ -153,6 +153,10 @@ def test_a_page_opened_again_shows_what_was_rated(page: Page, path: Path) -> Non
     page.open(path)
     assert chosen(page) == {"session": "ses-d0: accept", "pressed": "accept"}
     assert page.run("document.querySelector('.rating [name=rater]').value") == "B"
+    path.write_text(path.read_text(encoding="utf-8").replace("0.1.0", "0.2.0"), encoding="utf-8")
+    page.open(path)
+    (row,) = read_rows(saved(page, path.parent / "later"))
+    assert row["version"] == "0.1.0", "what was seen when it was rated"
     again = path.with_name("sub-02.html")
     again.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     page.open(again)

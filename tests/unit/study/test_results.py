@@ -10,6 +10,7 @@ from reperfuse.study.results import dataset_name
     ("content", "name"),
     [
         ('{"Name": " Stroke in Μόναχο "}', "Stroke in Μόναχο"),
+        ('{"Name": "A </script>\\n<b>"}', "A ‹/script› ‹b›"),
         ('{"Name": null}', ""),
         ('{"Name": ["a"]}', ""),
         ("{}", ""),

@@ -10,7 +10,7 @@
   const options = [...session.options];
   const COLUMNS = ["participant_id", "session_id", "rater", "rating", "note", "time", "version"];
   const [RATER, RATINGS] = ["reperfuse rater", `reperfuse ratings ${location.pathname}`];
-  // by session: rating, note, and when either was last changed
+  // by session: rating, note, and when and on which version's page either was last changed
   let ratings = {};
 
   // A browser may forbid what it keeps, or have lost it.
@@ -50,7 +50,8 @@
 
   function change(changes) {
     const before = ratings[session.value] ?? { rating: "", note: "" };
-    ratings[session.value] = { ...before, ...changes, time: new Date().toISOString() };
+    const { version } = form.dataset;
+    ratings[session.value] = { ...before, ...changes, time: new Date().toISOString(), version };
     keep(RATINGS, ratings);
   }
 
@@ -71,10 +72,10 @@
       rater.focus();
       return show("Who rates? Write the rater's name first.");
     }
-    const { participant, version } = form.dataset;
+    const { participant } = form.dataset;
     const said = options.filter(({ value }) => ratingOf(value) || ratings[value]?.note.trim());
     const rows = said.map(({ value }) => {
-      const { rating, note: words, time } = ratings[value];
+      const { rating, note: words, time, version } = ratings[value];
       return [participant, value, rater.value, rating, words, time, version].map(cell);
     });
     const text = [COLUMNS, ...rows].map((row) => `${row.join("\t")}\n`).join("");
