@@ -26,7 +26,7 @@ def test_it_ends_well_and_says_where_the_results_are(demo: Demo) -> None:
 
 
 def test_every_table_has_a_dictionary_of_its_columns(demo: Demo) -> None:
-    for name in ("sessions", "patients", "thresholds", "stability", "reflow", "failures"):
+    for name in ("sessions", "patients", "thresholds", "stability", "reflow", "failures", "ratings"):
         columns = (demo.results / "group" / f"{name}.tsv").read_text().splitlines()[0].split("\t")
         dictionary = json.loads((demo.results / "group" / f"{name}.json").read_text())
         assert [column for column in columns if "Description" not in dictionary[column]] == []
