@@ -23,11 +23,14 @@ class Diffusion:
         Geometric mean of the diffusion-weighted images of the shell nearest to b = 1000 s/mm², a.u.
     b0 : (x, y, z) float32 array
         Geometric mean of the images without diffusion weighting, a.u.
+    trace_b : float
+        Mean b-value of that shell, s/mm².
     """
 
     adc: Array
     trace: Array
     b0: Array
+    trace_b: float
 
 
 def fit_adc(
@@ -89,7 +92,8 @@ def fit_adc(
 
     weighted = b[used & (b >= min_b)]
     shell = used & (np.abs(b - weighted[np.abs(weighted - trace_b).argmin()]) <= b0_tolerance)
-    return Diffusion(adc, _geometric_mean(signal, shell), _geometric_mean(signal, b <= b0_tolerance))
+    b0 = _geometric_mean(signal, b <= b0_tolerance)
+    return Diffusion(adc, _geometric_mean(signal, shell), b0, float(b[shell].mean()))
 
 
 def _usable_images(

@@ -11,10 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from reperfuse.diffusion.fluid import adc_without_fluid
 from reperfuse.head.symmetry import brightness
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small
 from reperfuse.volumes.smoothing import sides, smooth
+
+#: Tissue whose ADC is below this is injured whatever the threshold, mm²/s.
+_INJURED = 620e-6
+#: How far the threshold of the ADC gives way: at the core's border where the ADC is nearer to the core's, and the
+#: other way where fluid had to be taken out first, which leaves more noise.
+_MARGIN = 0.03
 
 
 def core_finder(
@@ -31,8 +38,10 @@ def core_finder(
     homologue_mm: float = 4.0,
     opening_mm: float = 1.0,
     fluid_mm: float = 2.0,
+    reach_mm: float = 8.0,
     border_mm: float = 10.0,
     min_volume_ml: float = 0.1,
+    b_value: float = 1000.0,
 ) -> Callable[[float], Mask]:
     """Prepare to find the diffusion lesion of an acute stroke at any threshold of the ADC.
 
@@ -41,7 +50,8 @@ def core_finder(
     are much alike on both sides. What is thin or small, or no more than the lining of a ventricle or
     cistern, is removed. A voxel at the region's border holds injured and healthy tissue; it counts
     where its ADC lies nearer to that of the region, which the threshold alone would decide by how
-    deep the ADC has fallen. Among core, a voxel as bright as tissue on the trace image is core too:
+    deep the ADC has fallen. Near the core, the ADC is that of the tissue without the fluid of its voxels
+    (`reperfuse.diffusion.fluid`), and among core, a voxel as bright as tissue on the trace image is core too:
     fluid in it raises the ADC, but hardly shows on the trace.
 
     Parameters
@@ -71,11 +81,15 @@ def core_finder(
         A body of fluid at least twice as wide lowers the ADC of the tissue that lines it (its edge rings
         in the image without diffusion weighting, where it is brightest): that lining counts only
         where the core lies behind it.
+    reach_mm : float
+        As far from where the ADC itself is low, a voxel counts whose tissue has a low ADC.
     border_mm : float
         Width at half maximum of the Gaussian within which the ADC inside and outside of the core's
         border is measured.
     min_volume_ml : float
         Smallest lesion kept, before its border is decided.
+    b_value : float
+        Of the trace image, s/mm².
 
     Returns
     -------
@@ -95,6 +109,8 @@ def core_finder(
     smoothed = smooth(adc, tissue, smoothing_mm, voxel)
     near, mirror, _ = brightness(trace, mirrored_trace, tissue, voxel, smoothing_mm, homologue_mm)
     bright = tissue & (near > relative_intensity)
+    injured = bright & (smoothed < _INJURED) & (mirror > peak_intensity)
+    dry = np.minimum(smoothed, adc_without_fluid(adc, trace, b_value, tissue, brain, injured, voxel, smoothing_mm))
 
     def find(adc_threshold: float) -> Mask:
         low = smoothed < adc_threshold
@@ -102,7 +118,9 @@ def core_finder(
         core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
         core |= bright & low & lining & dilated(core, 1.5 * lining_mm, voxel)
         if core.any():
-            core |= bright & _border(core, smoothed, tissue, border_mm, voxel, adc_threshold)
+            injured_beside_fluid = bright & (dry < (1 - _MARGIN) * adc_threshold) & dilated(core, reach_mm, voxel)
+            core = pieces_with(core | injured_beside_fluid, core)
+            core |= bright & _border(core, dry, tissue, border_mm, voxel, adc_threshold)
             core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
         return core
 
@@ -112,11 +130,13 @@ def core_finder(
 def _border(core: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, least_adc: float) -> Mask:
     """Find the voxels next to the core whose ADC is below `least_adc` or nearer to the core's than to its outside's.
 
-    The outside, at most as high as the tissue's median, is measured beyond the border itself: where
-    the ADC rises slowly, little is added.
+    Not by more than `_MARGIN`: a lesion that fades ends where its ADC reaches the threshold. The outside, at most as
+    high as the tissue's median, is measured beyond the border itself: where the ADC rises slowly, little is added.
     """
     reached = ndimage.binary_dilation(core, FACES)
     beyond = tissue & ~reached
     normal = float(np.median(adc[beyond])) if beyond.any() else least_adc
     inside, outside = sides(core, np.minimum(adc, normal), tissue, fwhm_mm, voxel, fill=normal)
-    return reached & ~core & (adc < np.maximum((inside + outside) / 2, least_adc))
+    return (
+        reached & ~core & (adc < np.maximum(np.minimum((inside + outside) / 2, (1 + _MARGIN) * least_adc), least_adc))
+    )

@@ -29,6 +29,9 @@ from reperfuse.study.options import defaults
 from reperfuse.volumes.image import Image, is_same_grid, volume_ml
 from reperfuse.volumes.transforms import resample_mask
 
+#: Of a trace image that does not say, s/mm².
+_B_VALUE = 1000.0
+
 
 class ComputeADCInputSpec(StepInputSpec):
     """Inputs of `ComputeADC`: a series with its b-values, or else the scanner's maps."""
@@ -39,7 +42,7 @@ class ComputeADCInputSpec(StepInputSpec):
     adc = File(exists=True, of_study=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, of_study=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
-    b_value = traits.Float(1000.0, usedefault=True, desc="of the image computed where there is no trace (s/mm²)")
+    b_value = traits.Float(_B_VALUE, usedefault=True, desc="of the trace image (s/mm²)")
 
 
 class ComputeADCOutputSpec(TraitedSpec):
@@ -73,8 +76,9 @@ class ComputeADC(Step):
         said = self._doubts(found.adc, found.b0, series, series.data)
         self._stripped = is_stripped(found.b0, series.voxel_size_mm)
         self._save("adc", found.adc, series, Source="fitted to the diffusion-weighted series", **said)
-        for name, data in (("trace", found.trace), ("reference", found.b0)):
-            self._save(name, data, series, Source="fitted to the diffusion-weighted series")
+        fitted = {"Source": "fitted to the diffusion-weighted series"}
+        self._save("trace", found.trace, series, BValue=found.trace_b, **fitted)
+        self._save("reference", found.b0, series, **fitted)
 
     def _doubts(self, adc: NDArray[Any], reference: NDArray[Any], like: Image, stored: NDArray[Any]) -> dict[str, Any]:
         """Return what the sidecar of the ADC says of images that may not be what they stand for."""
@@ -101,7 +105,7 @@ class ComputeADC(Step):
         said = self._doubts(adc, trace, scanner, trace)
         self._stripped = is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
         self._save("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how, **said)
-        self._save("trace", trace, scanner, Source=source)
+        self._save("trace", trace, scanner, Source=source, BValue=self.inputs.b_value)
         self._save("reference", trace, scanner, Source=source)
 
     def _save(self, name: str, data: NDArray[Any], like: Image, **extra: Any) -> None:
@@ -150,6 +154,7 @@ class CoreStep(Step):
             adc.voxel_size_mm,
             mirrored_trace=mirrored,
             csf_adc=self.inputs.csf_adc,
+            b_value=float(read_sidecar(self.inputs.trace).get("BValue", _B_VALUE)),
             **self._options("core", "adc_threshold"),
         )
         self._doubts = [*read_sidecar(self.inputs.adc).get("Warnings", []), *check_extent(brain.mask, brain.affine)]
