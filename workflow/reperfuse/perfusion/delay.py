@@ -1,0 +1,284 @@
+"""Arterial delay of tissue: how long after the arterial input the blood of a voxel arrives, and how sure that is.
+
+The time at which a deconvolved curve peaks grows with transit time, dispersion and noise, and lies seconds above the
+delay (Calamante et al. 2010, doi:10.1161/STROKEAHA.109.580670). Here each curve is compared with those that the
+arterial input gives after any delay, dispersion and passage through tissue. The delay is the mean over all of them,
+each counted by how well it explains the curve (Mouridsen et al. 2006, doi:10.1016/j.neuroimage.2006.06.015).
+
+A late arrival and a slow rise look alike. Where a curve leaves the choice open, it is decided by how common each kind
+of passage is, which is learnt from the voxels themselves (Kiefer and Wolfowitz 1956, doi:10.1214/aoms/1177728066):
+separately for early and late tissue, since collaterals disperse a bolus. All delays are equally probable.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
+from scipy.signal import fftconvolve
+from scipy.special import gammaincc
+
+from reperfuse.faults import DataFault
+from reperfuse.volumes.arrays import Array
+
+#: Delays that are tried, s.
+DELAYS_S = np.arange(-2.0, 16.1, 0.5)
+
+
+@dataclass(frozen=True)
+class _Passage:
+    """A kind of passage through tissue: transit times of a gamma distribution of some shape, and a share that is slow.
+
+    A shape of 1 gives an exponential residue function, a large one a box; 0 stands for a linear one. The steeper
+    a residue function ends, the more mean transit times are needed to be near every curve.
+    """
+
+    shape: float
+    slow_share: float
+    transits: int
+
+
+_PASSAGES = (
+    _Passage(0, 0.0, 13),
+    _Passage(1, 0.0, 11),
+    _Passage(3, 0.0, 12),
+    _Passage(100, 0.0, 20),
+    _Passage(1, 0.2, 9),
+    _Passage(25, 0.2, 9),
+)
+#: How many times as long as the others slow transits are.
+_SLOWNESS = 5.0
+#: Shortest and longest mean transit time, s.
+_TRANSITS_S = (2.5, 18.0)
+#: Time constants of the dispersion between artery and tissue, s.
+_DISPERSIONS_S = (0.0, 1.25, 2.5)
+#: Blood that arrives early, in a vessel or tissue beside late tissue: SD of its share of the brain's mean curve.
+_EARLY_SHARE = 0.06
+#: Its delay and mean transit time, s: those of normal tissue.
+_EARLY_S = (0.5, 4.5)
+#: Delays at which the frequencies of passages are learnt, linear in between, s.
+_KNOTS_S = (0.5, 3.0, 6.0)
+#: Voxels they are learnt from, how often, and how many voxels' worth of equal frequencies is added.
+_SAMPLE, _ROUNDS, _PSEUDO_VOXELS = 4000, 100, 5.0
+#: Smallest amplitude of a curve over its SD: what rises less is no bolus.
+_LEAST_SIGNIFICANCE = 5.0
+#: SD of the error that passages leave which are none of those above, s (docs/methods.md).
+_MODEL_SD_S = 0.35
+#: Numbers a curve is fitted with: amplitude, level, delay and transit time.
+_FITTED = 4
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Arterial delay of n voxels, each (n,) float32; NaN where it could not be measured.
+
+    Attributes
+    ----------
+    delay : (n,) array
+        Time from the arterial input to the arrival in tissue, s; negative where tissue is ahead of the arterial input.
+    sd : (n,) array
+        Its standard deviation, s: of noise, of what the curve leaves open, and of the model.
+    """
+
+    delay: Array
+    sd: Array
+
+
+def arterial_delay(
+    tissue: ArrayLike, aif: ArrayLike, dt_s: float, arrival: int, *, block_voxels: int = 250, threads: int = 1
+) -> Delays:
+    """Arterial delay from tissue curves and an arterial input.
+
+    Parameters
+    ----------
+    tissue : (n_voxels, n_frames) array
+        ΔR2*, s⁻¹, evenly sampled.
+    aif : (n_frames,) array
+        Arterial input on the same frames, in any unit.
+    dt_s : float
+        Frame spacing, s.
+    arrival : int
+        Frames before the bolus; at least 2, they tell the noise.
+    block_voxels : int
+        Voxels compared at a time.
+    threads : int
+        Blocks compared at the same time; the result does not depend on it.
+
+    Returns
+    -------
+    Delays
+        NaN where a curve holds a NaN, where no bolus rises out of the noise, and where the delay is none of
+        `DELAYS_S`.
+
+    Raises
+    ------
+    DataFault
+        When the arterial input is not finite or has no positive area.
+    ValueError
+        When shapes do not fit, ``dt_s`` is not positive or there are fewer than two frames before the bolus.
+    """
+    curves, arterial = np.asarray(tissue, dtype=np.float32), np.asarray(aif, dtype=float)
+    if curves.ndim != 2 or arterial.shape != curves.shape[1:]:
+        raise ValueError(f"tissue {curves.shape} and arterial input {arterial.shape} do not fit")
+    if not (dt_s > 0 and arrival >= 2):
+        raise ValueError(f"a positive frame spacing and two frames before the bolus are needed: {dt_s}, {arrival}")
+    if not (np.isfinite(arterial).all() and arterial.sum() > 0):
+        raise DataFault("the arterial input is not finite or has no positive area")
+    delay, sd = np.full((2, len(curves)), np.nan, dtype=np.float32)
+    total = curves.sum(axis=1)
+    usable = np.flatnonzero(np.isfinite(total) & (total > 0))
+    if len(usable) == 0:
+        return Delays(delay, sd)
+    comparison = _prepare(curves[usable], arterial, dt_s, arrival)
+    prior = _learn(comparison, curves[usable[:: -(-len(usable) // _SAMPLE)]], block_voxels)
+    own = threading.local()
+
+    def fill(start: int) -> None:
+        if not hasattr(own, "scratch"):
+            own.scratch = comparison.scratch(block_voxels)
+        block = usable[start : start + block_voxels]
+        delay[block], sd[block] = _summarise(*comparison.likelihood(curves[block], own.scratch), prior)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, range(0, len(usable), block_voxels)))
+    return Delays(delay, sd)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Curves (k at each of d delays) that tissue is compared with, where all frames have the same noise.
+
+    Attributes
+    ----------
+    whitening : (t, t) array
+        Takes a curve to where level and early blood count no more than noise.
+    atoms : (t, d · k) array
+        The curves there, of length one.
+    kinds : (k,) int array
+        The kind of passage and dispersion of each.
+    share : (k,) array
+        One over the number of curves of its kind.
+    """
+
+    whitening: Array
+    atoms: Array
+    kinds: NDArray[np.intp]
+    share: Array
+
+    def scratch(self, voxels: int) -> Array:
+        """Return memory for so many voxels."""
+        return np.empty((voxels, self.atoms.shape[1]), dtype=np.float32)
+
+    def likelihood(self, curves: Array, scratch: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Likelihood of each curve (n, d, k), relative to the best, and whether there is a bolus (n,).
+
+        The amplitude is that which fits best. The noise is what the best curve leaves, so that a passage which is
+        none of these makes the delay uncertain and not wrong.
+        """
+        white = curves @ self.whitening
+        fit = np.matmul(white, self.atoms, out=scratch[: len(curves)])
+        np.maximum(fit, 0, out=fit)
+        explained = fit.max(axis=1) ** 2
+        total = np.einsum("nt,nt->n", white, white)
+        left = np.maximum(total - explained, np.float32(1e-5) * total) / (curves.shape[1] - _FITTED)
+        fit *= fit
+        fit -= explained[:, np.newaxis]
+        fit *= (0.5 / left)[:, np.newaxis]
+        np.exp(fit, out=fit)
+        return fit.reshape(len(curves), len(DELAYS_S), -1), explained > _LEAST_SIGNIFICANCE**2 * left
+
+
+def _prepare(curves: Array, aif: Array, dt_s: float, arrival: int) -> _Comparison:
+    """Prepare the comparison with the curves of an arterial input."""
+    frames = len(aif)
+    models, early, kinds = _model_curves(aif, dt_s, arrival)
+    mean = curves.mean(axis=0, dtype=float)
+    noise = float(np.median(curves[:, :arrival].std(axis=1, ddof=1)))
+    noise = max(noise, 1e-2 * float(mean.max()))  # no model is exact, even where there is no noise
+    early *= _EARLY_SHARE * mean.sum() / early.sum() / noise
+    covariance = np.eye(frames) + 1 / arrival + np.outer(early, early)
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
+    atoms = models.reshape(-1, frames) @ whitening
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    share = (1 / np.bincount(kinds))[kinds]
+    return _Comparison(
+        whitening.astype(np.float32),
+        np.ascontiguousarray(atoms.T, dtype=np.float32),
+        kinds,
+        share.astype(np.float32),
+    )
+
+
+def _model_curves(aif: Array, dt_s: float, arrival: int) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Return curves (delays, k, t), the curve of normal tissue (t,), and the kind of each (k,)."""
+    substeps = max(4, int(np.ceil(dt_s / 0.125)))
+    step = dt_s / substeps
+    time = np.arange(len(aif)) * dt_s
+    fine = np.arange((len(aif) - 1) * substeps + 1) * step
+    inflow = np.maximum(CubicSpline(time, aif)(fine), 0)
+    inflow[fine < (arrival - 1) * dt_s] = 0
+
+    def delayed(outflow: Array, delays_s: ArrayLike) -> Array:
+        curve = fftconvolve(inflow, outflow)[: len(fine)]
+        return np.interp(time - np.asarray(delays_s)[..., np.newaxis], fine, curve, left=0)
+
+    models, kinds = [], []
+    for kind, (passage, dispersion_s) in enumerate(product(_PASSAGES, _DISPERSIONS_S)):
+        for transit_s in np.geomspace(*_TRANSITS_S, passage.transits):
+            models.append(delayed(_dispersed(_residue(fine, passage, transit_s), step, dispersion_s), DELAYS_S))
+            kinds.append(kind)
+    normal = delayed(np.exp(-fine / _EARLY_S[1]), _EARLY_S[0])
+    return np.stack(models, axis=1), normal, np.array(kinds)
+
+
+def _residue(time: Array, passage: _Passage, transit_s: float) -> Array:
+    """Residue function of a passage at times after entry, s."""
+    fast = time / (transit_s / (1 + (_SLOWNESS - 1) * passage.slow_share))
+    shape = passage.shape
+    main = np.asarray(gammaincc(shape, shape * fast)) if shape else np.clip(1 - fast / 2, 0, None)
+    return (1 - passage.slow_share) * main + passage.slow_share * np.exp(-fast / _SLOWNESS)
+
+
+def _dispersed(residue: Array, step: float, constant_s: float) -> Array:
+    """Convolve a residue function with an exponential of unit area; its first sample counts for half a step."""
+    if constant_s == 0:
+        return np.concatenate([residue[:1] / 2, residue[1:]])
+    passed = -np.diff(np.exp(-np.arange(len(residue) + 1) * step / constant_s))
+    return np.asarray(fftconvolve(residue, passed)[: len(residue)])
+
+
+def _learn(comparison: _Comparison, curves: Array, block_voxels: int) -> Array:
+    """Learn how common each kind of passage is at each delay, (delays, k), by expectation-maximisation.
+
+    All frequencies of a delay add to one, so that no delay is preferred.
+    """
+    kinds = comparison.kinds.max() + 1
+    to_kinds = np.eye(kinds, dtype=np.float32)[comparison.kinds] * comparison.share[:, np.newaxis]
+    near = np.stack([np.interp(DELAYS_S, _KNOTS_S, knot) for knot in np.eye(len(_KNOTS_S))], axis=1)
+    scratch, evidence = comparison.scratch(block_voxels), []
+    for start in range(0, len(curves), block_voxels):
+        likelihood, has_bolus = comparison.likelihood(curves[start : start + block_voxels], scratch)
+        evidence.append(np.einsum("ndj,di->nji", (likelihood @ to_kinds)[has_bolus], near))
+    known = np.concatenate(evidence)
+    known /= known.sum(axis=(1, 2), keepdims=True)
+    frequency = np.full(known.shape[1:], 1 / kinds)
+    for _ in range(_ROUNDS):
+        voxels = frequency * np.tensordot(1 / np.tensordot(known, frequency, 2), known, 1)
+        frequency = voxels + _PSEUDO_VOXELS / kinds
+        frequency /= frequency.sum(axis=0)
+    prior = (near @ frequency.T)[:, comparison.kinds] * comparison.share
+    return np.asarray(prior, dtype=np.float32)
+
+
+def _summarise(likelihood: Array, has_bolus: NDArray[np.bool_], prior: Array) -> tuple[Array, Array]:
+    """Mean and SD (n,) of the delay."""
+    probability = np.einsum("ndk,dk->nd", likelihood, prior).astype(float)
+    probability /= probability.sum(axis=1, keepdims=True)
+    mean = probability @ DELAYS_S
+    variance = np.maximum(probability @ DELAYS_S**2 - mean**2, 0)
+    at_an_end = probability[:, [0, -1]].max(axis=1) > 0.5
+    known = has_bolus & ~at_an_end
+    return np.where(known, mean, np.nan), np.where(known, np.sqrt(variance + _MODEL_SD_S**2), np.nan)
