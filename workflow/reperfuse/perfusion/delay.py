@@ -25,7 +25,7 @@ from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array
 
 #: Delays that are tried, s.
-DELAYS_S = np.arange(-2.0, 16.1, 0.5)
+DELAYS_S = np.arange(-2.0, 14.1, 0.5)
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class _Passage:
 
 
 _PASSAGES = (
-    _Passage(0, 0.0, 13),
+    _Passage(0, 0.0, 11),
     _Passage(1, 0.0, 11),
-    _Passage(3, 0.0, 12),
-    _Passage(100, 0.0, 20),
+    _Passage(3, 0.0, 11),
+    _Passage(100, 0.0, 18),
     _Passage(1, 0.2, 9),
     _Passage(25, 0.2, 9),
 )
