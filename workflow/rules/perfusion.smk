@@ -1,7 +1,7 @@
 # Needs: a session's raw DSC series, an arterial input chosen by hand where there is one, and the core in
 #        perfusion space where there is diffusion.
-# Gives: the corrected series, its reference and brain, the AIF, CBF, CBV, MTT, Tmax, TTP, relative
-#        CBF and CBV, and the hypoperfusion masks, all in perfusion space (dscref).
+# Gives: the corrected series, its reference and brain, the AIF, CBF, CBV, MTT, Tmax, TTP, arterial delay,
+#        relative CBF and CBV, and the masks of hypoperfused and of late tissue, all in perfusion space (dscref).
 
 
 rule correct_motion:
@@ -96,6 +96,56 @@ rule deconvolve_perfusion:
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+    script:
+        "../scripts/run_interface.py"
+
+
+rule map_delay:
+    input:
+        series=result("moco"),
+        brain=result("brain", datatype="perf"),
+        curves=result("aif"),
+        transforms=result("poses"),
+    output:
+        delay=result("delay"),
+        delaysd=result("delaysd"),
+    log:
+        session_log("map_delay"),
+    conda:
+        CONDA
+    params:
+        **config["delay"],
+        **step("MapDelay"),
+        motion_signal_per_mm=config["concentration"]["motion_signal_per_mm"],
+        window_s=config["concentration"]["window_s"],
+        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+    script:
+        "../scripts/run_interface.py"
+
+
+rule segment_delay:
+    input:
+        delay=result("delay"),
+        brain=result("brain", datatype="perf"),
+        reference=result("dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        cbv=result("cbv"),
+        mirror=ask(Plan.mirror_of_known_side),
+    output:
+        delay3=result("delay3"),
+        delay6=result("delay6"),
+        curves=result("delay_curves"),
+    log:
+        session_log("segment_delay"),
+    conda:
+        CONDA
+    params:
+        **config["hypoperfusion"],
+        **step("SegmentDelay"),
+        side=ask(Plan.side),
     script:
         "../scripts/run_interface.py"
 

@@ -13,6 +13,7 @@ _STAGES = {
     "arteries": ("SelectArterialInput",),
     "perfusion": ("DeconvolvePerfusion", "NormalizePerfusion"),
     "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion", "SegmentPenumbra"),
+    "delay": ("MapDelay", "SegmentDelay"),
     "diffusion": ("ComputeADC", "SegmentCore", "SweepCore"),
     "registration": ("RegisterImages", "ResampleDiffusion"),
     "session": ("MeasureSession",),

@@ -22,16 +22,21 @@ from reperfuse.volumes.image import Image, volume_ml
 
 
 @takes("hypoperfusion")
-class HypoperfusionInputSpec(StepInputSpec):
-    """How hypoperfused tissue is found; each step of the cleaning can be switched off."""
+class CleaningInputSpec(StepInputSpec):
+    """How late tissue is found; each step of the cleaning can be switched off."""
 
-    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
     adc = File(exists=True, desc="ADC in perfusion space (mm²/s), to leave fluid out")
     cbv = File(exists=True, desc="CBV in any unit, to leave vessels out")
     mirror = File(exists=True, desc="the head's mirror plane, to leave the other side out")
     side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke")
+
+
+class HypoperfusionInputSpec(CleaningInputSpec):
+    """Inputs of a step that finds hypoperfused tissue."""
+
+    tmax = File(exists=True, mandatory=True, desc="Tmax (s)")
 
 
 class HypoperfusionStep(Step):

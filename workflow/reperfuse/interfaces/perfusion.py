@@ -1,5 +1,7 @@
 """Steps that make maps of a realigned DSC series."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
@@ -18,6 +20,7 @@ from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve, time_to
 from reperfuse.perfusion.leakage import remove_leakage
 from reperfuse.perfusion.nuisance import remove_nuisance
 from reperfuse.perfusion.timing import check_times
+from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
 from reperfuse.volumes.smoothing import smooth_inside
@@ -44,41 +47,56 @@ class CurvesStep(Step):
         return align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves
 
 
-@takes("concentration")
-@takes("deconvolution")
-class DeconvolvePerfusionInputSpec(CurvesInputSpec):
-    """Inputs of `DeconvolvePerfusion`."""
+class TissueInputSpec(CurvesInputSpec):
+    """Inputs of a step that compares tissue with the arterial input; it takes the options of the curves it needs."""
 
     curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
     transforms = File(exists=True, desc="3×4 matrix of each frame, to remove what motion leaves in the curves (mm)")
 
 
-class DeconvolvePerfusionOutputSpec(TraitedSpec):
-    """Outputs of `DeconvolvePerfusion`."""
+@dataclass(frozen=True)
+class Tissue:
+    """Curves of n voxels and the arterial input on the same t frames.
 
-    cbf = image("cerebral blood flow", "mL/100 g/min")
-    cbv = image("cerebral blood volume", "mL/100 g")
-    uncorrected_cbv = image("cerebral blood volume before leakage is corrected for, if it is", "mL/100 g")
-    mtt = image("mean transit time", "s")
-    tmax = image("time to maximum of the residue function", "s")
-    ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
+    Attributes
+    ----------
+    brain : Image
+        The brain mask.
+    whole : (x, y, z) bool array
+        The voxels: those of the brain that never leave the field of view.
+    curves : (n, t) array
+        ΔR2*, s⁻¹.
+    arterial : (t,) array
+        Arterial input, s⁻¹.
+    arrival : int
+        Frames before the bolus.
+    """
+
+    brain: Image
+    whole: Mask
+    curves: Array
+    arterial: Array
+    arrival: int
+
+    def volume(self, values: Array) -> Array:
+        """Return values of the voxels as an image, NaN elsewhere."""
+        image = np.full(self.whole.shape, np.nan, np.float32)
+        image[self.whole] = values
+        return image
 
 
-class DeconvolvePerfusion(CurvesStep):
-    """Deconvolve the tissue curves with the arterial input."""
+class TissueStep(CurvesStep):
+    """A step that compares tissue with the arterial input."""
 
-    input_spec = DeconvolvePerfusionInputSpec
-    output_spec = DeconvolvePerfusionOutputSpec
-
-    def _compute(self) -> None:
+    def _tissue(self) -> Tissue:
+        """Return smoothed curves of the first passage, without what motion and a wrong level leave in them."""
         check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
         series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
-        dt_s = self.inputs.repetition_time_s
         stated = read_sidecar(self.inputs.curves)["Baseline"]
         baseline = Baseline(stated["First"], stated["Arrival"])
         curves = self._curves(series, baseline)
         arrival = baseline.arrival - baseline.first
-        curves = curves[..., : arrival + round(self.inputs.window_s / dt_s)]
+        curves = curves[..., : arrival + round(self.inputs.window_s / self.inputs.repetition_time_s)]
         used = slice(baseline.first, baseline.first + curves.shape[-1])
         # a voxel that left the field of view for a frame has no whole curve
         whole = brain.mask & np.isfinite(curves).all(axis=-1)
@@ -86,17 +104,7 @@ class DeconvolvePerfusion(CurvesStep):
         arterial = read_columns(self.inputs.curves)["aif"][used]
         points_mm = apply_matrix(brain.affine, np.argwhere(whole))
         tissue = self._without_nuisance(curves[whole], points_mm, arterial, used, arrival)
-        maps = self._deconvolve(tissue, arterial)
-        values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
-        values["ttp"] = time_to_peak(tissue, dt_s, arrival)
-        if self.inputs.leakage_correction:
-            sealed = remove_leakage(tissue, maps.tmax, dt_s)
-            values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, arterial).cbv}
-        flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
-        for name, value in values.items():
-            volume = np.full(brain.data.shape, np.nan, np.float32)
-            volume[whole] = np.where(flows, value, np.nan)
-            self.save_image(name, volume, brain)
+        return Tissue(brain, whole, tissue, arterial, arrival)
 
     def _without_nuisance(
         self, tissue: np.ndarray, points_mm: np.ndarray, arterial: np.ndarray, used: slice, arrival: int
@@ -114,6 +122,43 @@ class DeconvolvePerfusion(CurvesStep):
             Baseline(0, arrival),
             change_per_mm=self.inputs.motion_signal_per_mm,
         )
+
+
+@takes("concentration")
+@takes("deconvolution")
+class DeconvolvePerfusionInputSpec(TissueInputSpec):
+    """Inputs of `DeconvolvePerfusion`."""
+
+
+class DeconvolvePerfusionOutputSpec(TraitedSpec):
+    """Outputs of `DeconvolvePerfusion`."""
+
+    cbf = image("cerebral blood flow", "mL/100 g/min")
+    cbv = image("cerebral blood volume", "mL/100 g")
+    uncorrected_cbv = image("cerebral blood volume before leakage is corrected for, if it is", "mL/100 g")
+    mtt = image("mean transit time", "s")
+    tmax = image("time to maximum of the residue function", "s")
+    ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
+
+
+class DeconvolvePerfusion(TissueStep):
+    """Deconvolve the tissue curves with the arterial input."""
+
+    input_spec = DeconvolvePerfusionInputSpec
+    output_spec = DeconvolvePerfusionOutputSpec
+
+    def _compute(self) -> None:
+        tissue = self._tissue()
+        maps = self._deconvolve(tissue.curves, tissue.arterial)
+        dt_s = self.inputs.repetition_time_s
+        values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
+        values["ttp"] = time_to_peak(tissue.curves, dt_s, tissue.arrival)
+        if self.inputs.leakage_correction:
+            sealed = remove_leakage(tissue.curves, maps.tmax, dt_s)
+            values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, tissue.arterial).cbv}
+        flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
+        for name, value in values.items():
+            self.save_image(name, tissue.volume(np.where(flows, value, np.nan)), tissue.brain)
 
     def _deconvolve(self, tissue: np.ndarray, arterial: np.ndarray) -> PerfusionMaps:
         return deconvolve(

@@ -29,6 +29,9 @@ class MeasureSessionInputSpec(StepInputSpec):
     tmax6 = File(exists=True, desc="tissue with Tmax above 6 s")
     tmax8 = File(exists=True, desc="tissue with Tmax above 8 s")
     tmax10 = File(exists=True, desc="tissue with Tmax above 10 s")
+    delay3 = File(exists=True, desc="tissue with an arterial delay above 3 s")
+    delay6 = File(exists=True, desc="tissue with an arterial delay above 6 s")
+    delay_curves = File(exists=True, desc="volume against the threshold of the arterial delay")
     deficit_mirror = File(exists=True, desc="the head's mirror plane in perfusion space")
     deficit_curves = File(exists=True, desc="volumes of the perfusion maps against their thresholds")
     penumbra = File(exists=True, desc="Tmax above 6 s outside the core")
@@ -65,6 +68,8 @@ class MeasureSessionOutputSpec(TraitedSpec):
 
 #: What a session is not failed without.
 _MIRRORS = ("core_mirror", "deficit_mirror")
+#: Documents of volumes against thresholds.
+_CURVES = ("core_curves", "deficit_curves", "delay_curves")
 
 
 class MeasureSession(Step):
@@ -85,6 +90,7 @@ class MeasureSession(Step):
         masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10")}
         row: dict[str, Any] = {"role": self.inputs.role or None}
         row |= session.volumes(masks, self._volume("penumbra"), curves) | self._sides()
+        row |= {f"arterial_delay{limit_s}_ml": self._volume(f"delay{limit_s}") for limit_s in (3, 6)}
         known = session.Knowledge(
             self.inputs.clinical,
             read_sidecar(self.inputs.post).get("Row", {}) if isdefined(self.inputs.post) else {},
@@ -130,13 +136,14 @@ class MeasureSession(Step):
 
     def _curves(self) -> dict[str, list[tuple[float, float]]]:
         """Return volume against threshold for each map that has it."""
-        found = [self._sidecar_of(name).get("Curves", {}) for name in ("core_curves", "deficit_curves")]
+        found = [self._sidecar_of(name).get("Curves", {}) for name in _CURVES]
         return {name: [(limit, ml) for limit, ml in curve] for curves in found for name, curve in curves.items()}
 
     def _swept(self) -> list[str]:
         """Return the maps whose thresholds the session should have been measured at."""
         maps = ["adc"] if isdefined(self.inputs.core_curves) else []
-        return maps + (["tmax", "delay", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else [])
+        maps += ["tmax", "delay", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else []
+        return maps + (["arterial_delay"] if isdefined(self.inputs.delay_curves) else [])
 
     def _asymmetry_sweep(self) -> list[dict[str, Any]]:
         sweep = self._sidecar_of("reflow").get("asymmetry_sweep_ml", {})

@@ -10,6 +10,7 @@ from reperfuse.mismatch.criteria import VOLUMES, Criterion, Curve, Quantities, c
 TABULATED: dict[str, tuple[float, ...]] = {
     "tmax": (2.0, 4.0, 6.0, 8.0, 10.0),
     "delay": (2.0,),
+    "arterial_delay": (2.0, 3.0, 4.0, 6.0),
     "adc": (550e-6, 600e-6, 620e-6),
     "rcbf": (0.2, 0.3, 0.4),
     "rmtt": (1.45, 1.5),
