@@ -67,6 +67,8 @@ _SAMPLE, _ROUNDS, _PSEUDO_VOXELS = 4000, 100, 5.0
 _LEAST_SIGNIFICANCE = 5.0
 #: SD of the error that passages leave which are none of those above, s (docs/methods.md).
 _MODEL_SD_S = 0.35
+#: Share of the curves' sum of squares below which a direction of theirs is left out.
+_NEGLIGIBLE = 1e-6
 #: Numbers a curve is fitted with: amplitude, level, delay and transit time.
 _FITTED = 4
 
@@ -155,8 +157,10 @@ class _Comparison:
     ----------
     whitening : (t, t) array
         Takes a curve to where level and early blood count no more than noise.
-    atoms : (t, d · k) array
-        The curves there, of length one.
+    basis : (t, r) array
+        Orthonormal curves, of which all those compared with are made.
+    atoms : (r, d · k) array
+        The curves compared with, of length one.
     kinds : (k,) int array
         The kind of passage and dispersion of each.
     share : (k,) array
@@ -164,6 +168,7 @@ class _Comparison:
     """
 
     whitening: Array
+    basis: Array
     atoms: Array
     kinds: NDArray[np.intp]
     share: Array
@@ -179,7 +184,7 @@ class _Comparison:
         none of these makes the delay uncertain and not wrong.
         """
         white = curves @ self.whitening
-        fit = np.matmul(white, self.atoms, out=scratch[: len(curves)])
+        fit = np.matmul(white @ self.basis, self.atoms, out=scratch[: len(curves)])
         np.maximum(fit, 0, out=fit)
         explained = fit.max(axis=1) ** 2
         total = np.einsum("nt,nt->n", white, white)
@@ -203,13 +208,11 @@ def _prepare(curves: Array, aif: Array, dt_s: float, arrival: int) -> _Compariso
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
     atoms = models.reshape(-1, frames) @ whitening
     atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    strength, directions = np.linalg.eigh(atoms.T @ atoms)
+    basis = directions[:, strength > _NEGLIGIBLE * strength[-1]]
     share = (1 / np.bincount(kinds))[kinds]
-    return _Comparison(
-        whitening.astype(np.float32),
-        np.ascontiguousarray(atoms.T, dtype=np.float32),
-        kinds,
-        share.astype(np.float32),
-    )
+    parts = (np.ascontiguousarray(part, dtype=np.float32) for part in (whitening, basis, (atoms @ basis).T))
+    return _Comparison(*parts, kinds, share.astype(np.float32))
 
 
 def _model_curves(aif: Array, dt_s: float, arrival: int) -> tuple[Array, Array, NDArray[np.intp]]:
@@ -275,7 +278,7 @@ def _learn(comparison: _Comparison, curves: Array, block_voxels: int) -> Array:
 
 def _summarise(likelihood: Array, has_bolus: NDArray[np.bool_], prior: Array) -> tuple[Array, Array]:
     """Mean and SD (n,) of the delay."""
-    probability = np.einsum("ndk,dk->nd", likelihood, prior).astype(float)
+    probability = np.matmul(likelihood.transpose(1, 0, 2), prior[:, :, np.newaxis])[:, :, 0].T.astype(float)
     probability /= probability.sum(axis=1, keepdims=True)
     mean = probability @ DELAYS_S
     variance = np.maximum(probability @ DELAYS_S**2 - mean**2, 0)
