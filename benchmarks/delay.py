@@ -121,7 +121,7 @@ def arterial_input(kind: str, blood: Array, tissue: Array) -> Array:
     if kind.startswith("partial volume"):
         pure = 60 * blood / blood.max()
         signal = 0.6 * np.exp(-ECHO_S * pure) + 0.4 * np.exp(-ECHO_S * tissue)
-        if kind.endswith("removed"):
+        if kind.endswith("removed"):  # by an area that is 10 % too small
             return remove_tissue(signal, np.exp(-ECHO_S * tissue), 0.9 * pure.sum(), 0.01, ECHO_S)[
                 0
             ]  # a vein known to 10 %
