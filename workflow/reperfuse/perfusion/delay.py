@@ -54,9 +54,9 @@ _SLOWNESS = 5.0
 #: Shortest and longest mean transit time, s.
 _TRANSITS_S = (2.5, 18.0)
 #: Time constants of the dispersion between artery and tissue, s.
-_DISPERSIONS_S = (0.0, 1.25, 2.5)
+_DISPERSIONS_S = (0.0, 1.0, 2.0)
 #: Blood that arrives early, in a vessel or tissue beside late tissue: SD of its share of the brain's mean curve.
-_EARLY_SHARE = 0.08
+_EARLY_SHARE = 0.1
 #: Its delay and mean transit time, s: those of normal tissue.
 _EARLY_S = (0.5, 4.5)
 #: Delays at which the frequencies of passages are learnt, linear in between, s.
