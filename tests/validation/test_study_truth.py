@@ -49,6 +49,23 @@ def test_hypoperfusion_is_that_of_a_measurement_without_noise_and_motion(
         assert 2 * (found.mask & true.mask).sum() / (found.mask.sum() + true.mask.sum()) >= 0.80
 
 
+@pytest.mark.parametrize(("patient", "session"), WITH_PERFUSION)
+def test_late_tissue_is_that_which_blood_reaches_late(demo: Demo, patient: str, session: str) -> None:
+    """Voxels at the border of late tissue hold more blood of normal tissue, so volumes are low (docs/methods.md)."""
+    start = f"{patient}/{session}/perf/{patient}_{session}_"
+    delay, brain = (nifti.load(demo.truth / f"{start}{name}.nii.gz") for name in ("delay", "desc-brain_mask"))
+    true = brain.mask & (np.nan_to_num(delay.data) > 3)
+    found = nifti.load(demo.results / f"{start}desc-delay3_mask.nii.gz").mask
+    found_ml, true_ml = (volume_ml(mask, delay.affine) for mask in (found, true))
+    row = table(demo, "results", "sessions").loc[(patient, session)]
+    assert row["arterial_delay3_ml"] == pytest.approx(found_ml, abs=0.01)
+    assert is_close(found_ml, true_ml, 0.24, 0.5), f"{found_ml} mL, true {true_ml} mL"
+    if true_ml > 0:
+        assert 2 * (found & true).sum() / (found.sum() + true.sum()) >= 0.85
+        late = nifti.load(demo.results / f"{start}delay.nii.gz").data[true]
+        assert np.nanmedian(np.abs(late - delay.data[true])) < 1.2
+
+
 @pytest.mark.parametrize("patient", PATIENTS)
 @pytest.mark.parametrize("column", ["growth_ml", "growth_voxelwise_ml", "infarct_followup_ml"])
 def test_growth(demo: Demo, patient: str, column: str) -> None:

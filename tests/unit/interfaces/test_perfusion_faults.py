@@ -13,7 +13,9 @@ from reperfuse.interfaces import (
     CorrectMotion,
     DeconvolvePerfusion,
     ExtractBrain,
+    MapDelay,
     MeasureSession,
+    SegmentDelay,
     SegmentHypoperfusion,
     SelectArterialInput,
 )
@@ -69,6 +71,7 @@ def run_stage(series: np.ndarray, affine: np.ndarray, folder: Path) -> dict[str,
     step(ExtractBrain, ("reference",))
     step(SelectArterialInput, ("series", "brain"), repetition_time_s=TR_S, echo_time_s=TE_S)
     step(DeconvolvePerfusion, ("series", "brain", "curves"), repetition_time_s=TR_S, echo_time_s=TE_S)
+    step(MapDelay, ("series", "brain", "curves"), repetition_time_s=TR_S, echo_time_s=TE_S)
     del done["dsc"]
     return done
 
@@ -139,13 +142,17 @@ def test_what_is_doubtful_of_a_series_is_told(whole: Image, tmp_path: Path) -> N
 
 def test_no_artery_in_the_field_of_view(vertex: Image, tmp_path: Path) -> None:
     done = run_stage(vertex.data, vertex.affine, tmp_path)
-    found = {name: done[name] for name in ("curves", "cbf", "cbv", "mtt", "tmax", "ttp")}
+    found = {name: done[name] for name in ("curves", "cbf", "cbv", "mtt", "tmax", "ttp", "delay", "delaysd")}
     assert_no_value(found, "no artery in the field of view")
     assert not reasons(done["brain"])
     masks = SegmentHypoperfusion(tmax=done["tmax"], brain=done["brain"], reference=done["reference"], cbv=done["cbv"])
     tmax6 = masks.run(cwd=str(tmp_path)).outputs.tmax6
+    late = SegmentDelay(delay=done["delay"], brain=done["brain"], reference=done["reference"], cbv=done["cbv"])
+    found = late.run(cwd=str(tmp_path)).outputs
     step = MeasureSession(
         tmax6=tmax6,
+        delay3=found.delay3,
+        delay_curves=found.curves,
         curves=done["curves"],
         participant="01",
         session="post",
@@ -157,7 +164,14 @@ def test_no_artery_in_the_field_of_view(vertex: Image, tmp_path: Path) -> None:
     row = read_sidecar(step.run(cwd=str(tmp_path)).outputs.measures)["Row"]
     assert row["status"] == "failed"
     assert "no artery in the field of view" in row["reasons"]
-    assert row["tmax6_ml"] == row["aif_fwhm_s"] == row["aif_score"] == row["bolus_cnr"] == "n/a"
+    assert (
+        row["tmax6_ml"]
+        == row["arterial_delay3_ml"]
+        == row["aif_fwhm_s"]
+        == row["aif_score"]
+        == row["bolus_cnr"]
+        == "n/a"
+    )
 
 
 def test_the_same_stage_maps_the_whole_head(whole: Image, tmp_path: Path) -> None:

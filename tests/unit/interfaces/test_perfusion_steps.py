@@ -10,7 +10,7 @@ import yaml
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import reasons, sidecar_path, write_json
 from reperfuse.files.tables import read_columns
-from reperfuse.interfaces import DeconvolvePerfusion, SelectArterialInput
+from reperfuse.interfaces import DeconvolvePerfusion, MapDelay, SelectArterialInput
 from reperfuse.interfaces.motion import MATRIX_COLUMNS
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves, venous_curve
 
@@ -184,6 +184,20 @@ def test_slices_are_brought_to_the_same_time(tmp_path: Path, axis: int) -> None:
         spread[name] = np.ptp(by_slice)
     assert spread["raw"] > 0.8 * np.ptp(times)
     assert spread["aligned"] < 0.15
+
+
+def test_the_delay_of_each_voxel_and_how_sure_it_is(block: Block) -> None:
+    curves = block.select(manual=block.table({"time": TIME, "aif": arterial_curve(TIME)}))
+    done = MapDelay(**block.given(), curves=str(curves)).run(cwd=str(block.folder)).outputs
+    delay, sd = nifti.load(done.delay).data, nifti.load(done.delaysd).data
+    tissue = ~(block.marked(ARTERIES) | block.marked(VEINS))
+    assert np.nanmedian(delay[tissue]) == pytest.approx(1, abs=0.5)
+    assert (np.abs(delay - 1) < 1.645 * sd)[tissue].mean() > 0.85
+    for path, said in ((done.delay, "arrival of the bolus in tissue"), (done.delaysd, "standard deviation")):
+        stated = sidecar(Path(path))
+        assert said in stated["Description"]
+        assert stated["Units"] == "s"
+        assert stated["Parameters"]["smoothing_fwhm_mm"] == 2
 
 
 def test_slice_timing_is_used_by_both_steps_alike(tmp_path: Path) -> None:

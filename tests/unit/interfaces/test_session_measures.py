@@ -9,7 +9,7 @@ import pytest
 import yaml
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.sidecars import read_sidecar, sidecar_path, write_json
-from reperfuse.interfaces import MeasureSession, SegmentHypoperfusion, SweepPerfusion, TabulateStudy
+from reperfuse.interfaces import MeasureSession, SegmentDelay, SegmentHypoperfusion, SweepPerfusion, TabulateStudy
 from reperfuse.mismatch import stability
 from reperfuse.reports.reasons import why_session
 from reperfuse.study.dictionaries import table_dictionaries
@@ -445,6 +445,32 @@ def test_each_step_of_cleaning_removes_what_it_should_and_nothing_else(
     assert all(share >= rounded for name, share in kept.items() if name not in removed | {"scalp"})
     late = nifti.load(maps["tmax"]).data > 6
     assert not (mask & ~late).any()
+
+
+def test_late_tissue_is_cleaned_as_the_hypoperfused_is(maps: dict[str, str], tmp_path: Path) -> None:
+    """The same map, taken for Tmax and for the delay, gives the same tissue above 6 s."""
+    given = {name: path for name, path in maps.items() if name != "tmax"}
+    step = SegmentDelay(**given, delay=maps["tmax"], **ON | {"side": "left"})
+    late = step.run(cwd=str(tmp_path / "delay")).outputs
+    other = SegmentHypoperfusion(**maps, **ON | {"side": "left"}).run(cwd=str(tmp_path / "tmax")).outputs.tmax6
+    above3, above6 = (nifti.load(path) for path in (late.delay3, late.delay6))
+    np.testing.assert_array_equal(above6.mask, nifti.load(other).mask)
+    step = MeasureSession(
+        delay3=late.delay3,
+        delay6=late.delay6,
+        delay_curves=late.curves,
+        participant="01",
+        session="x",
+        criteria={},
+        clinical={},
+        absences=[],
+    )
+    measured = read_sidecar(step.run(cwd=str(tmp_path / "row")).outputs.measures)
+    row, table = measured["Row"], {line["threshold"]: line["ml"] for line in measured["Thresholds"]}
+    for limit_s, mask in ((3, above3), (6, above6)):
+        assert row[f"arterial_delay{limit_s}_ml"] == table[limit_s] == volume_ml(mask.mask, mask.affine)
+    assert {line["map"] for line in measured["Thresholds"]} == {"arterial_delay"}
+    assert row["arterial_delay6_ml"] > 0
 
 
 def test_without_a_mirror_both_sides_count_and_it_is_said(maps: dict[str, str], tmp_path: Path) -> None:
