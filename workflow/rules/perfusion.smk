@@ -133,7 +133,7 @@ rule segment_delay:
         reference=result("dscref"),
         adc=ask(Plan.own, "adc_dscref"),
         cbv=result("cbv"),
-        mirror=ask(Plan.mirror_of_known_side),
+        mirror=ask(facts.mirror_of_known_side),
     output:
         delay3=result("delay3"),
         delay6=result("delay6"),
@@ -145,7 +145,7 @@ rule segment_delay:
     params:
         **config["hypoperfusion"],
         **step("SegmentDelay"),
-        side=ask(Plan.side),
+        side=ask(facts.side),
     script:
         "../scripts/run_interface.py"
 

@@ -213,8 +213,13 @@ def _prepare(curves: Array, aif: Array, dt_s: float, arrival: int) -> _Compariso
     strength, directions = np.linalg.eigh(atoms.T @ atoms)
     basis = directions[:, strength > _NEGLIGIBLE * strength[-1]]
     share = (1 / np.bincount(kinds))[kinds]
-    parts = (np.ascontiguousarray(part, dtype=np.float32) for part in (whitening, basis, (atoms @ basis).T))
-    return _Comparison(*parts, kinds, share.astype(np.float32))
+    return _Comparison(
+        whitening.astype(np.float32),
+        basis.astype(np.float32),
+        np.ascontiguousarray((atoms @ basis).T, dtype=np.float32),
+        kinds,
+        share.astype(np.float32),
+    )
 
 
 def _model_curves(aif: Array, dt_s: float, arrival: int) -> tuple[Array, Array, NDArray[np.intp]]:
