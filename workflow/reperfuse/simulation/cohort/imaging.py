@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from reperfuse.mismatch.criteria import Curve
-from reperfuse.mismatch.stability import COREGISTERED, thresholds
+from reperfuse.mismatch.stability import COREGISTERED, TABULATED, thresholds
 from reperfuse.serial.reflow import THRESHOLDS
 from reperfuse.simulation.cohort.effects import Effects, Rules
 from reperfuse.simulation.cohort.people import Columns
@@ -107,7 +107,8 @@ def draw_automatic(lesion_ml: NDArray[np.float64], rng: Generator) -> Columns:
 def curves(core_ml: float, deficit_ml: float, scale_s: float, covered: float, rules: Rules) -> dict[str, Curve]:
     """Return volume (mL) against the threshold of each map, for a session.
 
-    The volume above a threshold of Tmax falls exponentially; that of the core rises a little with the one of ADC.
+    The volume above a threshold of Tmax falls exponentially, and tissue without any delay has a Tmax of 3 s; that of
+    the core rises a little with the one of ADC.
 
     Parameters
     ----------
@@ -138,6 +139,7 @@ def curves(core_ml: float, deficit_ml: float, scale_s: float, covered: float, ru
         "adc": curve("adc", lesion),
         "tmax": curve("tmax", late),
         "delay": curve("delay", lambda at_s: late(at_s + 3)),
+        "arterial_delay": [(at_s, round(late(at_s + 3), 2)) for at_s in TABULATED["arterial_delay"]],
         "rcbf": curve("rcbf", lambda share: low_flow * (share / 0.3) ** 1.5),
         "rmtt": curve("rmtt", lambda share: late(4.5) * (1.5 / share) ** 2),
         COREGISTERED["core_ml"]: curve("adc", lambda at: outside(deficit_ml, lesion(at))),
