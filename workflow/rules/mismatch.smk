@@ -31,6 +31,7 @@ rule measure_session:
         delay3=ask(Plan.own, "delay3"),
         delay6=ask(Plan.own, "delay6"),
         delay_curves=ask(Plan.own, "delay_curves"),
+        rttp45=ask(Plan.own, "rttp45"),
         penumbra=ask(Plan.own, "penumbra"),
         deficit_mirror=ask(Plan.own, "mirror", datatype="perf"),
         deficit_curves=ask(Plan.own, "deficit_curves"),

@@ -83,7 +83,6 @@ rule deconvolve_perfusion:
         cbv=result("cbv"),
         mtt=result("mtt"),
         tmax=result("tmax"),
-        ttp=result("ttp"),
     log:
         session_log("deconvolve_perfusion"),
     conda:
@@ -118,6 +117,34 @@ rule map_delay:
         **step("MapDelay"),
         motion_signal_per_mm=config["concentration"]["motion_signal_per_mm"],
         window_s=config["concentration"]["window_s"],
+        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+    script:
+        "../scripts/run_interface.py"
+
+
+rule map_time_to_peak:
+    input:
+        series=result("moco"),
+        brain=result("brain", datatype="perf"),
+        reference=result("dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        mirror=ask(facts.mirror_of_known_side),
+    output:
+        ttp=result("ttp"),
+        rttp45=result("rttp45"),
+    log:
+        session_log("map_time_to_peak"),
+    conda:
+        CONDA
+    params:
+        **config["hypoperfusion"],
+        **step("MapTimeToPeak"),
+        smoothing_fwhm_mm=config["concentration"]["smoothing_fwhm_mm"],
+        window_s=config["concentration"]["window_s"],
+        side=ask(facts.side),
         repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),

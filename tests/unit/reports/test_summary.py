@@ -66,6 +66,16 @@ CASES = {
         "Right-sided stroke, 3.1 h from onset: core 0.0 mL, Tmax > 6 s 100.7 mL, mismatch ∞ → target by DEFUSE 2; "
         + NO_POST,
     ),
+    "no artery": (
+        say(
+            FOUND
+            | {"deficit_side": None, "tmax6_ml": None, "rttp45_ml": 93.3, "mismatch_ratio": None, "defuse2": None},
+            roles=(),
+            why={"tmax6_ml": "no artery", "mismatch_ratio": "no artery", "defuse2": "no artery"},
+        ),
+        "No Tmax before treatment: no artery. Right-sided stroke, 3.1 h from onset: core 29.7 mL, "
+        "relative TTP > 4.5 s 93.3 mL; DEFUSE 2 not judged; " + NO_POST,
+    ),
     "left": (
         say(FOUND | {"core_side": "left", "deficit_side": "left"}, roles=()),
         "Left-sided stroke, 3.1 h from onset: core 29.7 mL, Tmax > 6 s 100.7 mL, mismatch 3.39 → target by DEFUSE 2; "

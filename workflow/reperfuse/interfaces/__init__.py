@@ -14,6 +14,7 @@ _STAGES = {
     "perfusion": ("DeconvolvePerfusion", "NormalizePerfusion"),
     "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion", "SegmentPenumbra"),
     "delay": ("MapDelay", "SegmentDelay"),
+    "peak": ("MapTimeToPeak",),
     "diffusion": ("ComputeADC", "SegmentCore", "SweepCore"),
     "registration": ("RegisterImages", "ResampleDiffusion"),
     "session": ("MeasureSession",),

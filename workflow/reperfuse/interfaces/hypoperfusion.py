@@ -73,13 +73,19 @@ class HypoperfusionStep(Step):
         right = mirror.half(brain.data.shape, brain.affine, load_mirror(path))
         return right if self.inputs.side == "right" else ~right
 
-    def _finder(self, brain: Image, half: np.ndarray | None) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
-        """Return the function that gives, for a map, the function that gives its cleaned mask above a threshold."""
+    def _finder(
+        self, brain: Image, half: np.ndarray | None, area: np.ndarray | None = None
+    ) -> Callable[[np.ndarray], Callable[[float], np.ndarray]]:
+        """Return the function that gives, for a map, the function that gives its cleaned mask above a threshold.
+
+        Without CBV, the area below each voxel's curve tells vessels.
+        """
         inputs, csf, vessels = self.inputs, self._fluid(brain), None
         if inputs.vessel_ratio is not None:
-            if not isdefined(inputs.cbv):
+            cbv = nifti.load(inputs.cbv).data if isdefined(inputs.cbv) else area
+            if cbv is None:
                 raise DataFault("no CBV to find vessels by")
-            vessels = vessel_mask(brain.mask, nifti.load(inputs.cbv).data, inputs.vessel_ratio)
+            vessels = vessel_mask(brain.mask, cbv, inputs.vessel_ratio)
 
         return lambda values: hypoperfusion_finder(
             values,

@@ -16,7 +16,7 @@ from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, tak
 from reperfuse.interfaces.motion import read_poses
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.concentration import align_slices, delta_r2star
-from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve, time_to_peak
+from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve
 from reperfuse.perfusion.leakage import remove_leakage
 from reperfuse.perfusion.nuisance import remove_nuisance
 from reperfuse.perfusion.timing import check_times
@@ -45,6 +45,14 @@ class CurvesStep(Step):
         curves = delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
         times, dt_s = self.inputs.slice_times_s, self.inputs.repetition_time_s
         return align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves
+
+    def _first_passage(self, series: Image, brain: Image, baseline: Baseline) -> tuple[np.ndarray, np.ndarray]:
+        """Return smoothed curves of the first passage (n, t), and the voxels (x, y, z) that they are of."""
+        window = baseline.arrival - baseline.first + round(self.inputs.window_s / self.inputs.repetition_time_s)
+        curves = self._curves(series, baseline)[..., :window]
+        # a voxel that left the field of view for a frame has no whole curve
+        whole = brain.mask & np.isfinite(curves).all(axis=-1)
+        return smooth_inside(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)[whole], whole
 
 
 class TissueInputSpec(CurvesInputSpec):
@@ -94,16 +102,12 @@ class TissueStep(CurvesStep):
         series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
         stated = read_sidecar(self.inputs.curves)["Baseline"]
         baseline = Baseline(stated["First"], stated["Arrival"])
-        curves = self._curves(series, baseline)
-        arrival = baseline.arrival - baseline.first
-        curves = curves[..., : arrival + round(self.inputs.window_s / self.inputs.repetition_time_s)]
+        curves, whole = self._first_passage(series, brain, baseline)
         used = slice(baseline.first, baseline.first + curves.shape[-1])
-        # a voxel that left the field of view for a frame has no whole curve
-        whole = brain.mask & np.isfinite(curves).all(axis=-1)
-        curves = smooth_inside(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)
         arterial = read_columns(self.inputs.curves)["aif"][used]
         points_mm = apply_matrix(brain.affine, np.argwhere(whole))
-        tissue = self._without_nuisance(curves[whole], points_mm, arterial, used, arrival)
+        arrival = baseline.arrival - baseline.first
+        tissue = self._without_nuisance(curves, points_mm, arterial, used, arrival)
         return Tissue(brain, whole, tissue, arterial, arrival)
 
     def _without_nuisance(
@@ -138,7 +142,6 @@ class DeconvolvePerfusionOutputSpec(TraitedSpec):
     uncorrected_cbv = image("cerebral blood volume before leakage is corrected for, if it is", "mL/100 g")
     mtt = image("mean transit time", "s")
     tmax = image("time to maximum of the residue function", "s")
-    ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
 
 
 class DeconvolvePerfusion(TissueStep):
@@ -152,7 +155,6 @@ class DeconvolvePerfusion(TissueStep):
         maps = self._deconvolve(tissue.curves, tissue.arterial)
         dt_s = self.inputs.repetition_time_s
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
-        values["ttp"] = time_to_peak(tissue.curves, dt_s, tissue.arrival)
         if self.inputs.leakage_correction:
             sealed = remove_leakage(tissue.curves, maps.tmax, dt_s)
             values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, tissue.arterial).cbv}

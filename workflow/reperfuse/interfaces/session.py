@@ -32,6 +32,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     delay3 = File(exists=True, desc="tissue with an arterial delay above 3 s")
     delay6 = File(exists=True, desc="tissue with an arterial delay above 6 s")
     delay_curves = File(exists=True, desc="volume against the threshold of the arterial delay")
+    rttp45 = File(exists=True, desc="tissue whose curve peaks 4.5 s later than normal tissue's")
     deficit_mirror = File(exists=True, desc="the head's mirror plane in perfusion space")
     deficit_curves = File(exists=True, desc="volumes of the perfusion maps against their thresholds")
     penumbra = File(exists=True, desc="Tmax above 6 s outside the core")
@@ -69,7 +70,7 @@ class MeasureSessionOutputSpec(TraitedSpec):
 #: What a session is not failed without.
 _MIRRORS = ("core_mirror", "deficit_mirror")
 #: Documents of volumes against thresholds.
-_CURVES = ("core_curves", "deficit_curves", "delay_curves")
+_CURVES = ("core_curves", "deficit_curves", "delay_curves", "rttp45")
 
 
 class MeasureSession(Step):
@@ -87,7 +88,7 @@ class MeasureSession(Step):
         deficit = self._sidecar_of("deficit_curves")
         failures += [["rcbf", reason] for reason in deficit.get("NotComputed", [])]
         curves = self._curves()
-        masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10")}
+        masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10", "rttp45")}
         row: dict[str, Any] = {"role": self.inputs.role or None}
         row |= session.volumes(masks, self._volume("penumbra"), curves) | self._sides()
         row |= {f"arterial_delay{limit_s}_ml": self._volume(f"delay{limit_s}") for limit_s in (3, 6)}
@@ -143,7 +144,8 @@ class MeasureSession(Step):
         """Return the maps whose thresholds the session should have been measured at."""
         maps = ["adc"] if isdefined(self.inputs.core_curves) else []
         maps += ["tmax", "delay", "rcbf", "rmtt"] if isdefined(self.inputs.deficit_curves) else []
-        return maps + (["arterial_delay"] if isdefined(self.inputs.delay_curves) else [])
+        maps += ["arterial_delay"] if isdefined(self.inputs.delay_curves) else []
+        return maps + (["rttp"] if isdefined(self.inputs.rttp45) else [])
 
     def _asymmetry_sweep(self) -> list[dict[str, Any]]:
         sweep = self._sidecar_of("reflow").get("asymmetry_sweep_ml", {})

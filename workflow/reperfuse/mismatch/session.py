@@ -30,7 +30,8 @@ def volumes(masks: Mapping[str, float], coregistered_ml: float, curves: Curves) 
     Parameters
     ----------
     masks : mapping of str to float
-        ``core_ml``, ``tmax4_ml``, ``tmax6_ml``, ``tmax8_ml`` and ``tmax10_ml``: volumes of the masks, mL.
+        ``core_ml``, ``tmax4_ml``, ``tmax6_ml``, ``tmax8_ml``, ``tmax10_ml`` and ``rttp45_ml``: volumes of the
+        masks, mL.
     coregistered_ml : float
         Volume of the deficit outside the core voxel by voxel, mL.
     curves : mapping of str to curve

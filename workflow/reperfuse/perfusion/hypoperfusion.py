@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.morphology import opened, remove_small
 from reperfuse.volumes.smoothing import smooth
@@ -62,3 +63,37 @@ def hypoperfusion_finder(
         return remove_small(opened(tissue & (smoothed > threshold_s), opening_mm, voxel), min_volume_ml, voxel)
 
     return find
+
+
+def normal_level(values: Array, tissue: Mask, find: Callable[[float], Mask], later: float) -> float:
+    """Return the median of a map in normal tissue: what is not found later than that median by a threshold.
+
+    Parameters
+    ----------
+    values : (x, y, z) array
+        A time, s; NaN where unknown.
+    tissue : (x, y, z) bool array
+        Where the map is of tissue.
+    find : callable
+        From a threshold, s, to the mask of what is late; see `hypoperfusion_finder`.
+    later : float
+        By how much late tissue is later than normal tissue, s.
+
+    Returns
+    -------
+    float
+        s.
+
+    Raises
+    ------
+    DataFault
+        When the map has no value in tissue, or all of it is late.
+    """
+    known = tissue & np.isfinite(values)
+    late, before = np.zeros_like(known), np.ones_like(known)
+    while not np.array_equal(late, before):  # what is late only grows: without it the median is earlier
+        if not (known & ~late).any():
+            raise DataFault("no normal tissue to compare late tissue with")
+        normal = float(np.median(values[known & ~late]))
+        late, before = late | find(normal + later), late
+    return normal

@@ -122,18 +122,18 @@ def headline(rows: Mapping[str, Values], patient: Values, profile: str, title: s
 
 
 def _not_looked_at(rows: Mapping[str, Values]) -> dict[str, str]:
-    """Return why there is no perfusion or diffusion of a session that a reader would look for."""
+    """Return why there is no perfusion, no Tmax or no diffusion of a session that a reader would look for."""
     wanted = (
         ("baseline", "tmax6_ml", "No perfusion before treatment"),
         ("baseline", "core_ml", "No diffusion before treatment"),
         ("post", "tmax6_ml", "No perfusion after treatment"),
     )
     gone = {} if "baseline" in rows else {"No numbers before treatment": "there is no baseline session"}
-    return gone | {
-        what: rows[role][column].why or _NO_REASON
-        for role, column, what in wanted
-        if role in rows and rows[role][column].is_missing
-    }
+    for role, column, what in wanted:
+        if role in rows and rows[role][column].is_missing:
+            is_seen = column == "tmax6_ml" and not rows[role]["rttp45_ml"].is_missing
+            gone[what.replace("perfusion", "Tmax") if is_seen else what] = rows[role][column].why or _NO_REASON
+    return gone
 
 
 def _before(row: Values, profile: str, title: str, unknown: Unknown) -> str:
@@ -142,10 +142,9 @@ def _before(row: Values, profile: str, title: str, unknown: Unknown) -> str:
     hours, ratio, verdict = row["hours_from_onset"], row["mismatch_ratio"], row.get(profile)
     opening = _stroke(row)
     opening += ", time from onset unknown" if hours.is_missing else f", {in_words(hours)} from onset"
+    late = ("relative TTP > 4.5 s", "rttp45_ml") if row["tmax6_ml"].is_missing else ("Tmax > 6 s", "tmax6_ml")
     volumes = [
-        f"{name} {in_words(row[column])}"
-        for name, column in (("core", "core_ml"), ("Tmax > 6 s", "tmax6_ml"))
-        if not row[column].is_missing
+        f"{name} {in_words(row[column])}" for name, column in (("core", "core_ml"), late) if not row[column].is_missing
     ]
     if not volumes:
         return opening

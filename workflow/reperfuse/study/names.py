@@ -78,6 +78,7 @@ RESULTS: Mapping[str, Result] = {
     "delay3": _perf("desc-delay3_mask.nii.gz"),
     "delay6": _perf("desc-delay6_mask.nii.gz"),
     "delay_curves": _perf("desc-delay_measures.json", delivered=False),
+    "rttp45": _perf("desc-rttp45_mask.nii.gz"),
     "deficit_curves": _perf("desc-thresholds_measures.json", delivered=False),
     "tmax_sweep": _perf("desc-tmaxsweep_dseg.nii.gz", delivered=False),
     "rcbf_sweep": _perf("desc-rcbfsweep_dseg.nii.gz", delivered=False),

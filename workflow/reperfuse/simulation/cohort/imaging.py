@@ -107,8 +107,8 @@ def draw_automatic(lesion_ml: NDArray[np.float64], rng: Generator) -> Columns:
 def curves(core_ml: float, deficit_ml: float, scale_s: float, covered: float, rules: Rules) -> dict[str, Curve]:
     """Return volume (mL) against the threshold of each map, for a session.
 
-    The volume above a threshold of Tmax falls exponentially, and tissue without any delay has a Tmax of 3 s; that of
-    the core rises a little with the one of ADC.
+    The volume above a threshold of Tmax falls exponentially, tissue without any delay has a Tmax of 3 s, and relative
+    TTP is 1.5 s less than Tmax; that of the core rises a little with the one of ADC.
 
     Parameters
     ----------
@@ -140,6 +140,7 @@ def curves(core_ml: float, deficit_ml: float, scale_s: float, covered: float, ru
         "tmax": curve("tmax", late),
         "delay": curve("delay", lambda at_s: late(at_s + 3)),
         "arterial_delay": [(at_s, round(late(at_s + 3), 2)) for at_s in TABULATED["arterial_delay"]],
+        "rttp": [(at_s, round(late(at_s + 1.5), 2)) for at_s in TABULATED["rttp"]],
         "rcbf": curve("rcbf", lambda share: low_flow * (share / 0.3) ** 1.5),
         "rmtt": curve("rmtt", lambda share: late(4.5) * (1.5 / share) ** 2),
         COREGISTERED["core_ml"]: curve("adc", lambda at: outside(deficit_ml, lesion(at))),

@@ -59,7 +59,7 @@ def baseline(known: Columns, patient: int, rules: Rules, rng: Generator) -> Sess
     )
 
 
-_MAPS = ("adc", "tmax", "delay", "rcbf", "rmtt", "arterial_delay")
+_MAPS = ("adc", "tmax", "delay", "rttp", "rcbf", "rmtt", "arterial_delay")
 
 
 def after_treatment(known: Columns, patient: int, rules: Rules, rng: Generator) -> list[Sessions]:
@@ -108,6 +108,7 @@ def _volumes(known: Columns, patient: int, here: Mapping[str, Curve], core: str)
     """Return a session's volumes and sides."""
     late, outside = dict(here["tmax"]), dict(here["coreg_tmax"])
     masks = {f"tmax{limit}_ml": late[limit] for limit in (4, 6, 8, 10)} | {"core_ml": float(known[core][patient])}
+    masks["rttp45_ml"] = dict(here["rttp"])[4.5]
     row = session.volumes(masks, outside[6.0], here)
     row |= {f"arterial_delay{limit:g}_ml": dict(here["arterial_delay"])[limit] for limit in (3.0, 6.0)}
     sign = 1.0 if known["side"][patient] == "right" else -1.0
