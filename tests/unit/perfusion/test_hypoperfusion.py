@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from heads import SHAPE, VOXEL, dice, head, volume_ml
 from reperfuse.faults import DataFault
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder, normal_level
+from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves
+from reperfuse.volumes.smoothing import smooth_inside
 
 
 def test_hypoperfusion_is_cleaned_and_nested():
@@ -41,3 +44,27 @@ def test_normal_tissue_is_what_is_not_late_itself():
     assert normal_level(values, tissue & (values > 6), lambda limit: values > limit, 4.5) == 11
     with pytest.raises(DataFault, match="no normal tissue"):
         normal_level(values * np.nan, tissue, lambda limit: values > limit, 4.5)
+
+
+def test_a_sharp_deficit_ends_where_half_of_the_tissue_is_late():
+    """A ball of 25 mm with a third of the flow, 8 s late: its border peaks with the tissue around it."""
+    shape, voxel, parts = (34, 34, 14), np.array([2.0, 2.0, 5.0]), 5
+    fine = [(np.arange(n * parts) + 0.5) / parts * size for n, size in zip(shape, voxel, strict=True)]
+    middle = np.array(shape) * voxel / 2 + 0.3
+    squares = [(axis - centre) ** 2 for axis, centre in zip(fine, middle, strict=True)]
+    ball = squares[0][:, None, None] + squares[1][:, None] + squares[2] < 25**2
+    share = ball.reshape(shape[0], parts, shape[1], parts, shape[2], parts).mean(axis=(1, 3, 5))
+    time = np.arange(45) * 1.5
+    late, normal = tissue_curves(time, 20.0, 10.0, 9.0)[0], tissue_curves(time, 60.0, 4.0, 1.0)[0]
+    curves = share[..., None] * late + (1 - share[..., None]) * normal
+    curves += np.random.default_rng(1).normal(0, 0.1 * normal.max(), curves.shape)
+    brain = np.ones(shape, bool)
+    smoothed = smooth_inside(curves, brain, voxel, 4.0)
+    tmax = deconvolve(smoothed.reshape(-1, len(time)), arterial_curve(time), 1.5).tmax.reshape(shape)
+    true_ml = share.sum() * voxel.prod() / 1000
+    single, cleaned = (
+        hypoperfusion_finder(tmax, brain, voxel, smoothing_mm=width)(6.0).sum() * voxel.prod() / 1000
+        for width in (0.0, 3.0)
+    )
+    assert single < 0.93 * true_ml
+    assert cleaned == pytest.approx(true_ml, rel=0.04)

@@ -82,9 +82,10 @@ def sweep_perfusion(
     def curve(found: Mapping[float, Mask]) -> list[list[float]]:
         return [[limit, volume_ml(mask, affine)] for limit, mask in found.items()]
 
-    find_later = finder(tmax - normal_tmax_s(tmax, brain, deficit))
-    masks = {"tmax": swept("tmax", finder(tmax))}
-    curves = {"tmax": curve(masks["tmax"]), "delay": curve(swept("delay", find_later))}
+    find, normal_s = finder(tmax), normal_tmax_s(tmax, brain, deficit)
+    masks = {"tmax": swept("tmax", find)}
+    later = swept("delay", lambda limit: find(normal_s + limit))
+    curves = {"tmax": curve(masks["tmax"]), "delay": curve(later)}
     if core is not None:
         curves["coreg_tmax"] = curve({limit: mask & ~core for limit, mask in masks["tmax"].items()})
     if relative is not None:
@@ -92,7 +93,7 @@ def sweep_perfusion(
         with np.errstate(divide="ignore", invalid="ignore"):
             transit = np.where(flow > 0, volume / flow, np.nan)
             masks["rcbf"] = swept("rcbf", lambda limit: (flow < limit) & deficit)
-        late, find_slow = find_later(LATE_S), finder(transit)
+        late, find_slow = find(normal_s + LATE_S), finder(transit)
         curves["rcbf"] = curve(masks["rcbf"])
         curves["rmtt"] = curve(swept("rmtt", lambda limit: find_slow(limit) & late))
     return Sweep(curves, masks)

@@ -27,6 +27,10 @@ def hypoperfusion_finder(
 ) -> Callable[[float], Mask]:
     """Prepare to find the hypoperfused tissue, Tmax above any threshold, cleaned.
 
+    Tmax is smoothed as a quadratic mean, in which late tissue weighs more. A border that holds late and normal tissue
+    peaks with the one of more flow, which is the normal one until about 0.6 of it is late: with the plain mean, the
+    deficit would end inside its border.
+
     Parameters
     ----------
     tmax : (x, y, z) array
@@ -38,7 +42,7 @@ def hypoperfusion_finder(
     half : (x, y, z) bool array, optional
         The side of the stroke; the other is left out.
     smoothing_mm : float
-        Width at half maximum of the Gaussian applied within tissue; 0 for none. It also decides on voxels
+        Width at half maximum of the Gaussian of the quadratic mean within tissue; 0 for none. It also decides on voxels
         without a value, by their neighbours: where least blood arrives there may be no bolus to measure.
     opening_mm : float
         Radius of the opening; 0 for none.
@@ -55,7 +59,8 @@ def hypoperfusion_finder(
     for excluded in (csf, vessels):
         if excluded is not None:
             tissue &= ~excluded
-    smoothed = smooth(tmax, tissue & np.isfinite(tmax), smoothing_mm, voxel)
+    late = np.maximum(tmax, 0)  # tissue ahead of the arterial input is not late
+    smoothed = np.sqrt(smooth(late**2, tissue & np.isfinite(tmax), smoothing_mm, voxel))
     if half is not None:
         tissue &= half
 
