@@ -137,6 +137,5 @@ def _border(core: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, 
     beyond = tissue & ~reached
     normal = float(np.median(adc[beyond])) if beyond.any() else least_adc
     inside, outside = sides(core, np.minimum(adc, normal), tissue, fwhm_mm, voxel, fill=normal)
-    return (
-        reached & ~core & (adc < np.maximum(np.minimum((inside + outside) / 2, (1 + _MARGIN) * least_adc), least_adc))
-    )
+    nearer = np.clip((inside + outside) / 2, least_adc, (1 + _MARGIN) * least_adc)
+    return reached & ~core & (adc < nearer)
