@@ -21,6 +21,13 @@ def test_hypoperfusion_is_cleaned_and_nested():
     assert (masks[2] & ~masks[1]).sum() == 0
 
 
+def test_noise_alone_is_no_deficit():
+    """A quadratic mean everywhere would make a deficit of it."""
+    _, brain, _ = head()
+    tmax = 3.0 + np.random.default_rng(4).normal(0, 5.5, SHAPE)
+    assert volume_ml(hypoperfusion_finder(tmax, brain, VOXEL)(6.0)) == 0
+
+
 def test_every_cleaning_step_can_be_left_out():
     _, brain, lesion = head()
     tmax = np.where(lesion, 9.0, 1.0)

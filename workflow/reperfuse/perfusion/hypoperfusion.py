@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from reperfuse.faults import DataFault
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import opened, remove_small
+from reperfuse.volumes.morphology import dilated, opened, remove_small
 from reperfuse.volumes.smoothing import smooth
 
 
@@ -27,9 +27,10 @@ def hypoperfusion_finder(
 ) -> Callable[[float], Mask]:
     """Prepare to find the hypoperfused tissue, Tmax above any threshold, cleaned.
 
-    Tmax is smoothed as a quadratic mean, in which late tissue weighs more. A border that holds late and normal tissue
-    peaks with the one of more flow, which is the normal one until about 0.6 of it is late: with the plain mean, the
-    deficit would end inside its border.
+    At the border of late tissue, found by the plain mean of Tmax, a quadratic mean decides, in which late tissue weighs
+    more: a voxel that holds late and normal tissue peaks with the one of more flow, which is the normal one until about
+    0.6 of it is late, and with the plain mean the deficit would end inside its border. Elsewhere the plain mean
+    decides, for the quadratic one takes noise for lateness.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def hypoperfusion_finder(
     half : (x, y, z) bool array, optional
         The side of the stroke; the other is left out.
     smoothing_mm : float
-        Width at half maximum of the Gaussian of the quadratic mean within tissue; 0 for none. It also decides on voxels
+        Width at half maximum of the Gaussian of either mean within tissue; 0 for none. It also decides on voxels
         without a value, by their neighbours: where least blood arrives there may be no bolus to measure.
     opening_mm : float
         Radius of the opening; 0 for none.
@@ -59,13 +60,18 @@ def hypoperfusion_finder(
     for excluded in (csf, vessels):
         if excluded is not None:
             tissue &= ~excluded
-    late = np.maximum(tmax, 0)  # tissue ahead of the arterial input is not late
-    smoothed = np.sqrt(smooth(late**2, tissue & np.isfinite(tmax), smoothing_mm, voxel))
+    known, late = tissue & np.isfinite(tmax), np.maximum(tmax, 0)  # ahead of the arterial input is not late
+    mean = smooth(tmax, known, smoothing_mm, voxel)
+    quadratic = np.sqrt(smooth(late**2, known, smoothing_mm, voxel))
     if half is not None:
         tissue &= half
 
+    def clean(mask: Mask) -> Mask:
+        return remove_small(opened(tissue & mask, opening_mm, voxel), min_volume_ml, voxel)
+
     def find(threshold_s: float) -> Mask:
-        return remove_small(opened(tissue & (smoothed > threshold_s), opening_mm, voxel), min_volume_ml, voxel)
+        sure = clean(mean > threshold_s)
+        return clean(dilated(sure, smoothing_mm, voxel) & (quadratic > threshold_s)) if smoothing_mm else sure
 
     return find
 
