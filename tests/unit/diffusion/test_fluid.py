@@ -62,6 +62,14 @@ def test_a_voxel_mostly_of_fluid_says_nothing() -> None:
     assert np.isinf(dry(0.0, 0.5e-3)[1][~TISSUE]).all()
 
 
+def test_voxels_without_a_trace_cost_no_other() -> None:
+    """A scanner's trace may lack voxels of the ventricles that its ADC has."""
+    adc, trace = np.where(TISSUE, 0.8e-3, 3e-3), np.ones(SHAPE)
+    trace[19, 5] = np.nan
+    found = adc_without_fluid(adc, trace, 1e3, TISSUE, TISSUE | True, TISSUE & False, VOXEL, 0.0)
+    np.testing.assert_allclose(found[TISSUE], 0.8e-3, rtol=1e-6)
+
+
 def test_without_tissue_nothing_is_known() -> None:
     empty = np.zeros(SHAPE, bool)
     assert np.isinf(adc_without_fluid(np.full(SHAPE, 3e-3), np.ones(SHAPE), 1e3, empty, empty, empty, VOXEL, 3.0)).all()

@@ -59,8 +59,9 @@ def adc_without_fluid(
         mm²/s; infinite where a voxel is mostly fluid.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        unweighted = np.where(brain & np.isfinite(adc), trace * np.exp(b_value * adc), 0.0)
-        clean, pure = tissue & (adc < _CLEAN), brain & (adc > _PURE)
+        known = brain & np.isfinite(adc) & np.isfinite(trace)
+        unweighted = np.where(known, trace * np.exp(b_value * adc), 0.0)
+        clean, pure = tissue & (adc < _CLEAN), known & (adc > _PURE)
     usual = float(np.median(unweighted[clean])) if clean.any() else 0.0
     if usual <= 0:
         return np.full(adc.shape, np.inf)
