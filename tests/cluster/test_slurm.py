@@ -89,12 +89,3 @@ def _wait(condition, timeout_s: float = 300.0) -> None:  # type: ignore[no-untyp
     while not condition():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.2)
-
-
-def test_every_rule_is_in_a_group_of_the_profile() -> None:
-    import yaml
-
-    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
-    text = "".join(path.read_text() for path in sorted(Path(ROOT, "workflow", "rules").glob("*.smk")))
-    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(profile["groups"])
-    assert set(profile["set-resources"]) <= set(profile["groups"])

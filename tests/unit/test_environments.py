@@ -1,4 +1,7 @@
-"""The environments are one: conda, Docker and Apptainer install the versions of the pip constraints."""
+"""The environments are one: conda, Docker and Apptainer install the versions of the pip constraints.
+
+And the cluster's profile names every rule.
+"""
 
 import re
 import subprocess
@@ -67,3 +70,11 @@ def test_the_tests_and_what_they_start_run_this_tree() -> None:
     ask = [sys.executable, "-c", "import reperfuse; print(reperfuse.__file__)"]
     assert Path(str(reperfuse.__file__)) == here
     assert Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()) == here
+
+
+def test_every_rule_is_in_a_group_of_the_profile() -> None:
+    profile = yaml.safe_load((ENVS.parent / "profiles" / "slurm" / "profile.yaml").read_text())
+    rules = sorted((ENVS.parent / "workflow" / "rules").glob("*.smk"))
+    text = "".join(path.read_text(encoding="utf-8") for path in rules)
+    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(profile["groups"])
+    assert set(profile["set-resources"]) <= set(profile["groups"])
