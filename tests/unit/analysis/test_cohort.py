@@ -55,6 +55,17 @@ def test_people_and_results_are_one_row(tmp_path: Path) -> None:
     assert "somewhere" not in str(notes)  # text there may name a patient
 
 
+def test_the_first_of_two_sessions_with_one_role_counts(tmp_path: Path) -> None:
+    (tmp_path / "participants.tsv").write_text("participant_id\tage\nsub-01\t70\n")
+    visit = {"participant_id": "sub-01", "role": "baseline"}
+    sessions = [
+        visit | {"session_id": "ses-a", "tmax6_ml": "80"},
+        visit | {"session_id": "ses-b", "tmax6_ml": "20"},
+    ]
+    frame, _ = build_cohort([{"participant_id": "sub-01"}], sessions, ClinicalData(tmp_path), DICTIONARY)
+    assert frame.baseline_tmax6_ml.tolist() == [80.0]
+
+
 def test_every_column_of_the_dictionary_is_there_in_its_order(tmp_path: Path) -> None:
     frame, _ = cohort(tmp_path, "age", "01|70", own=("rapid_core_ml",))
     assert list(frame.reset_index().columns) == [*DICTIONARY, "rapid_core_ml"]

@@ -110,6 +110,16 @@ def people(study: Study, head: str, *rows: str, encoding: str = "utf-8") -> Clin
     return ClinicalData(study.root)
 
 
+def test_a_number_with_a_folder_of_its_own_is_nobody_elses(study: Study) -> None:
+    clinical = people(study, "age", "1\t50")
+    assert clinical.number("01", None, "age") == 50
+    (study.root / "sub-1").mkdir()
+    clinical = people(study, "age", "1\t50")
+    assert clinical.number("1", None, "age") == 50
+    with pytest.raises(DataFault, match="has no row for sub-01"):
+        clinical.number("01", None, "age")
+
+
 @pytest.mark.parametrize("written", ["Y", "yes", "1.0", " TRUE ", "PH1", "HI-2", '"1"'])
 def test_a_yes_in_any_usual_spelling(study: Study, written: str) -> None:
     assert people(study, "reocclusion", f"sub-01\t{written}").is_set("01", None, "reocclusion")

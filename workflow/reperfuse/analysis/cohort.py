@@ -67,7 +67,8 @@ def build_cohort(
         Values that are there and not used.
     """
     measured = {row["participant_id"]: row for row in patients}
-    visits = {(row["participant_id"], row["role"]): row for row in sessions}
+    # of several sessions with one role the first counts, as in the plan
+    visits = {(row["participant_id"], row["role"]): row for row in reversed(sessions)}
     known = {*measured, *(row["participant_id"] for row in sessions)}
     others = clinical.without_scans([name.removeprefix("sub-") for name in known]) if enrolled else []
     names = sorted(known | {f"sub-{label}" for label in others})

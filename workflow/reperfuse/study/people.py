@@ -20,6 +20,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.note, self.columns = "", []
+        self._folder = path.parent
         self._rows: list[tuple[str, list[str]]] = []
         #: The rows of each label that was asked for: a large study asks for the same ones a hundred times.
         self._found: dict[str, list[list[str]]] = {}
@@ -60,7 +61,7 @@ class Table:
     def _of(self, label: str) -> list[list[str]]:
         """Return the rows of a label: as it is written, without its prefix, or as the same number."""
         if label not in self._found:
-            names = _matching(label, [name for name, _ in self._rows])
+            names = self._matching(label, [name for name, _ in self._rows])
             self._found[label] = [row for name, row in self._rows if name in names]
         return self._found[label]
 
@@ -79,19 +80,32 @@ class Table:
         """Say why a label has no row; empty if it has one, and where there is no table or no row is anyone's."""
         if not self.columns or self._is_lost or self._of(label):
             return ""
-        ragged = _matching(label, [*self._ragged])
+        ragged = self._matching(label, [*self._ragged])
         return f"{self._ragged[next(iter(ragged))]} {label}" if ragged else f"has no row for {label}"
 
     def others(self, labels: Collection[str]) -> list[str]:
         """Return what the rows of nobody in `labels` are called."""
         names = [name for name, _ in self._rows if name]
-        theirs = {name for label in labels for name in _matching(label, names)}
+        theirs = {name for label in labels for name in self._matching(label, names)}
         return [name for name in dict.fromkeys(names) if name not in theirs]
 
     def values(self, label: str, column: str) -> set[str]:
         """Return what the rows of a label hold in a column: one value, unless they contradict each other."""
         cells = (row[place] for row in self._of(label) for place in self.places(column))
         return {text for cell in cells if (text := tidy(cell))}
+
+    def _matching(self, label: str, names: list[str]) -> set[str]:
+        """Return the names that stand for a label: as it is written, without its prefix, or as the same number.
+
+        A number that has a folder of its own, as 1 has where there are sub-01 and sub-1, stands for that one only.
+        """
+        prefix, _, bare = label.rpartition("-")
+        same = {name for name in names if name in (label, bare)}
+        if same or not bare.isdecimal():
+            return same
+        numbered = {name for name in names if _number(name, prefix) == int(bare)}
+        others = {name for name in numbered if (self._folder / f"{prefix}-{name.removeprefix(f'{prefix}-')}").is_dir()}
+        return numbered if len(numbered) == 1 and not others else set()
 
 
 def _is_absent(path: Path) -> bool:
@@ -111,16 +125,6 @@ def _without_key(name: str, wanted: str, columns: list[str]) -> str:
         if len(columns) == 1 and mark in columns[0]:
             return f"{name} is separated by {called}, and a .tsv by tabs; save it with tabs"
     return f"{name} has no column {wanted}, so no row belongs to anyone"
-
-
-def _matching(label: str, names: list[str]) -> set[str]:
-    """Return the names that stand for a label: as it is written, without its prefix, or as the same number."""
-    prefix, _, bare = label.rpartition("-")
-    same = {name for name in names if name in (label, bare)}
-    if same or not bare.isdecimal():
-        return same
-    numbered = {name for name in names if _number(name, prefix) == int(bare)}
-    return numbered if len(numbered) == 1 else set()
 
 
 def owner(name: str, prefix: str, labels: Collection[str]) -> str | None:
