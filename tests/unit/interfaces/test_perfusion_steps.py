@@ -203,6 +203,8 @@ def test_the_delay_of_each_voxel_and_how_sure_it_is(block: Block) -> None:
         assert said in stated["Description"]
         assert stated["Units"] == "s"
         assert stated["Parameters"]["smoothing_fwhm_mm"] == 2
+    (quantity,) = sidecar(Path(done.delay))["OSIPICAPLEX"]
+    assert quantity == {"Code": "Q.PH1.007", "Name": "Arterial delay time"}
 
 
 def test_slice_timing_is_used_by_both_steps_alike(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ _LABELS = re.compile(r"sub-[^_]+_(ses-[^_]+_)?")
 
 
 def image(desc: str, units: str | None = None, **metadata: Any) -> File:
-    """Return an output trait for an image; ``units`` goes into its sidecar."""
+    """Return an output trait for an image; ``units`` goes into its sidecar.
+
+    So does ``caplex``, code to name of the quantity in OSIPI's lexicon of perfusion (doi:10.1002/mrm.29840).
+    """
     return File(desc=f"{desc} ({units})" if units else desc, units=units, ending=".nii.gz", **metadata)
 
 
@@ -224,6 +227,8 @@ class Step(SimpleInterface):
         }
         if trait.units:
             content["Units"] = trait.units
+        if trait.caplex:
+            content["OSIPICAPLEX"] = [{"Code": code, "Name": named} for code, named in trait.caplex.items()]
         if trait.whole_head:
             content["SkullStripped"] = False  # BIDS requires it of an anatomical or diffusion map
         return content | extra

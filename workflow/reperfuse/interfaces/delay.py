@@ -22,7 +22,11 @@ class MapDelayInputSpec(TissueInputSpec):
 class MapDelayOutputSpec(TraitedSpec):
     """Outputs of `MapDelay`."""
 
-    delay = image("time from the arterial input to the arrival of the bolus in tissue", "s")
+    delay = image(
+        "time from the arterial input to the arrival of the bolus in tissue",
+        "s",
+        caplex={"Q.PH1.007": "Arterial delay time"},
+    )
     delaysd = image("standard deviation of the arterial delay", "s")
 
 

@@ -28,7 +28,7 @@ class MapTimeToPeakInputSpec(CleaningInputSpec, CurvesInputSpec):
 class MapTimeToPeakOutputSpec(TraitedSpec):
     """Outputs of `MapTimeToPeak`."""
 
-    ttp = image("time from bolus arrival to the peak of ΔR2*", "s")
+    ttp = image("time from bolus arrival to the peak of ΔR2*", "s", caplex={"Q.CD1.010": "Time to peak"})
     rttp45 = image("tissue whose ΔR2* peaks more than 4.5 s later than normal tissue's")
 
 

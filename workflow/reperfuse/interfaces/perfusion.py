@@ -137,11 +137,15 @@ class DeconvolvePerfusionInputSpec(TissueInputSpec):
 class DeconvolvePerfusionOutputSpec(TraitedSpec):
     """Outputs of `DeconvolvePerfusion`."""
 
-    cbf = image("cerebral blood flow", "mL/100 g/min")
-    cbv = image("cerebral blood volume", "mL/100 g")
+    cbf = image("cerebral blood flow", "mL/100 g/min", caplex={"Q.PH1.003": "Blood flow"})
+    cbv = image("cerebral blood volume", "mL/100 g", caplex={"Q.PH1.001.b": "Relative volume fraction"})
     uncorrected_cbv = image("cerebral blood volume before leakage is corrected for, if it is", "mL/100 g")
-    mtt = image("mean transit time", "s")
-    tmax = image("time to maximum of the residue function", "s")
+    mtt = image("mean transit time", "s", caplex={"Q.PH1.006": "Mean transit time"})
+    tmax = image(
+        "time to maximum of the residue function",
+        "s",
+        caplex={"Q.CD1.003": "Data grid point of maximum value", "Q.IC1.002": "Tissue residue function"},
+    )
 
 
 class DeconvolvePerfusion(TissueStep):
