@@ -8,7 +8,7 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, analysed, facts, options, results, settings, start
+from reperfuse.study import absences, analysed, demo, facts, options, results, settings, start
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.fingerprint import fingerprint
@@ -60,7 +60,7 @@ try:
     else:  # a job reads what the main process found
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
     if not IS_MODULE:
-        start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir)
+        start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir, is_dry=workflow.output_settings.dryrun)
     PLAN = Plan(
         MANIFEST,
         Names(str(OUTPUT_DIR) if IS_MODULE else ""),
@@ -106,3 +106,11 @@ def ask(question, *given, **more):
 
 
 ANSWER = inspect.signature(lambda wildcards: None).parameters
+
+
+if is_demo and not Path(config["bids_dir"]).exists():
+
+    # only a question is asked of a demo study that is not there: a run simulates it before it reads the rules
+    rule simulate_demo:
+        output:
+            demo.files_of(MANIFEST),
