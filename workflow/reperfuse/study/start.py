@@ -74,9 +74,10 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
     if is_demo and not study.exists():
         if asks:
             manifest = planned_demo(study)
+            people = f"{len(manifest.sessions)} patients"
             _say(
-                f"the demo study {study} is not there yet: a run simulates it first ({len(manifest.sessions)} patients, "
-                "about a minute); this command writes nothing, and shows what would be computed of it"
+                f"the demo study {study} is not there yet: a run simulates it first ({people}, about a minute); "
+                "this command writes nothing, and shows what would be computed of it"
             )
             return manifest
         from reperfuse.simulation.study import simulate_demo
