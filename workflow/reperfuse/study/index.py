@@ -1,7 +1,7 @@
 """Index a BIDS study: which scans it has, and which of them can be used."""
 
 import traceback
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def index_study(
     for kind, folder in (given or {}).items():
         scans += find_given(kind, folder, visits, layout.subjects)
     if not any(scan.kind in inputs for scan in scans) and not layout.faults:
-        raise StudyError(f"{bids_dir}: {_NO_SCAN}")
+        raise StudyError(f"{bids_dir}: {_NO_SCAN}{_held(layout.files)}")
     scans += [Scan(label, "", "", what, "", reason=reason) for label, what, reason in layout.faults]
     known = {scan.participant for scan in scans}
     scans += [
@@ -103,6 +103,14 @@ def index_study(
     people = _matching("participants", "sub-", {scan.participant for scan in scans}, participants)
     kept = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions) | {""}
     return Manifest(scan for scan in scans if scan.participant in people and scan.session in kept)
+
+
+def _held(files: Iterable[File]) -> str:
+    """Say which images a study holds in which no scan was found."""
+    images = (file.entities for file in files if file.is_image and "subject" in file.entities)
+    names = Counter(f"{entities.get('datatype', '?')}/*_{entities.get('suffix', '?')}" for entities in images)
+    most = ", ".join(f"{number} {name}" for name, number in names.most_common(6))
+    return f"; the study has {most}" if most else ""
 
 
 def _by_session(files: Iterable[File], visits: Visits) -> dict[tuple[str, str], list[File]]:

@@ -83,7 +83,7 @@ def misnamed(
         The scans of the kind.
     visits : Visits
     """
-    near = list(_near_misses(kind, filters, files, {file.path for file in found}))
+    near = list(near_misses(kind, filters, files, {file.path for file in found}))
     for file, problem in near:
         yield visits.scan(file, kind, reason=file.fault or f"{file.path.name} is not used: {problem}")
     # one of the right ending was left out by the study's own filters
@@ -94,10 +94,18 @@ def misnamed(
             yield visits.scan(file, kind, reason=f"{file.path.name} is not used: {what}")
 
 
-def _near_misses(
+def near_misses(
     kind: str, filters: Mapping[str, Any], files: Iterable[File], taken: Collection[Path]
 ) -> Iterator[tuple[File, str]]:
-    """Yield the files that would be a scan of a kind but for their name's ending or their folder, and which it is."""
+    """Yield the files that would be a scan of a kind but for their name's ending or their folder, and which it is.
+
+    Parameters
+    ----------
+    kind, filters, files
+        See `misnamed`.
+    taken : collection of Path
+        The scans of the kind.
+    """
     wanted = str(filters["suffix"])
     named = re.compile(rf"_({re.escape(wanted)})(?![a-zA-Z0-9]).*\.", flags=re.IGNORECASE)
     elsewhere = {name: values for name, values in filters.items() if name != "datatype"}
