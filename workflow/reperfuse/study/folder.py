@@ -61,7 +61,8 @@ def _no_dataset(folder: Path) -> str:
 
 def _hint(folder: Path) -> str:
     """Say what to do with what a folder without patients holds; empty where that is not known."""
-    studies = [below.parent for below in islice(folder.glob(f"*/{_DESCRIPTION}"), 20) if _is_study(below.parent)]
+    described = sorted(islice(folder.glob(f"*/{_DESCRIPTION}"), _LOOKED_AT))
+    studies = [below.parent for below in described if _is_study(below.parent)]
     raw = [study for study in studies if _derivative(study) is None]
     if raw:
         return f"; it holds the study {raw[0]}: name that" + (", or another of its studies" if len(raw) > 1 else "")
