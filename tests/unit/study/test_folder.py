@@ -63,7 +63,9 @@ def test_a_described_folder_of_dicom_files(tmp_path: Path) -> None:
 def test_images_that_are_not_named_as_bids(tmp_path: Path) -> None:
     (tmp_path / "scans" / "patient 1").mkdir(parents=True)
     (tmp_path / "scans" / "patient 1" / "dwi.nii.gz").touch()
-    assert "it holds NIfTI images that are not named as BIDS says, as sub-01/ses-baseline" in refused(tmp_path / "scans")
+    assert "it holds NIfTI images that are not named as BIDS says, as sub-01/ses-baseline" in refused(
+        tmp_path / "scans"
+    )
 
 
 def test_other_files(tmp_path: Path) -> None:
@@ -86,7 +88,9 @@ def test_one_patient_of_a_study(study: Path) -> None:
     said = refused(study / "sub-01")
     assert "is the folder of one patient, not a study" in said
     assert f"name the study, {study}; participants: [sub-01] in the config keeps this patient alone" in said
-    assert f"lies in the folder of sub-01, not a study; name the study, {study};" in refused(study / "sub-01/ses-baseline")
+    assert f"lies in the folder of sub-01, not a study; name the study, {study};" in refused(
+        study / "sub-01/ses-baseline"
+    )
     assert f"name the study, {study};" in refused(study / "sub-01" / "ses-baseline" / "perf")
 
 
@@ -100,9 +104,13 @@ def test_results(study: Path, tmp_path: Path) -> None:
     (made / "sub-01").mkdir()
     meant = f"not raw scans; name the study they were made from, {study}"
     assert refused(made) == f"bids_dir: {made} holds results of reperfuse, {meant}"
-    assert refused(study / "derivatives").endswith(f"lies among what was made from a study; name the study itself, {study}")
+    assert refused(study / "derivatives").endswith(
+        f"lies among what was made from a study; name the study itself, {study}"
+    )
     elsewhere = described(tmp_path / "out", DatasetType="derivative", GeneratedBy="x")
-    assert "holds results, not raw scans: its dataset_description.json says DatasetType derivative" in refused(elsewhere)
+    assert "holds results, not raw scans: its dataset_description.json says DatasetType derivative" in refused(
+        elsewhere
+    )
 
 
 def test_the_folder_above_a_study(study: Path) -> None:

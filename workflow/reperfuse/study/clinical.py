@@ -1,5 +1,6 @@
 """The clinical columns of a study's tables."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -243,6 +244,20 @@ class ClinicalData:
             except DataFault as fault:
                 found.append((self._columns.get(name, name), str(fault)))
         return found
+
+    def misread(self) -> dict[str, int]:
+        """Return how many values of each column of the table of participants are there and not understood."""
+        readers = {self._columns.get(name, name): read for name, read in READERS.items()}
+        values = Counter(
+            pair for _, row in self._table("participants.tsv").rows(readers) for pair in row.items() if pair[1]
+        )
+        found: Counter[str] = Counter()
+        for (column, text), number in values.items():
+            try:
+                readers[column](text)
+            except NotUnderstood:
+                found[column] += number
+        return dict(found)
 
     def hours_from(self, participant: str, session: str | None, column: str) -> float:
         """Return the hours from an event, such as the onset of symptoms, to a session.

@@ -20,7 +20,7 @@ def planned_demo(study: Path) -> Manifest:
     from reperfuse.simulation.patients import DEMO_PATIENTS
     from reperfuse.simulation.protocols import DEMO
 
-    timing = {"repetition_time_s": DEMO.dsc.tr_s, "echo_time_s": DEMO.dsc.te_s}
+    timing: dict[str, object] = {"repetition_time_s": DEMO.dsc.tr_s, "echo_time_s": DEMO.dsc.te_s}
     scans = []
     for patient in DEMO_PATIENTS:
         for session, kinds in patient.scans.items():

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from reperfuse.faults import DataFault
+from reperfuse.study.clinical import ClinicalData
+
 #: Hours after a patient's first session: until the first one is "after treatment", until the second "a day later".
 _POST_H, _LATE_H = 12.0, 60.0
 #: Roles by their order alone, for each number of sessions.
@@ -73,6 +76,18 @@ def guess_roles(visits: Mapping[str, Mapping[str, datetime | None]]) -> Roles:
         for label in scheme:
             found[roles[label]].append(label) if label in roles else others.append(label)
     return Roles(dict(found), " and ".join(sorted(bases)), others)
+
+
+def dated(clinical: ClinicalData, sessions: Mapping[str, Iterable[str]]) -> dict[str, dict[str, datetime | None]]:
+    """Return when each session of each patient was, by the study's tables; None where they do not say it, or twice."""
+
+    def when(patient: str, session: str) -> datetime | None:
+        try:
+            return clinical.scanned_at(patient, session)
+        except DataFault:
+            return None
+
+    return {patient: {label: when(patient, label) for label in labels} for patient, labels in sessions.items()}
 
 
 def _schemes(visits: Iterable[Collection[str]]) -> list[list[str]]:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reperfuse.faults import DataFault
 from reperfuse.study import absences
 from reperfuse.study.given import GIVEN, find_folders
-from reperfuse.study.guesses import Roles, guess_columns, guess_roles
+from reperfuse.study.guesses import Roles, dated, guess_columns, guess_roles
 from reperfuse.study.plan import Plan
 from reperfuse.study.possible import INSTEAD, Share, numbered, shares, split
 
@@ -133,14 +132,7 @@ def tell(plan: Plan) -> None:
 
 
 def _guessed(plan: Plan) -> Roles | None:
-    def when(subject: str, session: str):
-        try:
-            return plan.clinical.scanned_at(subject, session)
-        except DataFault:
-            return None
-
-    visits = {subject: {ses: when(subject, ses) for ses in plan.sessions(subject)} for subject in plan.subjects}
-    guess = guess_roles(visits)
+    guess = guess_roles(dated(plan.clinical, {subject: plan.sessions(subject) for subject in plan.subjects}))
     return guess if guess.labels else None
 
 
@@ -184,6 +176,8 @@ def _missing_tables(plan: Plan) -> Iterator[str]:
     without = [subject for subject, notes in noted.items() if "participants.tsv" in notes]
     if without:
         yield f"participants.tsv has no row that can be used for {len(without)} patients, such as sub-{without[0]}"
+    if misread := [f"{column} ({number})" for column, number in plan.clinical.misread().items()]:
+        yield f"values of participants.tsv that are not understood, and count as unknown: {', '.join(misread)}"
     sure, unsure = guess_columns(sorted(plan.clinical.columns), plan.config["columns"])
     similar = [f"{name} ({key}?)" for key, name in sure.items()]
     similar += [f"{', '.join(names)} ({key}?)" for key, names in unsure.items()]

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reperfuse.faults import DataFault
 from reperfuse.study import options
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.folder import check_study
 from reperfuse.study.given import GIVEN, find_folders
-from reperfuse.study.guesses import guess_columns, guess_roles
+from reperfuse.study.guesses import dated, guess_columns, guess_roles
 from reperfuse.study.layout import File, Layout, select, walk
 from reperfuse.study.lookalikes import SPOKEN, find_lookalikes, inputs_entry, near_misses
 from reperfuse.study.visits import Visits
@@ -69,13 +68,7 @@ def _sessions(layout: Layout, clinical: ClinicalData) -> list[str]:
     if {label for own in labels.values() for label in own} <= roles.keys():
         return []
 
-    def when(subject: str, session: str) -> Any:
-        try:
-            return clinical.scanned_at(subject, session)
-        except DataFault:
-            return None
-
-    guess = guess_roles({subject: {label: when(subject, label) for label in own} for subject, own in labels.items()})
+    guess = guess_roles(dated(clinical, labels))
     number = Counter(label for own in labels.values() for label in own)
     head, *lines = guess.block()
     found = ", ".join(f"{label} in {count}" for label, count in sorted(number.items()))
