@@ -65,6 +65,17 @@ def test_a_config_that_cannot_be_used(study: Study, capsys: pytest.CaptureFixtur
     assert said in capsys.readouterr().err
 
 
+def test_tables_of_an_earlier_run(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).parents[3] / "config" / "examples" / "cohort"
+    file = study.root.parent / "study.yaml"
+    file.write_text(f"group_tables: {example}/derivatives/reperfuse/group")
+    assert checked(str(example), "--config-file", str(file)) == 0
+    assert "only the analysis is made" in capsys.readouterr().out
+    file.write_text(f"group_tables: {example}")
+    assert checked(str(example), "--config-file", str(file)) == 2
+    assert "has no sessions.tsv, patients.tsv" in capsys.readouterr().err
+
+
 def test_what_cannot_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checked() == 2
     assert "name the folder of the study" in capsys.readouterr().err

@@ -23,12 +23,15 @@ def dated(**hours: float) -> dict[str, datetime | None]:
         (tuple("abcd"), {"baseline": ["a"], "post": ["b"], "late": ["c"], "followup": ["d"]}, "order"),
         (("V1",), {"baseline": ["V1"]}, "order"),
         (("post", "d5", "pre"), {"baseline": ["pre"], "post": ["post"], "followup": ["d5"]}, "words"),
+        (("day5", "24h", "baseline"), {"baseline": ["baseline"], "late": ["24h"], "followup": ["day5"]}, "words"),
+        (("24h", "pre"), {"baseline": ["pre"], "followup": ["24h"]}, "words"),
+        (("V3", "baseline", "V2"), {"baseline": ["baseline"], "post": ["V2"], "followup": ["V3"]}, "words and order"),
         (("FU", "admission"), {"baseline": ["admission"], "followup": ["FU"]}, "words"),
     ],
 )
 def test_roles_by_labels(labels: tuple[str, ...], roles: dict[str, list[str]], basis: str) -> None:
     guess = guess_roles({"p": dict.fromkeys(labels)})
-    assert (guess.labels, guess.basis, guess.others) == (roles, basis, [])
+    assert (guess.labels, set(guess.basis.split(" and ")), guess.others) == (roles, set(basis.split(" and ")), [])
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,17 @@ def _check(bids_dir: Path | None, file: Path | None) -> int:
     from reperfuse.study.overview import look
     from reperfuse.study.settings import complete
     from reperfuse.study.setup import set_up
+    from reperfuse.study.start import refuse_missing_tables
 
     files = [file] if file else []
     config = dict(_read(file)) if file else {}
     config |= {"bids_dir": str(bids_dir)} if bids_dir else {}
     complete(config, files, Path.cwd())
     setup = set_up(config, files)
+    if tables := config["group_tables"]:
+        refuse_missing_tables(Path(tables))
+        print(f"only the analysis is made, of the tables in {tables}; no scan is read")
+        return _OK
     overview = look(setup.plan(index_configured(config), Names(config["output_dir"])))
     print("\n".join(overview.lines()))
     if absent := setup.absent_columns():

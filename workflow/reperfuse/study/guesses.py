@@ -22,7 +22,8 @@ _FOUR = ("baseline", "post", "late", "followup")
 _WORDS = {
     "baseline": re.compile(r"(baseline|base|bl|pre|pretreatment|preop|admission|adm|acute|initial)\d*", re.IGNORECASE),
     "post": re.compile(r"(post|posttreatment|postop|after|postevt)\d*", re.IGNORECASE),
-    "followup": re.compile(r"(followup|fu|follow|late|chronic|subacute|day[3-9]|d[3-9])\d*", re.IGNORECASE),
+    "late": re.compile(r"late|(24|36|48)(h|hr|hrs|hours)|day[12]", re.IGNORECASE),
+    "followup": re.compile(r"(followup|fu|follow|chronic|subacute|day[3-9]|d[3-9])\d*", re.IGNORECASE),
 }
 
 
@@ -75,7 +76,7 @@ def guess_roles(visits: Mapping[str, Mapping[str, datetime | None]]) -> Roles:
         bases.add(basis)
         for label in scheme:
             found[roles[label]].append(label) if label in roles else others.append(label)
-    return Roles(dict(found), " and ".join(sorted(bases)), others)
+    return Roles(dict(found), " and ".join(sorted({word for basis in bases for word in basis.split(" and ")})), others)
 
 
 def dated(clinical: ClinicalData, sessions: Mapping[str, Iterable[str]]) -> dict[str, dict[str, datetime | None]]:
@@ -121,10 +122,20 @@ def _roles_of(labels: list[str], hours: Mapping[str, float]) -> tuple[dict[str, 
     if len(labels) > 1 and all(label in hours for label in labels):
         return _by_dates(sorted(labels, key=lambda label: hours[label]), hours), "dates"
     words = {label: role for label in labels for role, word in _WORDS.items() if word.fullmatch(label)}
-    if len(words) == len(labels) == len(set(words.values())):
-        return words, "words"
+    if len(words) != len(set(words.values())):
+        words = {}
+    others = [label for label in labels if label not in words]
     order = _FOUR if len(labels) == 4 else _IN_ORDER.get(len(labels), ("baseline",))
-    return dict(zip(labels, order, strict=False)), "order"
+    left = [role for role in order if role not in words.values()]
+    basis = " and ".join(["words"] * bool(words) + ["order"] * bool(others))
+    return _with_followup(words | dict(zip(others, left, strict=False))), basis
+
+
+def _with_followup(roles: dict[str, str]) -> dict[str, str]:
+    """Make a scan a day later the follow-up where there is no other: it shows the infarct."""
+    if "followup" in roles.values():
+        return roles
+    return {label: "followup" if role == "late" else role for label, role in roles.items()}
 
 
 def _by_dates(labels: list[str], hours: Mapping[str, float]) -> dict[str, str]:
@@ -134,9 +145,7 @@ def _by_dates(labels: list[str], hours: Mapping[str, float]) -> dict[str, str]:
         role = "post" if hours[label] <= _POST_H else "late" if hours[label] <= _LATE_H else "followup"
         if role not in roles.values():
             roles[label] = role
-    if "followup" not in roles.values() and (day_later := [one for one, role in roles.items() if role == "late"]):
-        roles[day_later[0]] = "followup"  # the last one there is shows the infarct
-    return roles
+    return _with_followup(roles)
 
 
 #: What a word of a column's name stands for, where it can be nothing else.

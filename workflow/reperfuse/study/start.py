@@ -85,7 +85,7 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
         simulate_demo(study, cores)
     only_tables = config["group_tables"] is not None
     if only_tables:
-        _refuse_missing_tables(Path(config["group_tables"]))
+        refuse_missing_tables(Path(config["group_tables"]))
     manifest = Manifest([]) if only_tables else index_configured(config)
     if has_records:
         _refuse_unrecorded(output_dir)
@@ -144,7 +144,14 @@ def _linked(output_dir: Path, folder: Path) -> Path:
     return folder
 
 
-def _refuse_missing_tables(folder: Path) -> None:
+def refuse_missing_tables(folder: Path) -> None:
+    """Make sure that a folder holds the tables of an earlier run.
+
+    Raises
+    ------
+    StudyError
+        Naming those that are not there.
+    """
     missing = [f"{name}.tsv" for name in TABLES if not (folder / f"{name}.tsv").is_file()]
     if missing:
         raise StudyError(
