@@ -49,7 +49,9 @@ try:
     if not IS_MODULE:
         start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir, is_dry=workflow.output_settings.dryrun)
     PLAN = SETUP.plan(MANIFEST, Names(str(OUTPUT_DIR) if IS_MODULE else ""))
-    if workflow.is_main_process and (workflow.output_settings.dryrun or not asks) and MANIFEST.scans:
+    # a question is asked of a demo study that is not there: its tables are not there either
+    is_missing = is_demo and not Path(config["bids_dir"]).exists()
+    if workflow.is_main_process and (workflow.output_settings.dryrun or not asks) and MANIFEST.scans and not is_missing:
         overview.tell(PLAN)
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
@@ -90,9 +92,9 @@ def ask(question, *given, **more):
 ANSWER = inspect.signature(lambda wildcards: None).parameters
 
 
-if is_demo and not Path(config["bids_dir"]).exists():
+if is_missing:
 
-    # only a question is asked of a demo study that is not there: a run simulates it before it reads the rules
+    # a run simulates it before it reads the rules
     rule simulate_demo:
         output:
             demo.files_of(MANIFEST),
