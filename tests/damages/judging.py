@@ -9,9 +9,10 @@ from reperfuse.faults import DataFault
 from reperfuse.study import absences, facts, options, settings
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.index import index_configured
-from reperfuse.study.manifest import Manifest
+from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.names import Names
 from reperfuse.study.plan import Plan
+from reperfuse.study.setup import set_up
 from reperfuse.study.yaml_lines import read_yaml
 
 from damages.patient import Patient
@@ -41,14 +42,11 @@ def plan_of(patient: Patient) -> Plan:
     config = _merged(DEFAULTS, paths | {"lesion_masks": str(patient.masks)} | patient.config)
     config = settings.check_config(config, options.CONFIG_SCHEMA)
     settings.fill_in_paths(config)
-    taken = read_yaml(options.TABLES)["sessions"]
-    settings.read_criteria(options.CRITERIA, config["criteria"], options.CRITERIA_SCHEMA, taken=taken)
-    clinical = ClinicalData(Path(config["bids_dir"]), config["columns"])
+    setup = set_up(config)
     manifest = index_configured(config)
-    clinical.check_columns(options.defaults("columns"), ())
-    reflow = options.read_reflow(options.REFLOW_PRESETS, config["imr"])
-    definitions = options.read_definitions(options.REFLOW_PRESETS, config["imr"])
-    return Plan(manifest, Names(config["output_dir"]), clinical, config, reflow, definitions)
+    if absent := setup.absent_columns():
+        raise StudyError("\n  ".join(absent))
+    return setup.plan(manifest, Names(config["output_dir"]))
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

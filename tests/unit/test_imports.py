@@ -13,6 +13,7 @@ STOREYS = (
     {"diffusion", "perfusion", "serial", "mismatch", "files"},
     {"study", "registration", "simulation", "analysis"},
     {"interfaces", "reports", "deconvolution"},
+    {"command"},
 )
 SCIENCE = ("volumes", "head", "perfusion", "diffusion", "registration", "serial", "mismatch")
 FORBIDDEN_IN_SCIENCE = {"nibabel", "bids", "nipype", "matplotlib", "pandas", "pathlib", "json", "logging"}

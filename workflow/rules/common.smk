@@ -8,14 +8,12 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, analysed, facts, options, results, settings, start
-from reperfuse.study.clinical import ClinicalData
-from reperfuse.study.dictionaries import table_dictionaries
+from reperfuse.study import absences, demo, facts, options, overview, results, settings, start
 from reperfuse.study.fingerprint import fingerprint
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.names import Names
 from reperfuse.study.plan import Plan
-from reperfuse.study.ratings import Ratings
+from reperfuse.study.setup import set_up
 from reperfuse.study.yaml_lines import read_yaml
 
 # the graph of a large study is millions of objects that live to the end; looking for garbage would take a tenth of the time
@@ -40,38 +38,24 @@ try:
     is_there = workflow.is_main_process or IS_MODULE
     is_demo = settings.complete(config, files, Path.cwd() if is_there else start.started_in())
     OUTPUT_DIR = Path(config["output_dir"])
-    CATALOGUE = settings.read_criteria(
-        options.CRITERIA,
-        config["criteria"],
-        options.CRITERIA_SCHEMA,
-        taken=read_yaml(options.TABLES)["sessions"],
-        written_in=files,
-    )
-    DEFINITIONS = options.read_definitions(options.REFLOW_PRESETS, config["imr"])
-    DICTIONARIES = table_dictionaries(
-        options.TABLES, CATALOGUE, DEFINITIONS, has_late=config["sessions"]["late"] is not None
-    )
-    CLINICAL = ClinicalData(Path(config["bids_dir"]), config["columns"])
+    SETUP = set_up(config, files)
     if workflow.is_main_process:
         asks = workflow.output_settings.dryrun or start.only_asks(sys.argv)
         MANIFEST = start.begin(config, is_demo=is_demo, cores=workflow.cores or 1, asks=asks, has_records=not IS_MODULE)
-        own = analysed.own_columns(config["analysis"], DICTIONARIES["analysis"], CATALOGUE)
-        CLINICAL.check_columns(options.defaults("columns"), own)
+        if absent := SETUP.absent_columns():
+            raise StudyError("\n  ".join(absent))
     else:  # a job reads what the main process found
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
     if not IS_MODULE:
-        start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir)
-    PLAN = Plan(
-        MANIFEST,
-        Names(str(OUTPUT_DIR) if IS_MODULE else ""),
-        CLINICAL,
-        config,
-        options.read_reflow(options.REFLOW_PRESETS, config["imr"]),
-        DEFINITIONS,
-        Ratings.of_study(config, MANIFEST),
-    )
+        start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir, is_dry=workflow.output_settings.dryrun)
+    PLAN = SETUP.plan(MANIFEST, Names(str(OUTPUT_DIR) if IS_MODULE else ""))
+    # a question is asked of a demo study that is not there: its tables are not there either
+    is_missing = is_demo and not Path(config["bids_dir"]).exists()
+    if workflow.is_main_process and (workflow.output_settings.dryrun or not asks) and MANIFEST.scans and not is_missing:
+        overview.tell(PLAN)
 except (settings.ConfigError, StudyError) as fault:
     raise WorkflowError(str(fault)) from None
+CATALOGUE, DEFINITIONS, DICTIONARIES = SETUP.catalogue, SETUP.definitions, SETUP.dictionaries
 result, ROOT = PLAN.names.pattern, PLAN.names.root
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}
@@ -106,3 +90,11 @@ def ask(question, *given, **more):
 
 
 ANSWER = inspect.signature(lambda wildcards: None).parameters
+
+
+if is_missing:
+
+    # a run simulates it before it reads the rules
+    rule simulate_demo:
+        output:
+            demo.files_of(MANIFEST),

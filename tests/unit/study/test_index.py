@@ -309,7 +309,8 @@ def test_the_scan_that_holds_most_is_used_and_named(study: Study) -> None:
 def test_a_near_miss_is_named(study: Study) -> None:
     study.dsc("01", "baseline", GOOD)
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_adc.nii.gz")
-    assert rows(study.index())["01", "baseline", "adc"].endswith("is not used: the name should end in _ADC")
+    remedy = "the name should end in _ADC, or write `inputs: {adc: {datatype: dwi, suffix: adc}}` into the config"
+    assert rows(study.index())["01", "baseline", "adc"].endswith(f"is not used: {remedy}")
 
 
 def test_a_role_may_have_several_labels(study: Study) -> None:

@@ -1,5 +1,6 @@
 """What a run does before its first job: the study, the results' folder, and what left them."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,34 @@ def test_a_run_that_only_asks_writes_nothing(study: Study) -> None:
 def test_the_demo_is_not_simulated_for_a_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config: dict[str, Any] = {"bids_dir": str(tmp_path / "demo")}
     complete(config, [])
-    assert begin(config, asks=True, is_demo=True).scans == []
-    assert "not there yet" in capsys.readouterr().err
+    manifest = begin(config, asks=True, is_demo=True)
+    assert {label: len(sessions) for label, sessions in manifest.sessions.items()} == {"01": 3, "02": 3, "03": 3}
+    assert "is not there yet: a run simulates it first (3 patients, about a minute)" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_is_in_a_folder_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    out, elsewhere = tmp_path / "out", tmp_path / "temporary"
+    for folder in ("sub-01", "logs", ".snakemake/metadata", ".snakemake/iocache"):
+        (out / folder).mkdir(parents=True)
+    (out / "sub-01.html").write_text("a page")
+    os.utime(out / "sub-01.html", (10, 20))
+    start.enter(out, elsewhere, is_dry=True)
+    assert Path.cwd() == elsewhere / "results"
+    assert {str(path) for path in Path().rglob("*")} >= {"sub-01", "sub-01.html", "logs", ".snakemake/metadata"}
+    assert not Path(".snakemake/iocache").exists()
+    assert Path("sub-01.html").lstat().st_mtime == 20
+    monkeypatch.chdir(tmp_path)
+    start.enter(out, elsewhere, is_dry=False)
+    assert Path.cwd() == out
+
+
+def test_a_dry_run_needs_no_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    start.enter(tmp_path / "out", tmp_path / "temporary", is_dry=True)
+    assert [path.name for path in Path().iterdir()] == [".snakemake"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_results_without_records_are_refused(study: Study) -> None:

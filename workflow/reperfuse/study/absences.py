@@ -21,9 +21,9 @@ def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
     return absences
 
 
-def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
-    """Return [what, reason] for the comparisons of sessions that a patient's scans do not allow."""
-    labels = _labels(plan)
+def lacking(plan: Plan, subject: str) -> dict[str, list[str]]:
+    """Return what a patient lacks for each comparison of sessions; nothing where the scans allow it."""
+    labels = labels_of_roles(plan)
     sessions = {role: plan.manifest.session_of(subject, role) for role in labels}
 
     def lacks(role: str, what: str, kinds: str) -> str:
@@ -46,10 +46,15 @@ def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
         "reperfusion": [perfusion, perfusion_after],
         "reflow": [perfusion_after, *judged_in],
         "reflow_late": late,
-        "order of sessions": _disorder(plan, subject),
-        "roles of sessions": _doubled(plan, subject),
     }
-    found = [[what, "; ".join(filter(None, faults))] for what, faults in needs.items() if any(faults)]
+    return {what: [*filter(None, faults)] for what, faults in needs.items()}
+
+
+def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:
+    """Return [what, reason] for the comparisons of sessions that a patient's scans do not allow."""
+    needs = lacking(plan, subject)
+    needs |= {"order of sessions": _disorder(plan, subject), "roles of sessions": _doubled(plan, subject)}
+    found = [[what, "; ".join(faults)] for what, faults in needs.items() if faults]
     return found + [list(note) for note in plan.clinical.notes_of(subject)] + _not_understood(plan, subject)
 
 
@@ -61,7 +66,7 @@ def _not_understood(plan: Plan, subject: str) -> list[list[str]]:
     return [list(pair) for pair in dict.fromkeys(found)]
 
 
-def _labels(plan: Plan) -> dict[str, str]:
+def labels_of_roles(plan: Plan) -> dict[str, str]:
     """Return what a message calls the session of each role that the study has."""
     given = {role: labels for role, labels in plan.config["sessions"].items() if labels is not None}
     return {role: " or ".join(labels) if isinstance(labels, list) else labels for role, labels in given.items()}
@@ -70,7 +75,7 @@ def _labels(plan: Plan) -> dict[str, str]:
 def _doubled(plan: Plan, subject: str) -> list[str]:
     """Return a sentence for each role that more than one of a patient's sessions has."""
     found = []
-    for role in _labels(plan):
+    for role in labels_of_roles(plan):
         sessions = [session for session in plan.sessions(subject) if plan.role(subject, session) == role]
         if len(sessions) > 1:
             found.append(f"sessions {', '.join(sessions)} are all {role}: {sessions[0]} is compared with the others")
@@ -79,7 +84,7 @@ def _doubled(plan: Plan, subject: str) -> list[str]:
 
 def _disorder(plan: Plan, subject: str) -> list[str]:
     """Return a sentence for each session that is dated before the one it should follow."""
-    labels = _labels(plan)
+    labels = labels_of_roles(plan)
     sessions = [(role, plan.manifest.session_of(subject, role)) for role in labels]
     try:
         dated = [(role, plan.clinical.scanned_at(subject, ses)) for role, ses in sessions if ses]
@@ -121,6 +126,6 @@ def missing_roles(plan: Plan) -> list[str]:
     labels = sorted({session for subject in plan.subjects for session in plan.sessions(subject)})
     return [
         f"no session is called {called} (the role {role}); the study has {', '.join(labels[:20])}; see `sessions`"
-        for role, called in _labels(plan).items()
+        for role, called in labels_of_roles(plan).items()
         if role not in known
     ]

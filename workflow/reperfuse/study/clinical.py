@@ -1,13 +1,14 @@
 """The clinical columns of a study's tables."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from reperfuse.faults import DataFault
 from reperfuse.study.columns import EXCLUSIONS, READERS, read_own
-from reperfuse.study.manifest import StudyError
 from reperfuse.study.people import Table
 from reperfuse.study.vocabulary import (
     GRADES,
@@ -75,8 +76,8 @@ class ClinicalData:
         others = self._table("participants.tsv").others([f"sub-{label}" for label in participants])
         return [bare for name in others if (bare := name.removeprefix("sub-")).isascii() and bare.isalnum()]
 
-    def check_columns(self, shipped: Mapping[str, str], analysed: Collection[str]) -> None:
-        """Make sure that each column the study has named itself is there.
+    def absent(self, shipped: Mapping[str, str], analysed: Collection[str]) -> list[str]:
+        """Return a sentence for each column that the study has named itself and that none of its tables has.
 
         Parameters
         ----------
@@ -84,24 +85,34 @@ class ClinicalData:
             The names of the clinical columns in the configuration that ships.
         analysed : collection of str
             Columns of the study's own that its analysis asks for.
-
-        Raises
-        ------
-        StudyError
-            If one is in neither table.
         """
-        tables = [self._table("participants.tsv")]
-        tables += [
-            self._table(str(path.relative_to(self._bids_dir)))
-            for path in self._bids_dir.glob("sub-*/sub-*_sessions.tsv")
-        ]
-        known = {column for table in tables for column in table.columns}
         named = {f"columns.{name}": called for name, called in self._columns.items() if called != shipped[name]}
         named |= {f"analysis, {name}": name for name in analysed}
-        for key, called in named.items():
-            if not any(table.places(called) for table in tables):
-                there = ", ".join(column[:40] for column in sorted(known)[:20]) or "none"
-                raise StudyError(f"{key}: the study's tables have no column {called}; they have {there}")
+        there = ", ".join(column[:40] for column in sorted(self.columns)[:20]) or "none"
+        return [
+            f"{key}: the study's tables have no column {called}; they have {there}"
+            for key, called in named.items()
+            if not self.has(called)
+        ]
+
+    @cached_property
+    def columns(self) -> set[str]:
+        """The columns of the study's tables."""
+        return {column for table in self._tables_there for column in table.columns}
+
+    def has(self, called: str) -> bool:
+        """Tell whether one of the tables has a column."""
+        return any(table.places(called) for table in self._tables_there)
+
+    @cached_property
+    def _tables_there(self) -> list[Table]:
+        """The table of participants and those of their sessions; of the same columns, one."""
+        paths = self._bids_dir.glob("sub-*/sub-*_sessions.tsv")
+        tables = [
+            self._table("participants.tsv"),
+            *(self._table(str(path.relative_to(self._bids_dir))) for path in paths),
+        ]
+        return [*{tuple(table.columns): table for table in tables}.values()]
 
     def value(self, participant: str, session: str | None, column: str) -> str:
         """Return a value, the session's own before the participant's; empty if it is not known.
@@ -233,6 +244,20 @@ class ClinicalData:
             except DataFault as fault:
                 found.append((self._columns.get(name, name), str(fault)))
         return found
+
+    def misread(self) -> dict[str, int]:
+        """Return how many values of each column of the table of participants are there and not understood."""
+        readers = {self._columns.get(name, name): read for name, read in READERS.items()}
+        values = Counter(
+            pair for _, row in self._table("participants.tsv").rows(readers) for pair in row.items() if pair[1]
+        )
+        found: Counter[str] = Counter()
+        for (column, text), number in values.items():
+            try:
+                readers[column](text)
+            except NotUnderstood:
+                found[column] += number
+        return dict(found)
 
     def hours_from(self, participant: str, session: str | None, column: str) -> float:
         """Return the hours from an event, such as the onset of symptoms, to a session.

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from reperfuse.faults import DataFault
@@ -47,6 +48,8 @@ UNREADABLE = "unreadable"
 _NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
 
 
+#: Files of a folder that are looked at to tell what it holds.
+_LOOKED_AT = 2000
 #: A name of which no part can be that of a person.
 _HARMLESS = re.compile(
     r"(sub-[a-zA-Z0-9]+_)?([a-z]+-[a-zA-Z0-9]+_)*(mask|msk|roi|seg|dseg|probseg|lesion|timeseries)\.(nii|nii\.gz|tsv)"
@@ -85,6 +88,22 @@ def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str
         named = files[0].name
         raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
     return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
+
+
+def find_folders(bids_dir: Path, output_dir: Path) -> dict[str, list[Path]]:
+    """Return the folders of the study's derivatives that hold files named as what may be given, by kind.
+
+    A brain mask is not looked for: other programs write one for each scan, on grids of their own.
+    """
+    found: dict[str, list[Path]] = {"lesion": [], "aif": []}
+    for folder in sorted((bids_dir / "derivatives").glob("*/")):
+        if folder.resolve() == output_dir.resolve():
+            continue
+        named = islice((name for _, _, names in os.walk(folder) for name in names), _LOOKED_AT)
+        endings = {kind for name in named for kind in found if name.endswith(GIVEN[kind].endings)}
+        for kind in endings:
+            found[kind].append(folder)
+    return found
 
 
 def _of_study(scan: Scan, subjects: Collection[str]) -> Scan:

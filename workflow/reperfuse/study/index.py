@@ -1,17 +1,17 @@
 """Index a BIDS study: which scans it has, and which of them can be used."""
 
-import os
-import re
 import traceback
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reperfuse.faults import DataFault
 from reperfuse.study.acquisition import Acquired, read_scan
+from reperfuse.study.folder import check_study
 from reperfuse.study.given import GIVEN, find_given
-from reperfuse.study.layout import TABLES, File, Inherited, select, walk
+from reperfuse.study.layout import File, Inherited, select, walk
+from reperfuse.study.lookalikes import misnamed
 from reperfuse.study.manifest import Manifest, Scan, StudyError
 from reperfuse.study.visits import Visits, as_labels
 
@@ -78,7 +78,7 @@ def index_study(
         If there is no such folder, it is not BIDS, it holds no scan, a participant or session is unknown, or nothing
         in a folder of masks is named as it should be.
     """
-    _check_study(bids_dir)
+    check_study(bids_dir)
     visits = Visits(roles, without_session)
     layout = walk(bids_dir, output_dir)
     visits.look_at(layout.files)
@@ -88,11 +88,11 @@ def index_study(
         found = select((file for file in layout.files if file.is_image), kind, filters)
         for group in _by_session(found, visits).values():
             scans += _choose(kind, group, tables, visits, acquisition or {})
-        scans += _near_misses(kind, filters, layout.files, found, visits)
+        scans += misnamed(kind, filters, layout.files, found, visits)
     for kind, folder in (given or {}).items():
         scans += find_given(kind, folder, visits, layout.subjects)
     if not any(scan.kind in inputs for scan in scans) and not layout.faults:
-        raise StudyError(f"{bids_dir}: {_NO_SCAN}")
+        raise StudyError(f"{bids_dir}: {_NO_SCAN}{_held(layout.files)}")
     scans += [Scan(label, "", "", what, "", reason=reason) for label, what, reason in layout.faults]
     known = {scan.participant for scan in scans}
     scans += [
@@ -103,6 +103,14 @@ def index_study(
     people = _matching("participants", "sub-", {scan.participant for scan in scans}, participants)
     kept = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions) | {""}
     return Manifest(scan for scan in scans if scan.participant in people and scan.session in kept)
+
+
+def _held(files: Iterable[File]) -> str:
+    """Say which images a study holds in which no scan was found."""
+    images = (file.entities for file in files if file.is_image and "subject" in file.entities)
+    names = Counter(f"{entities.get('datatype', '?')}/*_{entities.get('suffix', '?')}" for entities in images)
+    most = ", ".join(f"{number} {name}" for name, number in names.most_common(6))
+    return f"; the study has {most}" if most else ""
 
 
 def _by_session(files: Iterable[File], visits: Visits) -> dict[tuple[str, str], list[File]]:
@@ -157,42 +165,6 @@ def _read(kind: str, file: File, tables: Inherited, acquisition: Mapping[str, fl
 def _instead(file: File, acquired: Acquired, used: File, more: Acquired) -> str:
     held = f" ({more.volumes} volumes against {acquired.volumes})" if more.volumes > acquired.volumes else ""
     return f"{file.path.name}: {used.path.name} of the same session is used instead{held}"
-
-
-def _near_misses(
-    kind: str, filters: Mapping[str, Any], files: Iterable[File], found: Sequence[File], visits: Visits
-) -> Iterator[Scan]:
-    """Yield the files that would be a scan of a kind but for their name's ending or their folder."""
-    wanted, taken = filters["suffix"], {file.path for file in found}
-    suffixes = [str(suffix) for suffix in (wanted if isinstance(wanted, list) else [wanted])]
-    named = re.compile(rf"_({'|'.join(map(re.escape, suffixes))})(?![a-zA-Z0-9]).*\.", flags=re.IGNORECASE)
-    elsewhere = {name: values for name, values in filters.items() if name != "datatype"}
-    for file in files:
-        if file.path in taken or file.path.name.endswith(TABLES) or not named.search(file.path.name):
-            continue
-        if file.is_image and file.entities.get("suffix") not in suffixes:
-            problem = f"the name should end in _{suffixes[0]}"
-        elif not file.is_image:
-            problem = f"the name should end in _{suffixes[0]}.nii.gz, and be that of a NIfTI image"
-        elif "datatype" in filters and select([file], kind, elsewhere):
-            problem = f"it should lie in a folder {filters['datatype']}"
-        else:
-            continue
-        yield visits.scan(file, kind, reason=file.fault or f"{file.path.name} is not used: {problem}")
-
-
-def _check_study(bids_dir: Path) -> None:
-    if not bids_dir.is_dir():
-        raise StudyError(f"bids_dir: there is no folder {bids_dir}")
-    if not os.access(bids_dir, os.R_OK | os.X_OK):
-        raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; mend its permissions")
-    if not (bids_dir / "dataset_description.json").is_file():
-        raise StudyError(
-            f"bids_dir: {bids_dir} is not a BIDS study, for it has no dataset_description.json; "
-            "name the folder that holds that file and the sub-<label> folders"
-        )
-    if not any(bids_dir.glob("sub-*")):
-        raise StudyError(f"bids_dir: {bids_dir} holds no sub-<label> folder, so there is nothing to compute")
 
 
 def _matching(key: str, prefix: str, known: set[str], wanted: Sequence[str | int]) -> set[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reperfuse.study import results
+from reperfuse.study.demo import planned_demo
 from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
 
@@ -72,14 +73,19 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
     study, output_dir = Path(config["bids_dir"]), Path(config["output_dir"])
     if is_demo and not study.exists():
         if asks:
-            _say(f"the demo study {study} is not there yet, and this command simulates nothing: no patient is planned")
-            return Manifest([])
+            manifest = planned_demo(study)
+            people = f"{len(manifest.sessions)} patients"
+            _say(
+                f"the demo study {study} is not there yet: a run simulates it first ({people}, about a minute); "
+                "this command writes nothing, and shows what would be computed of it"
+            )
+            return manifest
         from reperfuse.simulation.study import simulate_demo
 
         simulate_demo(study, cores)
     only_tables = config["group_tables"] is not None
     if only_tables:
-        _refuse_missing_tables(Path(config["group_tables"]))
+        refuse_missing_tables(Path(config["group_tables"]))
     manifest = Manifest([]) if only_tables else index_configured(config)
     if has_records:
         _refuse_unrecorded(output_dir)
@@ -106,16 +112,46 @@ def started_in() -> Path:
     return Path(_STARTED_IN.read_text(encoding="utf-8")) if _STARTED_IN.is_file() else Path.cwd()
 
 
-def enter(output_dir: Path, elsewhere: Path) -> None:
+def enter(output_dir: Path, elsewhere: Path, *, is_dry: bool) -> None:
     """Go to the folder of the results, so that Snakemake's records lie there and name results as they lie in it.
 
     A result moved with its records is then the same result. Where there is nothing yet, as where a run only asks, go
     to an empty folder.
+
+    Parameters
+    ----------
+    output_dir : Path
+    elsewhere : Path
+        A folder that is deleted when the run ends.
+    is_dry : bool
+        The run is a dry one. Snakemake writes its records even then, so it is sent to a folder of links.
     """
-    os.chdir(output_dir if (output_dir / "logs").is_dir() else elsewhere)
+    if is_dry:
+        os.chdir(_linked(output_dir, elsewhere / "results"))
+    else:
+        os.chdir(output_dir if (output_dir / "logs").is_dir() else elsewhere)
 
 
-def _refuse_missing_tables(folder: Path) -> None:
+def _linked(output_dir: Path, folder: Path) -> Path:
+    """Make a folder of links to the results and to the records of how they were made, as old as these."""
+    (folder / _RECORDS).mkdir(parents=True)
+    entries = [path for path in output_dir.iterdir() if path.name != _RECORDS] if output_dir.is_dir() else []
+    entries += [path for name in ("metadata", "incomplete") if (path := output_dir / _RECORDS / name).is_dir()]
+    for entry in entries:
+        link, status = folder / entry.relative_to(output_dir), entry.lstat()
+        link.symlink_to(entry)
+        os.utime(link, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+    return folder
+
+
+def refuse_missing_tables(folder: Path) -> None:
+    """Make sure that a folder holds the tables of an earlier run.
+
+    Raises
+    ------
+    StudyError
+        Naming those that are not there.
+    """
     missing = [f"{name}.tsv" for name in TABLES if not (folder / f"{name}.tsv").is_file()]
     if missing:
         raise StudyError(
