@@ -8,7 +8,7 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, analysed, facts, options, results, settings, start
+from reperfuse.study import absences, analysed, facts, options, results, settings, start, summary
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.dictionaries import table_dictionaries
 from reperfuse.study.fingerprint import fingerprint

@@ -1,0 +1,82 @@
+"""Snakemake's logger plugin ``reperfuse``: a run tells patient, session and step in words, in place of job numbers.
+
+The profiles choose it (``logger: reperfuse``). ``--verbose``, ``--printshellcmds`` and a ``--quiet`` that does not name
+``rules`` bring Snakemake's own text back.
+"""
+
+import os
+import sys
+from logging import ERROR, WARNING, LogRecord
+
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+from snakemake_logger_plugin_reperfuse.telling import Telling
+
+_COLOURS = {ERROR: "\033[31m", WARNING: "\033[33m"}
+_PLAIN = "\033[0m"
+
+
+class LogHandler(LogHandlerBase):
+    """Writes what `Telling` makes of Snakemake's records; each line as soon as it is known."""
+
+    def __post_init__(self) -> None:
+        settings = self.common_settings
+        quiet = set(settings.quiet or ())
+        self._is_silent = Quietness.ALL in quiet and not settings.dryrun
+        self._in_full = (
+            settings.verbose
+            or settings.debug_dag
+            or settings.printshellcmds
+            or not quiet & {Quietness.RULES, Quietness.ALL}
+        )
+        self._stream = sys.stdout if settings.stdout else sys.stderr
+        self._has_colour = (
+            self._stream.isatty()
+            and not settings.nocolor
+            and os.environ.get("TERM") != "dumb"
+            and "NO_COLOR" not in os.environ
+        )
+        self._telling = Telling(is_dry=settings.dryrun, shows_steps=Quietness.PROGRESS not in quiet)
+
+    def emit(self, record: LogRecord) -> None:
+        """Write the lines of a record, if it has any."""
+        if self._in_full or self._is_silent:
+            return
+        try:
+            for line in self._telling.lines(record):
+                self._write(line, record.levelno)
+        except BrokenPipeError:  # who read them has gone
+            pass
+        except Exception:
+            self.handleError(record)
+
+    def _write(self, line: str, level: int) -> None:
+        colour = _COLOURS.get(level, "") if self._has_colour else ""
+        self._stream.write(f"{colour}{line}{_PLAIN if colour else ''}\n")
+        self._stream.flush()
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Whether Snakemake leaves the terminal to this plugin."""
+        return not self._in_full
+
+    @property
+    def writes_to_file(self) -> bool:
+        """Snakemake's own log file holds its own text."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """What is left out is decided here."""
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        """The text is made here."""
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Steps are told one by one."""
+        return False
