@@ -61,6 +61,8 @@ try:
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
     if not IS_MODULE:
         start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir)
+        # a step that is interrupted while it loads would say so where the run is told; the bridge ends this deafness
+        shell.prefix("trap '' INT; ")
     PLAN = Plan(
         MANIFEST,
         Names(str(OUTPUT_DIR) if IS_MODULE else ""),

@@ -7,14 +7,23 @@ The profiles choose it (``logger: reperfuse``). ``--verbose``, ``--printshellcmd
 import os
 import sys
 from logging import ERROR, WARNING, LogRecord
+from types import TracebackType
 
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
-from snakemake_logger_plugin_reperfuse.telling import Telling
+from snakemake_logger_plugin_reperfuse.telling import STOPPED, Telling
 
 _COLOURS = {ERROR: "\033[31m", WARNING: "\033[33m"}
 _PLAIN = "\033[0m"
+
+
+def _tell_interrupt(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say that a run was stopped where Snakemake would not: before its first step."""
+    if issubclass(kind, KeyboardInterrupt):
+        print(STOPPED, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 class LogHandler(LogHandlerBase):
@@ -37,6 +46,7 @@ class LogHandler(LogHandlerBase):
             and os.environ.get("TERM") != "dumb"
             and "NO_COLOR" not in os.environ
         )
+        sys.excepthook = _tell_interrupt
         self._telling = Telling(is_dry=settings.dryrun, shows_steps=Quietness.PROGRESS not in quiet)
 
     def emit(self, record: LogRecord) -> None:

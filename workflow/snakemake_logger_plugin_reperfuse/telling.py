@@ -16,7 +16,8 @@ _TOLD_AS_IT_IS = ("Nothing to be done",)
 _SAID_BEFORE = ("At least one job did not complete successfully", "Exiting because a job execution failed")
 #: How Snakemake begins to say that it was interrupted, or told to end.
 _STOPPING = ("Terminating processes on user request", "Will exit after finishing currently running jobs")
-STOPPED = "Stopped. What was finished is kept: the same command resumes."
+#: Said where the workflow cannot: before the first step, and when it is interrupted again.
+STOPPED = "Stopped."
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,14 @@ class Telling:
             # Snakemake counts before it lists the steps and after; where it is told to be quiet, before only
             if self._counts or not self._shows_steps:
                 yield table(counts, self._words)
-                yield f"{sum(counts.values())} steps{self._of_patients()} would run; nothing was computed or written."
+                yield f"Steps that would run: {sum(counts.values())}{self._of_patients()}. Nothing was computed."
             self._counts = counts
         elif self._shows_steps:
             self._counts, self._pace = counts, Pace(counts)
-            yield f"{sum(counts.values())} steps to do. Each is told when it is finished; the time left is the run's."
+            yield f"Steps to do: {sum(counts.values())}. Each has a line here when it is finished."
 
     def _of_patients(self) -> str:
-        number = len(self._patients)
-        return f" for {number} patient{'s' if number > 1 else ''}" if number else ""
+        return f", patients: {len(self._patients)}" if self._patients else ""
 
     def _counted(self, record: Any) -> Iterable[str]:
         self._words.setdefault(record.rule_name, record.rule_msg or "")
@@ -114,20 +114,22 @@ class Telling:
     def _failed_step(self, record: Any) -> Iterator[str]:
         step = self._running.pop(record.jobid, None)
         self._failed.add(record.jobid)
-        if step is not None and not record.indent:  # a job of a group is told with the group
+        # a step that is ended by a stop has not failed; one of a group is told with the group
+        if step is not None and not record.indent and not self._is_stopping:
             yield f"FAILED  {step.whose}  {step.words}{where(record.log)}"
 
     def _failed_group(self, record: Any) -> Iterator[str]:
         steps = [step for job in record.job_error_info if (step := self._running.get(job["jobid"]))]
+        if self._is_stopping:
+            return
         logs = record.aux_logs or [log for job in record.job_error_info for log in job["log"]]
         yield f"FAILED  {common({step.whose for step in steps})}  a cluster's job of {len(steps)} steps{where(logs)}"
 
     def _message(self, record: Any) -> Iterator[str]:
         text, exception = record.getMessage(), getattr(record, "exception", "")
-        if text.startswith(_STOPPING) or exception == "KeyboardInterrupt":
+        if text.startswith(_STOPPING):
             self._is_stopping = True
-            # Snakemake says what an interrupt ends only where it had begun to compute
-            yield STOPPED if exception else "Stopping ..."
+            yield "Stopping ..."
         elif record.levelno >= ERROR:
             is_told = any(said in text for said in _SAID_BEFORE) or "CalledProcessError in file" in text
             if not is_told and not (self._is_stopping and exception == "RuleException"):

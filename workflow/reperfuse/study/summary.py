@@ -14,7 +14,7 @@ _STATUS = {"ok": "ok", "warn": "with a warning", "failed": "failed"}
 #: Reasons told at the end, and how much of each; all of them are in the tables.
 _REASONS, _WIDTH = 3, 110
 #: What differs between two reasons that are the same: whose file it is, and how much.
-_PARTICULAR = re.compile(r"\bsub-\w+(?:\.\w+)*|[-+]?\d+(?:\.\d+)?")
+_PARTICULAR = re.compile(r"\bsub-[\w-]+(?:\.\w+)*|[-+]?\d+(?:\.\d+)?")
 
 
 def finished(output_dir: Path, tables: Path | None, took: timedelta, *, has_pages: bool) -> str:
@@ -29,18 +29,18 @@ def finished(output_dir: Path, tables: Path | None, took: timedelta, *, has_page
     has_pages : bool
         Patients have pages.
     """
-    said = [f"Finished in {duration(took)}. The results are in {output_dir}"]
+    said, places = [], {}
     if tables is not None:
         sessions, failures = read_rows(tables / "sessions.tsv"), read_rows(tables / "failures.tsv")
-        said.append(f"  sessions  {outcomes(sessions)}")
+        said.append(f"Sessions: {outcomes(sessions)}.")
         if frequent := most_frequent(sessions, failures):
-            said.append("  the most frequent reasons (group/failures.tsv and sessions.tsv hold all)")
-            said += [f"    {number} x  {reason}" for reason, number in frequent]
-    if tables is not None:
-        said.append(f"  study     {output_dir / 'group.html'}")
-        said.append(f"  tables    {output_dir / 'group'}")
+            said.append("The most frequent reasons (sessions.tsv and failures.tsv hold all):")
+            said += [f"  {number} x  {reason}" for reason, number in frequent]
+        places = {"study": output_dir / "group.html", "tables": output_dir / "group"}
     if has_pages:
-        said.append(f"  patients  {output_dir}/sub-<label>.html, a page each")
+        places["patients"] = output_dir / "sub-<label>.html"
+    said.append(f"Finished in {duration(took)}. The results are in {output_dir}")
+    said += [f"  {name:<8}  {place}" for name, place in places.items()]
     return "\n".join(said)
 
 

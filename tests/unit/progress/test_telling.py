@@ -1,0 +1,220 @@
+"""Records of Snakemake's become lines for a person; errors and warnings are kept whole."""
+
+import io
+import logging
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from snakemake.settings.enums import Quietness
+from snakemake.settings.types import OutputSettings
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_logger_plugin_reperfuse import LogHandler
+from snakemake_logger_plugin_reperfuse.telling import Telling
+
+MOTION = "correcting head motion of the DSC series"
+BASELINE = {"subject": "01", "session": "baseline"}
+
+
+def record(
+    event: LogEvent | None, text: str | None = None, at_s: float = 0.0, level: int = logging.INFO, **more: Any
+) -> logging.LogRecord:
+    made = logging.LogRecord("snakemake.logging", level, more.pop("path", "snakemake/workflow.py"), 1, text, (), None)
+    made.created = at_s
+    if event is not None:
+        made.event = event
+    made.__dict__.update(more)
+    return made
+
+
+def plan(**counts: int) -> logging.LogRecord:
+    return record(LogEvent.RUN_INFO, "Job stats", stats=counts | {"total": sum(counts.values())})
+
+
+def started(jobid: int, rule: str, words: str | None, wildcards: dict[str, str], at_s: float = 0.0) -> Any:
+    return record(
+        LogEvent.JOB_INFO, at_s=at_s, jobid=jobid, rule_name=rule, rule_msg=words, wildcards=wildcards, log=[]
+    )
+
+
+def finished(jobid: int, at_s: float = 0.0) -> logging.LogRecord:
+    return record(LogEvent.JOB_FINISHED, at_s=at_s, job_id=jobid)
+
+
+def failed(jobid: int, *logs: str, indent: bool = False) -> logging.LogRecord:
+    return record(LogEvent.JOB_ERROR, level=logging.ERROR, jobid=jobid, log=list(logs), indent=indent)
+
+
+def told(*records: Any, is_dry: bool = False, shows_steps: bool = True) -> list[str]:
+    telling = Telling(is_dry=is_dry, shows_steps=shows_steps)
+    return [line for one in records for line in telling.lines(one)]
+
+
+def test_a_finished_step_is_a_line_with_patient_session_words_and_count() -> None:
+    lines = told(
+        plan(correct_motion=1, extract_brain=1, measure_patient=1, report_study=9),
+        started(3, "correct_motion", MOTION, BASELINE),
+        started(4, "extract_brain", "extracting the brain", BASELINE | {"datatype": "dwi"}),
+        finished(4),
+        finished(3),
+        started(5, "measure_patient", "measuring changes", {"subject": "01"}),
+        finished(5),
+        started(6, "report_study", None, {}),
+        finished(6),
+    )
+    assert lines[1:] == [
+        " 1 of 12  sub-01 ses-baseline  extracting the brain (dwi)",
+        f" 2 of 12  sub-01 ses-baseline  {MOTION}",
+        " 3 of 12  sub-01               measuring changes",
+        " 4 of 12  study                report_study",
+    ]
+
+
+def test_the_time_left_follows_when_it_is_known_but_not_after_the_last() -> None:
+    lines = told(
+        plan(correct_motion=2),
+        started(1, "correct_motion", MOTION, BASELINE, at_s=100.0),
+        finished(1, at_s=280.0),
+        started(2, "correct_motion", MOTION, BASELINE, at_s=280.0),
+        finished(2, at_s=500.0),
+    )
+    assert lines[1].endswith(f"{MOTION}  (about 3 min left)")
+    assert lines[2].endswith(MOTION)
+
+
+def test_a_failed_step_says_whose_it_is_and_where_its_log_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = told(
+        plan(correct_motion=2),
+        started(3, "correct_motion", MOTION, BASELINE),
+        failed(3, "logs/x.log"),
+        record(
+            LogEvent.ERROR,
+            "RuleException:\nCalledProcessError in file x.smk, line 9:\nCommand ...",
+            level=logging.ERROR,
+            exception="RuleException",
+        ),
+        started(3, "correct_motion", MOTION, BASELINE),
+        finished(3),
+    )
+    assert lines[1:] == [
+        f"FAILED  sub-01 ses-baseline  {MOTION}; see {tmp_path}/logs/x.log",
+        f"trying again  sub-01 ses-baseline  {MOTION}",
+        f"1 of 2  sub-01 ses-baseline  {MOTION}",
+    ]
+
+
+def test_a_job_of_the_cluster_is_told_once_and_its_steps_when_they_are_finished() -> None:
+    steps = [SimpleNamespace(wildcards_dict=BASELINE), SimpleNamespace(wildcards_dict=BASELINE)]
+    group = record(LogEvent.GROUP_INFO, group_id="x", jobs=steps)
+    begun = [started(1, "correct_motion", MOTION, BASELINE), started(2, "map_delay", "mapping delay", BASELINE)]
+    assert told(plan(correct_motion=1, map_delay=1), group, *begun, finished(1), finished(2))[1:] == [
+        "submitted  sub-01 ses-baseline  2 steps as one job of the cluster",
+        f"1 of 2  sub-01 ses-baseline  {MOTION}",
+        "2 of 2  sub-01 ses-baseline  mapping delay",
+    ]
+    info = [{"jobid": 1, "log": ["/a"]}, {"jobid": 2, "log": ["/b"]}]
+    error = record(LogEvent.GROUP_ERROR, level=logging.ERROR, groupid="x", aux_logs=["/slurm.log"], job_error_info=info)
+    both = (failed(1, "/a", indent=True), failed(2, "/b", indent=True))
+    assert told(plan(correct_motion=1, map_delay=1), group, *begun, error, *both)[2:] == [
+        "FAILED  sub-01 ses-baseline  a cluster's job of 2 steps; see /slurm.log"
+    ]
+
+
+def test_a_stop_is_no_failure() -> None:
+    lines = told(
+        plan(correct_motion=1),
+        started(3, "correct_motion", MOTION, BASELINE),
+        record(None, "Terminating processes on user request, this might take some time."),
+        record(LogEvent.ERROR, "RuleException:\nx", level=logging.ERROR, exception="RuleException"),
+        failed(3, "logs/x.log"),
+        record(LogEvent.ERROR, "WorkflowError:\nAt least one job did not complete successfully.", level=logging.ERROR),
+    )
+    assert lines[1:] == ["Stopping ..."]
+
+
+@pytest.mark.parametrize(
+    ("one", "is_told"),
+    [
+        (record(LogEvent.ERROR, "MissingInputException in rule x:\nMissing input files", level=logging.ERROR), True),
+        (record(LogEvent.ERROR, "WorkflowError:\nbids_dir: there is no folder", level=logging.ERROR), True),
+        (record(None, "something is odd", level=logging.WARNING), True),
+        (record(None, "Nothing to be done (all requested files are present and up to date)."), True),
+        (record(None, "Finished in 2 min.", path="/home/me/snakemake/Snakefile"), True),
+        (record(None, "a word of the rules", path="/home/me/workflow/rules/common.smk"), True),
+        (record(None, "Select jobs to execute..."), False),
+        (record(LogEvent.RESOURCES_INFO, "Provided cores: 2"), False),
+        (record(LogEvent.SHELLCMD, "Shell command: None"), False),
+        (record(LogEvent.PROGRESS, None, done=1, total=2), False),
+    ],
+)
+def test_errors_warnings_and_the_workflows_words_are_told_whole(one: logging.LogRecord, is_told: bool) -> None:
+    assert told(one) == ([one.getMessage()] if is_told else [])
+
+
+def test_a_dry_run_is_a_table_of_steps_in_words_and_the_number_of_patients() -> None:
+    counts = plan(correct_motion=2, all=1)
+    begun = [started(n, "correct_motion", MOTION, BASELINE | {"subject": f"0{n}"}) for n in (1, 2)]
+    text = "\n".join(told(counts, *begun, started(0, "all", None, {}), counts, is_dry=True))
+    assert [line.split(maxsplit=2) for line in text.splitlines()[2:6] if line] == [
+        ["correct_motion", "2", MOTION],
+        ["all", "1"],
+        ["total", "3"],
+    ]
+    assert text.endswith("Steps that would run: 3, patients: 2. Nothing was computed.")
+
+
+def test_a_quiet_run_tells_failures_only_and_a_quiet_dry_run_still_counts() -> None:
+    step = started(3, "correct_motion", MOTION, BASELINE)
+    assert told(plan(correct_motion=1), step, finished(3), shows_steps=False) == []
+    assert len(told(plan(correct_motion=1), step, failed(3), shows_steps=False)) == 1
+    assert "correct_motion" in told(plan(correct_motion=1), is_dry=True, shows_steps=False)[0]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "no_colour", "is_red"), [(Terminal, False, True), (Terminal, True, False), (io.StringIO, False, False)]
+)
+def test_a_failure_is_red_on_a_terminal_and_plain_in_a_log(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], no_colour: bool, is_red: bool
+) -> None:
+    out = stream()
+    monkeypatch.setattr(sys, "stderr", out)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    handler = LogHandler(OutputSettings(quiet={Quietness.RULES}, nocolor=no_colour), None)
+    for one in (plan(x=1), started(3, "x", MOTION, BASELINE), failed(3), started(3, "x", MOTION, BASELINE)):
+        handler.emit(one)
+    assert out.getvalue().count("\033[31mFAILED") == is_red
+    assert out.getvalue().count("\033") == 2 * is_red
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_ours", "lines"),
+    [
+        ({"quiet": {Quietness.RULES}}, True, 2),
+        ({"quiet": {Quietness.RULES, Quietness.PROGRESS}}, True, 0),
+        ({"quiet": {Quietness.ALL}}, True, 0),
+        ({"quiet": {Quietness.HOST}}, False, 0),
+        ({"quiet": {Quietness.RULES}, "verbose": True}, False, 0),
+        ({"quiet": {Quietness.RULES}, "printshellcmds": True}, False, 0),
+    ],
+)
+def test_snakemakes_own_text_comes_back_on_request(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], is_ours: bool, lines: int
+) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", out)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    handler = LogHandler(OutputSettings(**settings), None)
+    for one in (plan(x=1), started(3, "x", MOTION, BASELINE), finished(3)):
+        handler.emit(one)
+    assert handler.writes_to_stream == is_ours
+    assert len(out.getvalue().splitlines()) == lines
