@@ -59,6 +59,16 @@ if config["benchmarks"]:
             task.benchmark = task.log[0].replace(f"{ROOT}logs", config["benchmarks"]).replace(".log", ".tsv")
 
 
+onstart:
+    # who each job is of, for the progress: on a cluster Snakemake tells jobs by number alone
+    steps = [
+        (job.jobid, job.rule.name, job.rule.message, job.wildcards_dict, group and group.jobid)
+        for job in workflow.dag.needrun_jobs()
+        for group in [workflow.dag.get_job_group(job)]
+    ]
+    logger.info("", extra={"steps": steps})
+
+
 onsuccess:
     is_tabulated = config["group_tables"] or any(job.rule.name == "tabulate_study" for job in workflow.dag.jobs)
     took = datetime.now() - workflow.start_time

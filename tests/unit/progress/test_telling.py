@@ -4,7 +4,6 @@ import io
 import logging
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,14 +28,21 @@ def record(
     return made
 
 
-def plan(**counts: int) -> logging.LogRecord:
+def plan(*steps: tuple[Any, ...], group: str | None = None) -> logging.LogRecord:
+    """Say which step each number is: (rule, words, wildcards), from number 1 on."""
+    return record(None, "", steps=[(number + 1, *step, group) for number, step in enumerate(steps)])
+
+
+def started(*jobs: int | str, at_s: float = 0.0) -> logging.LogRecord:
+    return record(LogEvent.JOB_STARTED, "Execute jobs...", at_s=at_s, jobs=list(jobs))
+
+
+def counted(**counts: int) -> logging.LogRecord:
     return record(LogEvent.RUN_INFO, "Job stats", stats=counts | {"total": sum(counts.values())})
 
 
-def started(jobid: int, rule: str, words: str | None, wildcards: dict[str, str], at_s: float = 0.0) -> Any:
-    return record(
-        LogEvent.JOB_INFO, at_s=at_s, jobid=jobid, rule_name=rule, rule_msg=words, wildcards=wildcards, log=[]
-    )
+def listed(rule: str, words: str | None, wildcards: dict[str, str]) -> logging.LogRecord:
+    return record(LogEvent.JOB_INFO, jobid=1, rule_name=rule, rule_msg=words, wildcards=wildcards)
 
 
 def finished(jobid: int, at_s: float = 0.0) -> logging.LogRecord:
@@ -52,19 +58,20 @@ def told(*records: Any, is_dry: bool = False, shows_steps: bool = True) -> list[
     return [line for one in records for line in telling.lines(one)]
 
 
+CORRECT = ("correct_motion", MOTION, BASELINE)
+DELAY = ("map_delay", "mapping delay", BASELINE)
+
+
 def test_a_finished_step_is_a_line_with_patient_session_words_and_count() -> None:
+    brain = ("extract_brain", "extracting the brain", BASELINE | {"datatype": "dwi"})
+    patient, study = ("measure_patient", "measuring changes", {"subject": "01"}), ("report_study", None, {})
     lines = told(
-        plan(correct_motion=1, extract_brain=1, measure_patient=1, report_study=9),
-        started(3, "correct_motion", MOTION, BASELINE),
-        started(4, "extract_brain", "extracting the brain", BASELINE | {"datatype": "dwi"}),
-        finished(4),
-        finished(3),
-        started(5, "measure_patient", "measuring changes", {"subject": "01"}),
-        finished(5),
-        started(6, "report_study", None, {}),
-        finished(6),
+        plan(CORRECT, brain, patient, study, *[CORRECT] * 8),
+        started(1, 2),
+        *(finished(number) for number in (2, 1, 3, 4)),
     )
-    assert lines[1:] == [
+    assert lines == [
+        "Steps to do: 12. Each has a line here when it is finished.",
         " 1 of 12  sub-01 ses-baseline  extracting the brain (dwi)",
         f" 2 of 12  sub-01 ses-baseline  {MOTION}",
         " 3 of 12  sub-01               measuring changes",
@@ -74,10 +81,10 @@ def test_a_finished_step_is_a_line_with_patient_session_words_and_count() -> Non
 
 def test_the_time_left_follows_when_it_is_known_but_not_after_the_last() -> None:
     lines = told(
-        plan(correct_motion=2),
-        started(1, "correct_motion", MOTION, BASELINE, at_s=100.0),
+        plan(CORRECT, CORRECT),
+        started(1, at_s=100.0),
         finished(1, at_s=280.0),
-        started(2, "correct_motion", MOTION, BASELINE, at_s=280.0),
+        started(2, at_s=280.0),
         finished(2, at_s=500.0),
     )
     assert lines[1].endswith(f"{MOTION}  (about 3 min left)")
@@ -86,18 +93,14 @@ def test_the_time_left_follows_when_it_is_known_but_not_after_the_last() -> None
 
 def test_a_failed_step_says_whose_it_is_and_where_its_log_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    command = "RuleException:\nCalledProcessError in file x.smk, line 9:\nCommand ..."
     lines = told(
-        plan(correct_motion=2),
-        started(3, "correct_motion", MOTION, BASELINE),
-        failed(3, "logs/x.log"),
-        record(
-            LogEvent.ERROR,
-            "RuleException:\nCalledProcessError in file x.smk, line 9:\nCommand ...",
-            level=logging.ERROR,
-            exception="RuleException",
-        ),
-        started(3, "correct_motion", MOTION, BASELINE),
-        finished(3),
+        plan(DELAY, CORRECT),
+        started(2),
+        failed(2, "logs/x.log"),
+        record(LogEvent.ERROR, command, level=logging.ERROR, exception="RuleException"),
+        started(2),
+        finished(2),
     )
     assert lines[1:] == [
         f"FAILED  sub-01 ses-baseline  {MOTION}; see {tmp_path}/logs/x.log",
@@ -107,29 +110,26 @@ def test_a_failed_step_says_whose_it_is_and_where_its_log_is(monkeypatch: pytest
 
 
 def test_a_job_of_the_cluster_is_told_once_and_its_steps_when_they_are_finished() -> None:
-    steps = [SimpleNamespace(wildcards_dict=BASELINE), SimpleNamespace(wildcards_dict=BASELINE)]
-    group = record(LogEvent.GROUP_INFO, group_id="x", jobs=steps)
-    begun = [started(1, "correct_motion", MOTION, BASELINE), started(2, "map_delay", "mapping delay", BASELINE)]
-    assert told(plan(correct_motion=1, map_delay=1), group, *begun, finished(1), finished(2))[1:] == [
-        "submitted  sub-01 ses-baseline  2 steps as one job of the cluster",
-        f"1 of 2  sub-01 ses-baseline  {MOTION}",
-        "2 of 2  sub-01 ses-baseline  mapping delay",
-    ]
+    group = plan(CORRECT, DELAY, group="a5f0")
     info = [{"jobid": 1, "log": ["/a"]}, {"jobid": 2, "log": ["/b"]}]
     error = record(LogEvent.GROUP_ERROR, level=logging.ERROR, groupid="x", aux_logs=["/slurm.log"], job_error_info=info)
-    both = (failed(1, "/a", indent=True), failed(2, "/b", indent=True))
-    assert told(plan(correct_motion=1, map_delay=1), group, *begun, error, *both)[2:] == [
-        "FAILED  sub-01 ses-baseline  a cluster's job of 2 steps; see /slurm.log"
+    failures = (error, failed(1, "/a", indent=True), failed(2, "/b", indent=True))
+    assert told(group, started("a5f0"), *failures, started("a5f0"), finished(1), finished(2))[1:] == [
+        "submitted  sub-01 ses-baseline  2 steps as one job of the cluster",
+        "FAILED  sub-01 ses-baseline  2 steps as one job of the cluster; see /slurm.log",
+        "trying again  sub-01 ses-baseline  2 steps as one job of the cluster",
+        f"1 of 2  sub-01 ses-baseline  {MOTION}",
+        "2 of 2  sub-01 ses-baseline  mapping delay",
     ]
 
 
 def test_a_stop_is_no_failure() -> None:
     lines = told(
-        plan(correct_motion=1),
-        started(3, "correct_motion", MOTION, BASELINE),
+        plan(CORRECT),
+        started(1),
         record(None, "Terminating processes on user request, this might take some time."),
         record(LogEvent.ERROR, "RuleException:\nx", level=logging.ERROR, exception="RuleException"),
-        failed(3, "logs/x.log"),
+        failed(1, "logs/x.log"),
         record(LogEvent.ERROR, "WorkflowError:\nAt least one job did not complete successfully.", level=logging.ERROR),
     )
     assert lines[1:] == ["Stopping ..."]
@@ -155,9 +155,9 @@ def test_errors_warnings_and_the_workflows_words_are_told_whole(one: logging.Log
 
 
 def test_a_dry_run_is_a_table_of_steps_in_words_and_the_number_of_patients() -> None:
-    counts = plan(correct_motion=2, all=1)
-    begun = [started(n, "correct_motion", MOTION, BASELINE | {"subject": f"0{n}"}) for n in (1, 2)]
-    text = "\n".join(told(counts, *begun, started(0, "all", None, {}), counts, is_dry=True))
+    counts = counted(correct_motion=2, all=1)
+    jobs = [listed("correct_motion", MOTION, BASELINE | {"subject": label}) for label in ("01", "02")]
+    text = "\n".join(told(counts, *jobs, listed("all", None, {}), counts, is_dry=True))
     assert [line.split(maxsplit=2) for line in text.splitlines()[2:6] if line] == [
         ["correct_motion", "2", MOTION],
         ["all", "1"],
@@ -167,10 +167,9 @@ def test_a_dry_run_is_a_table_of_steps_in_words_and_the_number_of_patients() -> 
 
 
 def test_a_quiet_run_tells_failures_only_and_a_quiet_dry_run_still_counts() -> None:
-    step = started(3, "correct_motion", MOTION, BASELINE)
-    assert told(plan(correct_motion=1), step, finished(3), shows_steps=False) == []
-    assert len(told(plan(correct_motion=1), step, failed(3), shows_steps=False)) == 1
-    assert "correct_motion" in told(plan(correct_motion=1), is_dry=True, shows_steps=False)[0]
+    assert told(plan(CORRECT), started(1), finished(1), shows_steps=False) == []
+    assert len(told(plan(CORRECT), started(1), failed(1), shows_steps=False)) == 1
+    assert "correct_motion" in told(counted(correct_motion=1), is_dry=True, shows_steps=False)[0]
 
 
 class Terminal(io.StringIO):
@@ -190,7 +189,7 @@ def test_a_failure_is_red_on_a_terminal_and_plain_in_a_log(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     handler = LogHandler(OutputSettings(quiet={Quietness.RULES}, nocolor=no_colour), None)
-    for one in (plan(x=1), started(3, "x", MOTION, BASELINE), failed(3), started(3, "x", MOTION, BASELINE)):
+    for one in (plan(CORRECT), started(1), failed(1), started(1)):
         handler.emit(one)
     assert out.getvalue().count("\033[31mFAILED") == is_red
     assert out.getvalue().count("\033") == 2 * is_red
@@ -214,7 +213,7 @@ def test_snakemakes_own_text_comes_back_on_request(
     monkeypatch.setattr(sys, "stderr", out)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     handler = LogHandler(OutputSettings(**settings), None)
-    for one in (plan(x=1), started(3, "x", MOTION, BASELINE), finished(3)):
+    for one in (plan(CORRECT), started(1), finished(1)):
         handler.emit(one)
     assert handler.writes_to_stream == is_ours
     assert len(out.getvalue().splitlines()) == lines
