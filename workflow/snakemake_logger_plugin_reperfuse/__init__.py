@@ -1,14 +1,15 @@
 """Snakemake's logger plugin ``reperfuse``: a run tells patient, session and step in words, in place of job numbers.
 
 The profiles choose it (``logger: reperfuse``). ``--verbose``, ``--printshellcmds`` and a ``--quiet`` that does not name
-``rules`` bring Snakemake's own text back.
+``rules`` bring Snakemake's own text back. Without the workflow's record of its steps (`telling`) none has a line.
 """
 
 import os
 import sys
-from logging import ERROR, WARNING, LogRecord
+from logging import CRITICAL, ERROR, WARNING, LogRecord
 from types import TracebackType
 
+from snakemake.logging import ColorizingTextHandler
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
@@ -32,13 +33,14 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         settings = self.common_settings
         quiet = set(settings.quiet or ())
-        self._is_silent = Quietness.ALL in quiet and not settings.dryrun
         self._in_full = (
             settings.verbose
             or settings.debug_dag
             or settings.printshellcmds
             or not quiet & {Quietness.RULES, Quietness.ALL}
         )
+        if Quietness.ALL in quiet and not settings.dryrun:
+            self.setLevel(CRITICAL + 1)
         self._stream = sys.stdout if settings.stdout else sys.stderr
         self._has_colour = (
             self._stream.isatty()
@@ -46,12 +48,14 @@ class LogHandler(LogHandlerBase):
             and os.environ.get("TERM") != "dumb"
             and "NO_COLOR" not in os.environ
         )
+        self._snakemake = ColorizingTextHandler(nocolor=settings.nocolor, stream=self._stream)
         sys.excepthook = _tell_interrupt
         self._telling = Telling(is_dry=settings.dryrun, shows_steps=Quietness.PROGRESS not in quiet)
 
     def emit(self, record: LogRecord) -> None:
         """Write the lines of a record, if it has any."""
-        if self._in_full or self._is_silent:
+        if self._in_full:
+            self._emit_in_full(record)
             return
         try:
             for line in self._telling.lines(record):
@@ -61,6 +65,12 @@ class LogHandler(LogHandlerBase):
         except Exception:
             self.handleError(record)
 
+    def _emit_in_full(self, record: LogRecord) -> None:
+        """Let Snakemake write, who leaves out a job's files where there are words for it."""
+        record.__dict__ |= {"rule_msg": None}
+        self._snakemake.setFormatter(self.formatter)
+        self._snakemake.emit(record)
+
     def _write(self, line: str, level: int) -> None:
         colour = _COLOURS.get(level, "") if self._has_colour else ""
         self._stream.write(f"{colour}{line}{_PLAIN if colour else ''}\n")
@@ -68,8 +78,8 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """Whether Snakemake leaves the terminal to this plugin."""
-        return not self._in_full
+        """It does."""
+        return True
 
     @property
     def writes_to_file(self) -> bool:
@@ -78,13 +88,13 @@ class LogHandler(LogHandlerBase):
 
     @property
     def has_filter(self) -> bool:
-        """What is left out is decided here."""
-        return True
+        """What is left out is decided here, unless Snakemake's own text is asked for."""
+        return not self._in_full
 
     @property
     def has_formatter(self) -> bool:
-        """The text is made here."""
-        return True
+        """The text is made here, unless Snakemake's own is asked for."""
+        return not self._in_full
 
     @property
     def needs_rulegraph(self) -> bool:

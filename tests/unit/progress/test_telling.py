@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from snakemake.logging import LoggerManager
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import OutputSettings
 from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 from snakemake_logger_plugin_reperfuse import LogHandler
 from snakemake_logger_plugin_reperfuse.telling import Telling
 
@@ -195,25 +197,36 @@ def test_a_failure_is_red_on_a_terminal_and_plain_in_a_log(
     assert out.getvalue().count("\033") == 2 * is_red
 
 
+JOB = {name: ["a/file"] for name in ("input", "output", "log")} | {
+    "local": False,
+    "is_checkpoint": False,
+    "resources": {},
+}
+JOB |= {"benchmark": None, "reason": "because", "priority": 0, "threads": 1}
+
+
 @pytest.mark.parametrize(
-    ("settings", "is_ours", "lines"),
+    ("settings", "said", "unsaid"),
     [
-        ({"quiet": {Quietness.RULES}}, True, 2),
-        ({"quiet": {Quietness.RULES, Quietness.PROGRESS}}, True, 0),
-        ({"quiet": {Quietness.ALL}}, True, 0),
-        ({"quiet": {Quietness.HOST}}, False, 0),
-        ({"quiet": {Quietness.RULES}, "verbose": True}, False, 0),
-        ({"quiet": {Quietness.RULES}, "printshellcmds": True}, False, 0),
+        ({"quiet": {Quietness.RULES}}, ["1 of 1", MOTION, "a warning"], ["rule x:"]),
+        ({"quiet": {Quietness.RULES, Quietness.PROGRESS}}, ["a warning"], [MOTION, "rule x:"]),
+        ({"quiet": {Quietness.ALL}}, [], [MOTION, "rule x:", "a warning"]),
+        ({"quiet": {Quietness.HOST}}, ["rule x:", "input: a/file", "a warning"], ["1 of 1", MOTION]),
+        ({"quiet": {Quietness.REASON}, "verbose": True}, ["rule x:", "input: a/file", "a warning"], ["1 of 1", MOTION]),
     ],
 )
-def test_snakemakes_own_text_comes_back_on_request(
-    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], is_ours: bool, lines: int
+def test_how_much_is_said_is_chosen_as_in_snakemake(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], said: list[str], unsaid: list[str]
 ) -> None:
     out = io.StringIO()
     monkeypatch.setattr(sys, "stderr", out)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    handler = LogHandler(OutputSettings(**settings), None)
-    for one in (plan(CORRECT), started(1), finished(1)):
-        handler.emit(one)
-    assert handler.writes_to_stream == is_ours
-    assert len(out.getvalue().splitlines()) == lines
+    chosen = OutputSettings(**settings, log_handler_settings={"reperfuse": LogHandlerSettingsBase()})
+    manager = LoggerManager(logging.Logger("a run"), chosen)
+    job = record(LogEvent.JOB_INFO, jobid=1, rule_name="x", rule_msg=MOTION, wildcards=BASELINE, **JOB)
+    warning = record(None, "a warning", level=logging.WARNING)
+    for one in (plan(("x", MOTION, BASELINE)), started(1), job, finished(1), warning):
+        manager.logger.handle(one)
+    manager.stop()
+    assert [words for words in said if words not in out.getvalue()] == []
+    assert [words for words in unsaid if words in out.getvalue()] == []
