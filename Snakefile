@@ -2,8 +2,10 @@
 #   snakemake --cores all                                    the embedded demo study
 #   snakemake --cores all --config bids_dir=/data/study      a study
 # Every setting has its default in config/config.yaml.
+from datetime import datetime
 from pathlib import Path
 
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -30,11 +32,15 @@ rule all:
         PAGES,
         STUDY_PAGE,
         ask(Plan.missing_results),
+    message:
+        "checking that all results are there"
 
 
 rule participants:
     input:
         PAGES,
+    message:
+        "checking that all pages are there"
 
 
 rule group:
@@ -42,6 +48,8 @@ rule group:
         TABLES,
         ANALYSIS.values(),
         STUDY_PAGE,
+    message:
+        "checking that the tables are there"
 
 
 if config["benchmarks"]:
@@ -51,10 +59,22 @@ if config["benchmarks"]:
             task.benchmark = task.log[0].replace(f"{ROOT}logs", config["benchmarks"]).replace(".log", ".tsv")
 
 
+onstart:
+    # who each job is of, for the progress: on a cluster Snakemake tells jobs by number alone
+    steps = [
+        (job.jobid, job.rule.name, job.rule.message, job.wildcards_dict, group and group.jobid)
+        for job in workflow.dag.needrun_jobs()
+        for group in [workflow.dag.get_job_group(job)]
+    ]
+    logger.info("", extra={"steps": steps})
+
+
 onsuccess:
-    print(f"Finished. The results are in {OUTPUT_DIR}")
-    print(f"  pages   {OUTPUT_DIR / 'group.html'}{' and a sub-<label>.html for each patient' if PAGES else ''}")
-    print(f"  tables  {OUTPUT_DIR / 'group'}")
+    is_tabulated = config["group_tables"] or any(job.rule.name == "tabulate_study" for job in workflow.dag.jobs)
+    took = datetime.now() - workflow.start_time
+    logger.info(
+        summary.finished(OUTPUT_DIR, Path(TABULATED) if is_tabulated else None, took, has_pages=bool(PAGES))
+    )
     if crashes := results.crashes(OUTPUT_DIR):
         raise WorkflowError(
             "\n  ".join(
@@ -67,7 +87,4 @@ onsuccess:
 
 
 onerror:
-    print(f"Some jobs failed; their logs are in {OUTPUT_DIR / 'logs'}.")
-    for crash in results.crashes(OUTPUT_DIR):
-        print(f"  {crash}")
-    print("What was finished is kept: the same command resumes where it stopped.")
+    logger.info(summary.unfinished(OUTPUT_DIR, has_failed=bool(workflow.scheduler.failed)))

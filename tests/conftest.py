@@ -47,7 +47,7 @@ def small(tiny: Path) -> Small:
     config = study_config(study)
     run = snakemake(folder / "whole", config=config, cores=1)
     assert run.status == 0, run.output[-3000:]
-    return Small(study, config, contents(folder / "whole" / "out"))
+    return Small(study, config, contents(folder / "whole" / "out"), run.output)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ class Run:
 
     @property
     def jobs(self) -> set[str]:
-        """Rules that ran, or would run."""
+        """Rules that would run."""
         lines = self.output.splitlines()
         starts = [number for number, line in enumerate(lines) if line.startswith("job ")]
         if not starts:
@@ -95,11 +95,12 @@ def study_config(study: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Small:
-    """A small study, the configuration of its runs, and what one run without interruption made of it."""
+    """A small study, the configuration of its runs, and what one run without interruption made of it and said."""
 
     study: Path
     config: tuple[str, ...]
     results: dict[str, bytes]
+    said: str
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def test_results_are_those_of_a_local_run_though_a_job_is_killed_and_the_node_dr
         finally:
             run.kill()
     # two sessions, one patient, and the study twice: a chain is one job
-    numbers = re.findall(r"SLURM jobid (\d+)", log.read_text())
+    (own,) = folder.glob(".snakemake/log/*.log")
+    numbers = re.findall(r"SLURM jobid (\d+)", own.read_text())
     jobs = [slurm.ask("scontrol", "--oneliner", "show", "job", number) for number in numbers]
     assert len(jobs) == 5, jobs
     assert f"StepId={numbers[3]}.batch exceeded memory limit" in (slurm.folder / "slurmd.log").read_text()
@@ -60,6 +61,15 @@ def test_results_are_those_of_a_local_run_though_a_job_is_killed_and_the_node_dr
     asked = [int(found[1]) for job in jobs if "tabulate_study" in job and (found := re.search(r"mem=(\d+)M", job))]
     assert asked[0] < asked[1]
     assert differences(small.results, contents(folder / "out")) == []
+    said = log.read_text().splitlines()
+    assert [line.split("  ")[1] for line in said if line.startswith("submitted")][:2] == [
+        "sub-01 ses-baseline",
+        "sub-01 ses-followup",
+    ]
+    (failed,) = [line for line in said if line.startswith("FAILED")]
+    assert re.match(r"FAILED  study  \d steps as one job of the cluster; see .*\.log$", failed)
+    assert failed.replace("FAILED", "trying again").partition(";")[0] in said
+    assert "34 of 34  study                checking that all results are there" in said
 
 
 def test_the_generic_profile_submits_through_a_command(small: Small, slurm: SingleNode) -> None:

@@ -176,3 +176,10 @@ def test_what_a_report_holds_has_a_caption_and_a_category(workflow: Any) -> None
     assert captions == {path.resolve() for path in there} - {ROOT / "workflow" / "report" / "workflow.rst"}
     assert {one.category for one in found.values()} == {"Patients", "Study"}
     assert all(one.subcategory for one in found.values())
+
+
+def test_every_rule_says_in_words_what_it_does(workflow: Any) -> None:
+    words = [rule.message for rule in workflow.rules]
+    assert all(words)
+    assert len(set(words)) == len(words)
+    assert not [one for one in words if "_" in one or "{" in one or one[0].isupper() or len(one) > 60]

@@ -56,5 +56,7 @@ rule analyze_study:
         presets=DEFINITIONS,
         methods={name: config[name] for name in METHODS},
         all_enrolled=not config["participants"],
+    message:
+        "computing the statistics of the study"
     script:
         "../scripts/run_interface.py"

@@ -8,7 +8,7 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, demo, facts, options, overview, results, settings, start
+from reperfuse.study import absences, demo, facts, options, overview, results, settings, start, summary
 from reperfuse.study.fingerprint import fingerprint
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.names import Names
@@ -48,6 +48,8 @@ try:
         MANIFEST = Manifest.read(OUTPUT_DIR / "logs" / "manifest.tsv")
     if not IS_MODULE:
         start.enter(OUTPUT_DIR, workflow.snakemake_tmp_dir, is_dry=workflow.output_settings.dryrun)
+        # a step that is interrupted while it loads would say so where the run is told; the bridge ends this deafness
+        shell.prefix("trap '' INT; ")
     PLAN = SETUP.plan(MANIFEST, Names(str(OUTPUT_DIR) if IS_MODULE else ""))
     # a question is asked of a demo study that is not there: its tables are not there either
     is_missing = is_demo and not Path(config["bids_dir"]).exists()

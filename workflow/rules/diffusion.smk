@@ -20,6 +20,8 @@ rule compute_adc:
     params:
         **step("ComputeADC"),
         units=ask(Plan.setting, "adc", "units", default=""),
+    message:
+        "computing ADC and trace image"
     script:
         "../scripts/run_interface.py"
 
@@ -40,6 +42,8 @@ rule segment_core:
         **config["core"],
         **step("SegmentCore"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
+    message:
+        "segmenting the diffusion lesion"
     script:
         "../scripts/run_interface.py"
 
@@ -64,6 +68,8 @@ rule sweep_core:
         **step("SweepCore"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         half_width=config["stability"]["adc"],
+    message:
+        "measuring the diffusion lesion at every threshold"
     script:
         "../scripts/run_interface.py"
 
@@ -84,6 +90,8 @@ rule register_diffusion:
         **FIT_LIMITS,
         **step("RegisterImages"),
         distortion_axis=ask(Plan.distortion_axis),
+    message:
+        "aligning diffusion with perfusion"
     script:
         "../scripts/run_interface.py"
 
@@ -105,5 +113,7 @@ rule resample_diffusion:
         CONDA
     params:
         **step("ResampleDiffusion"),
+    message:
+        "bringing diffusion maps into perfusion space"
     script:
         "../scripts/run_interface.py"

@@ -38,5 +38,7 @@ rule tabulate_study:
         **step("TabulateStudy"),
         left_out=ask(absences.left_out),
         dictionaries=DICTIONARIES,
+    message:
+        "writing the tables of the study"
     script:
         "../scripts/run_interface.py"

@@ -14,6 +14,8 @@ rule segment_penumbra:
         CONDA
     params:
         **step("SegmentPenumbra"),
+    message:
+        "segmenting the penumbra"
     script:
         "../scripts/run_interface.py"
 
@@ -59,5 +61,7 @@ rule measure_session:
         half_widths=config["stability"],
         core_threshold=config["core"]["adc_threshold"],
         limits=config["quality"],
+    message:
+        "measuring the session and judging mismatch"
     script:
         "../scripts/run_interface.py"

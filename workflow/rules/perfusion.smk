@@ -20,6 +20,8 @@ rule correct_motion:
         **config["motion"],
         **step("CorrectMotion"),
         repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+    message:
+        "correcting head motion of the DSC series"
     script:
         "../scripts/run_interface.py"
 
@@ -38,6 +40,8 @@ rule extract_brain:
     params:
         **step("ExtractBrain"),
         unreadable=ask(Plan.unreadable_brain),
+    message:
+        "extracting the brain"
     script:
         "../scripts/run_interface.py"
 
@@ -62,6 +66,8 @@ rule select_arterial_input:
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
         side=ask(facts.side),
+    message:
+        "finding the arteries and their curve"
     script:
         "../scripts/run_interface.py"
 
@@ -95,6 +101,8 @@ rule deconvolve_perfusion:
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+    message:
+        "computing CBF, CBV, MTT and Tmax"
     script:
         "../scripts/run_interface.py"
 
@@ -121,6 +129,8 @@ rule map_delay:
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+    message:
+        "mapping the arterial delay"
     script:
         "../scripts/run_interface.py"
 
@@ -149,6 +159,8 @@ rule map_time_to_peak:
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+    message:
+        "mapping the time to peak"
     script:
         "../scripts/run_interface.py"
 
@@ -173,6 +185,8 @@ rule segment_delay:
         **config["hypoperfusion"],
         **step("SegmentDelay"),
         side=ask(facts.side),
+    message:
+        "segmenting tissue that the bolus reaches late"
     script:
         "../scripts/run_interface.py"
 
@@ -198,6 +212,8 @@ rule segment_hypoperfusion:
         **config["hypoperfusion"],
         **step("SegmentHypoperfusion"),
         side=ask(facts.side),
+    message:
+        "segmenting hypoperfused tissue"
     script:
         "../scripts/run_interface.py"
 
@@ -222,6 +238,8 @@ rule normalize_perfusion:
         **step("NormalizePerfusion"),
         csf_ratio=config["hypoperfusion"]["csf_ratio"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
+    message:
+        "computing relative CBF and CBV"
     script:
         "../scripts/run_interface.py"
 
@@ -251,5 +269,7 @@ rule sweep_perfusion:
         **step("SweepPerfusion"),
         side=ask(facts.side),
         half_widths=config["stability"],
+    message:
+        "measuring perfusion volumes at every threshold"
     script:
         "../scripts/run_interface.py"

@@ -64,6 +64,8 @@ rule plot_patient:
         participant="{subject}",
         sessions=ask(Plan.sessions),
         roles=ask(Plan.roles),
+    message:
+        "drawing the figures"
     script:
         "../scripts/run_interface.py"
 
@@ -93,6 +95,8 @@ rule report_patient:
         profile=config["analysis"]["profile"],
         clinical=ask(facts.clinical_values),
         ratings=ask(facts.rated),
+    message:
+        "writing the page of the patient"
     script:
         "../scripts/run_interface.py"
 
@@ -122,5 +126,7 @@ rule report_study:
         limits=config["quality"],
         has_pages=not config["group_tables"],
         dictionaries=DICTIONARIES,
+    message:
+        "writing the page of the study"
     script:
         "../scripts/run_interface.py"

@@ -23,6 +23,8 @@ rule register_flair:
     params:
         **FIT_LIMITS,
         **step("RegisterImages"),
+    message:
+        "aligning FLAIR with diffusion"
     script:
         "../scripts/run_interface.py"
 
@@ -47,6 +49,8 @@ rule segment_lesion:
         csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=ask(Plan.expert_datatype),
         side=ask(facts.side),
+    message:
+        "preparing the follow-up lesion"
     script:
         "../scripts/run_interface.py"
 
@@ -67,6 +71,8 @@ rule register_followup:
     params:
         **FIT_LIMITS,
         **step("RegisterImages"),
+    message:
+        "aligning with the follow-up scan"
     script:
         "../scripts/run_interface.py"
 
@@ -84,6 +90,8 @@ rule project_lesion:
         CONDA
     params:
         **step("ProjectLesion"),
+    message:
+        "bringing the follow-up lesion into perfusion space"
     script:
         "../scripts/run_interface.py"
 
@@ -103,6 +111,8 @@ rule measure_swelling:
         CONDA
     params:
         **step("MeasureSwelling"),
+    message:
+        "measuring swelling at follow-up"
     script:
         "../scripts/run_interface.py"
 
@@ -126,6 +136,8 @@ rule quantify_growth:
         CONDA
     params:
         **step("QuantifyGrowth"),
+    message:
+        "measuring infarct growth"
     script:
         "../scripts/run_interface.py"
 
@@ -145,6 +157,8 @@ rule register_baseline:
     params:
         **FIT_LIMITS,
         **step("RegisterImages"),
+    message:
+        "aligning with the baseline scan"
     script:
         "../scripts/run_interface.py"
 
@@ -164,6 +178,8 @@ rule project_baseline:
         CONDA
     params:
         **step("ProjectLesion"),
+    message:
+        "bringing a baseline mask into the space of this session"
     script:
         "../scripts/run_interface.py"
 
@@ -184,6 +200,8 @@ rule compare_deficits:
         CONDA
     params:
         **step("CompareDeficits"),
+    message:
+        "comparing the perfusion deficit with baseline"
     script:
         "../scripts/run_interface.py"
 
@@ -217,6 +235,8 @@ rule map_reflow:
         csf_adc=config["hypoperfusion"]["csf_adc"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
         definitions=options.measured_by(PLAN.definitions),
+    message:
+        "mapping microvascular reflow"
     script:
         "../scripts/run_interface.py"
 
@@ -248,5 +268,7 @@ rule measure_patient:
         hours_late=ask(facts.hours_from_treatment, role="late"),
         hours_allowed=REFLOW["hours_after_treatment"],
         significant_ml=REFLOW["significant_ml"],
+    message:
+        "measuring changes between sessions"
     script:
         "../scripts/run_interface.py"

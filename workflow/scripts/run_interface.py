@@ -9,6 +9,7 @@ Where a file that the study gives for a step cannot be read, ``params.unreadable
 import errno
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -129,6 +130,7 @@ def main(job: "Snakemake") -> None:
         terminal = os.dup(2)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             run(job)
         except OSError as error:

@@ -1,0 +1,205 @@
+"""What a run tells: Snakemake's log records in, lines for a person out.
+
+Snakemake tells of jobs by number. Which step a number is, the workflow says before the first one, in a record with the
+attribute ``steps``: (number, rule, words, wildcards, number of the cluster's job that it is part of) for each.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from logging import ERROR, INFO, WARNING, LogRecord
+from typing import Any
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_reperfuse.pace import Pace, in_words
+
+#: What Snakemake says of itself and a user asks for.
+_TOLD_AS_IT_IS = ("Nothing to be done",)
+#: Errors that only say what the line of a failed step says.
+_TOLD_OTHERWISE = (
+    "At least one job did not complete successfully",
+    "Exiting because a job execution failed",
+    "CalledProcessError in file",
+)
+#: How Snakemake begins to say that it was interrupted, or told to end.
+_STOPPING = ("Terminating processes on user request", "Will exit after finishing currently running jobs")
+#: Said where the workflow cannot: before the first step, and when it is interrupted again.
+STOPPED = "Stopped."
+_LABELS = {"subject": "sub", "session": "ses"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a run: its rule, what it does in words, and of whom."""
+
+    rule: str
+    words: str
+    whose: str
+
+
+class Telling:
+    """Tells a run.
+
+    Parameters
+    ----------
+    is_dry : bool
+        Nothing is computed: the steps are counted.
+    shows_steps : bool
+        Each finished step has its line; else failures and the end are told only.
+    """
+
+    def __init__(self, *, is_dry: bool, shows_steps: bool) -> None:
+        self._shows_steps = shows_steps
+        self._is_stopping = False
+        self._steps: dict[int, Step] = {}
+        self._groups: dict[str, list[int]] = {}
+        self._start_s: dict[int, float] = {}
+        self._failed: set[int] = set()
+        self._done, self._width = 0, 0
+        self._pace = Pace({})
+        self._dry = DryRun(is_listed=shows_steps)
+        of_dry_run = {LogEvent.RUN_INFO: self._dry.counted, LogEvent.JOB_INFO: self._dry.listed}
+        of_run = {
+            LogEvent.JOB_STARTED: self._started,
+            LogEvent.JOB_FINISHED: self._finished,
+            LogEvent.JOB_ERROR: self._failed_step,
+            LogEvent.GROUP_ERROR: self._failed_group,
+        }
+        self._told = (of_dry_run if is_dry else of_run) | {LogEvent.ERROR: self._message, None: self._message}
+
+    def lines(self, record: LogRecord) -> Iterable[str]:
+        """Return what a record tells, a text a line; a message of several lines is one text."""
+        told = self._told.get(getattr(record, "event", None))
+        return told(record) if told else ()
+
+    def _planned(self, steps: Any) -> Iterator[str]:
+        for number, rule, message, wildcards, group in steps:
+            self._steps[number] = Step(rule, what(rule, message, wildcards), whose(wildcards))
+            if group is not None:
+                self._groups.setdefault(group, []).append(number)
+        self._pace = Pace(Counter(step.rule for step in self._steps.values()))
+        self._width = max(len(step.whose) for step in self._steps.values())
+        if self._shows_steps:
+            yield f"Steps to do: {len(self._steps)}. Each has a line here when it is finished."
+
+    def _started(self, record: Any) -> Iterator[str]:
+        for job in record.jobs:
+            numbers = self._groups.get(job, [job])
+            self._start_s |= dict.fromkeys(numbers, record.created)
+            if self._failed & set(numbers):
+                self._failed -= set(numbers)
+                yield f"trying again  {self._name(numbers)}"
+            elif job in self._groups and self._shows_steps:
+                yield f"submitted  {self._name(numbers)}"
+
+    def _finished(self, record: Any) -> Iterator[str]:
+        step = self._steps.get(record.job_id)
+        if step is None or not self._shows_steps:
+            return
+        self._done += 1
+        now, total = record.created, len(self._steps)
+        self._pace.add(step.rule, self._start_s.pop(record.job_id, now), now)
+        left = self._pace.left_s(now) if self._done < total else None
+        time = "" if left is None else f"  ({in_words(left)} left)"
+        yield f"{self._done:>{len(str(total))}} of {total}  {step.whose:<{self._width}}  {step.words}{time}"
+
+    def _failed_step(self, record: Any) -> Iterator[str]:
+        # a step that is ended by a stop has not failed; one of a cluster's job is told with that
+        if not self._is_stopping and not record.indent:
+            yield self._failure([record.jobid], record.log)
+
+    def _failed_group(self, record: Any) -> Iterator[str]:
+        if not self._is_stopping:
+            logs = record.aux_logs or [log for job in record.job_error_info for log in job["log"]]
+            yield self._failure([job["jobid"] for job in record.job_error_info], logs)
+
+    def _failure(self, numbers: list[int], logs: Iterable[str]) -> str:
+        self._failed |= set(numbers)
+        paths = ", ".join(os.path.abspath(log) for log in logs)  # noqa: PTH100 (no link is to be followed)
+        return f"FAILED  {self._name(numbers)}{f'; see {paths}' if paths else ''}"
+
+    def _name(self, numbers: list[int]) -> str:
+        """Name a step, or the steps of one job of the cluster."""
+        steps = [self._steps[number] for number in numbers if number in self._steps]
+        if len(steps) == 1:
+            return f"{steps[0].whose}  {steps[0].words}"
+        return f"{common([step.whose for step in steps])}  {len(steps)} steps as one job of the cluster"
+
+    def _message(self, record: Any) -> Iterator[str]:
+        text = record.getMessage()
+        if steps := getattr(record, "steps", None):
+            yield from self._planned(steps)
+        elif text.startswith(_STOPPING):
+            self._is_stopping = True
+            yield "Stopping ..."
+        elif record.levelno >= ERROR:
+            is_of_ended_step = self._is_stopping and getattr(record, "exception", "") == "RuleException"
+            if not is_of_ended_step and not any(said in text for said in _TOLD_OTHERWISE):
+                yield text
+        elif record.levelno >= WARNING or text.startswith(_TOLD_AS_IT_IS) or is_of_workflow(record):
+            yield text
+
+
+class DryRun:
+    """Counts the steps that would run.
+
+    Parameters
+    ----------
+    is_listed : bool
+        Snakemake lists the jobs between two counts; else it counts once.
+    """
+
+    def __init__(self, *, is_listed: bool) -> None:
+        self._counts_to_come = 2 if is_listed else 1
+        self._words: dict[str, str] = {}
+        self._patients: set[str] = set()
+
+    def listed(self, record: Any) -> Iterable[str]:
+        """Note what a job does, and of whom."""
+        self._words.setdefault(record.rule_name, record.rule_msg or "")
+        if subject := record.wildcards.get("subject"):
+            self._patients.add(subject)
+        return ()
+
+    def counted(self, record: Any) -> Iterator[str]:
+        """Tell the last count."""
+        self._counts_to_come -= 1
+        if self._counts_to_come == 0:
+            counts = {rule: number for rule, number in record.stats.items() if rule != "total"}
+            yield table(counts, self._words)
+            patients = f", patients: {len(self._patients)}" if self._patients else ""
+            yield f"Steps that would run: {sum(counts.values())}{patients}. Nothing was computed."
+
+
+def is_of_workflow(record: LogRecord) -> bool:
+    """Tell whether a workflow's own files say something, not Snakemake or a plugin of it."""
+    return record.levelno == INFO and record.pathname.endswith(("Snakefile", ".smk"))
+
+
+def whose(wildcards: Mapping[str, str]) -> str:
+    """Name the patient and session of a step, or the study."""
+    names = [f"{prefix}-{wildcards[name]}" for name, prefix in _LABELS.items() if name in wildcards]
+    return " ".join(names) or "study"
+
+
+def what(rule: str, message: str | None, wildcards: Mapping[str, str]) -> str:
+    """Say what a step does: the rule's message, and what tells two steps of a rule and session apart."""
+    more = [value for name, value in wildcards.items() if name not in _LABELS]
+    return (message or rule) + (f" ({', '.join(more)})" if more else "")
+
+
+def common(names: Iterable[str]) -> str:
+    """Name what all of several names begin with, word by word."""
+    words = [name.split() for name in names]
+    shared = [group[0] for group in zip(*words, strict=False) if len(set(group)) == 1]
+    return " ".join(shared) or "study"
+
+
+def table(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
+    """Return a table of how many steps of each rule there are, and what they do."""
+    width = max(len(rule) for rule in ("total", *counts))
+    head = [f"{'job':<{width}}  count  what it does", f"{'-' * width}  -----  ------------"]
+    rows = [f"{rule:<{width}}  {number:>5}  {words.get(rule, '')}".rstrip() for rule, number in counts.items()]
+    return "\n".join([*head, *rows, f"{'total':<{width}}  {sum(counts.values()):>5}", ""])
