@@ -13,6 +13,7 @@ STOREYS = (
     {"diffusion", "perfusion", "serial", "mismatch", "files"},
     {"study", "registration", "simulation", "analysis"},
     {"interfaces", "reports", "deconvolution"},
+    {"command"},
 )
 SCIENCE = ("volumes", "head", "perfusion", "diffusion", "registration", "serial", "mismatch")
 FORBIDDEN_IN_SCIENCE = {"nibabel", "bids", "nipype", "matplotlib", "pandas", "pathlib", "json", "logging"}
@@ -53,6 +54,13 @@ def storey(name: str) -> int:
 def test_no_import_goes_up(path: Path) -> None:
     above = {used for used in used_folders(path) if storey(used) > storey(folder(path))}
     assert not above
+
+
+def test_the_command_reads_no_image_and_runs_no_step() -> None:
+    roots = {name.split(".")[0] for path in (PACKAGE / "command").glob("*.py") for name in imported(path)}
+    used = {name for path in (PACKAGE / "command").glob("*.py") for name in used_folders(path)}
+    assert not roots & {"nibabel", "nipype", "ants", "pandas", "matplotlib", "snakemake"}
+    assert used <= {"study", "simulation", "files", "faults"}
 
 
 def _assert_acyclic(uses: dict[str, set[str]]) -> None:

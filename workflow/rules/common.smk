@@ -71,7 +71,9 @@ try:
         Ratings.of_study(config, MANIFEST),
     )
 except (settings.ConfigError, StudyError) as fault:
-    raise WorkflowError(str(fault)) from None
+    # the sentence alone, and a status of its own: it is about the study, not about a line of the workflow
+    print(fault, file=sys.stderr)
+    raise SystemExit(2) from None
 result, ROOT = PLAN.names.pattern, PLAN.names.root
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}

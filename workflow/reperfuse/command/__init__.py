@@ -1,0 +1,1 @@
+"""The command ``reperfuse``: a door to the workflow that is installed with this package."""
