@@ -56,6 +56,13 @@ def test_no_import_goes_up(path: Path) -> None:
     assert not above
 
 
+def test_the_command_reads_no_image_and_runs_no_step() -> None:
+    roots = {name.split(".")[0] for path in (PACKAGE / "command").glob("*.py") for name in imported(path)}
+    used = {name for path in (PACKAGE / "command").glob("*.py") for name in used_folders(path)}
+    assert not roots & {"nibabel", "nipype", "ants", "pandas", "matplotlib", "snakemake"}
+    assert used <= {"study", "simulation", "files", "faults"}
+
+
 def _assert_acyclic(uses: dict[str, set[str]]) -> None:
     while uses:
         leaves = {name for name, used in uses.items() if not used & uses.keys()}

@@ -55,7 +55,7 @@ rule analyze_study:
         definition=REFLOW | {"name": "study" if "study" in DEFINITIONS else config["imr"]["preset"]},
         presets=DEFINITIONS,
         methods={name: config[name] for name in METHODS},
-        all_enrolled=not config["participants"],
+        all_enrolled=not (config["participants"] or config["exclude_participants"]),
     message:
         "computing the statistics of the study"
     script:

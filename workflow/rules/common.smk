@@ -56,7 +56,9 @@ try:
     if workflow.is_main_process and (workflow.output_settings.dryrun or not asks) and MANIFEST.scans and not is_missing:
         overview.tell(PLAN)
 except (settings.ConfigError, StudyError) as fault:
-    raise WorkflowError(str(fault)) from None
+    # the sentence alone, and a status of its own: it is about the study, not about a line of the workflow
+    print(fault, file=sys.stderr)
+    raise SystemExit(2) from None
 CATALOGUE, DEFINITIONS, DICTIONARIES = SETUP.catalogue, SETUP.definitions, SETUP.dictionaries
 result, ROOT = PLAN.names.pattern, PLAN.names.root
 #: What RegisterImages takes for a good fit.

@@ -181,6 +181,23 @@ def test_participants_are_filtered(study: Study, wanted: list[str | int]) -> Non
     assert list(study.index(participants=wanted).sessions) == ["01"]
 
 
+@pytest.mark.parametrize("left_out", [["01"], ["sub-01"], [1]])
+def test_participants_are_left_out(study: Study, left_out: list[str | int]) -> None:
+    for subject in ("01", "02", "03"):
+        study.dsc(subject, "baseline", GOOD)
+    assert list(study.index(excluded=left_out).sessions) == ["02", "03"]
+    assert list(study.index(participants=["01", "02"], excluded=left_out).sessions) == ["02"]
+
+
+def test_leaving_out_whom_the_study_lacks_or_everybody_is_refused(study: Study) -> None:
+    for subject in ("01", "02"):
+        study.dsc(subject, "baseline", GOOD)
+    with pytest.raises(StudyError, match="exclude_participants: 03 is not in the study; the study has 01, 02"):
+        study.index(excluded=["03"])
+    with pytest.raises(StudyError, match="exclude_participants: nobody is left"):
+        study.index(participants=["01"], excluded=["01"])
+
+
 def test_sessions_are_filtered(study: Study) -> None:
     for session in ("baseline", "post", "1"):
         study.dsc("01", session, GOOD)

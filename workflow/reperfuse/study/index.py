@@ -26,6 +26,7 @@ def index_configured(config: Mapping[str, Any]) -> Manifest:
         inputs=config["inputs"],
         roles=config["sessions"],
         participants=as_labels(config["participants"]),
+        excluded=as_labels(config["exclude_participants"]),
         sessions=as_labels(config["include_sessions"]),
         given={kind: Path(folder) for kind, folder in folders.items() if folder},
         acquisition=config["acquisition"],
@@ -40,6 +41,7 @@ def index_study(
     inputs: Mapping[str, Mapping[str, Any]],
     roles: Mapping[str, Any],
     participants: Sequence[str | int] = (),
+    excluded: Sequence[str | int] = (),
     sessions: Sequence[str | int] = (),
     given: Mapping[str, Path] | None = None,
     acquisition: Mapping[str, float | None] | None = None,
@@ -57,6 +59,8 @@ def index_study(
         Session label of each role, or a list of labels.
     participants : sequence of str
         Labels to keep, with or without ``sub-``; empty for all.
+    excluded : sequence of str
+        Labels to leave out, with or without ``sub-``.
     sessions : sequence of str
         Labels to keep, with or without ``ses-``; empty for all.
     given : mapping of str to Path, optional
@@ -100,7 +104,7 @@ def index_study(
         for label in layout.subjects
         if label not in known
     ]
-    people = _matching("participants", "sub-", {scan.participant for scan in scans}, participants)
+    people = _people({scan.participant for scan in scans}, participants, excluded)
     kept = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions) | {""}
     return Manifest(scan for scan in scans if scan.participant in people and scan.session in kept)
 
@@ -165,6 +169,15 @@ def _read(kind: str, file: File, tables: Inherited, acquisition: Mapping[str, fl
 def _instead(file: File, acquired: Acquired, used: File, more: Acquired) -> str:
     held = f" ({more.volumes} volumes against {acquired.volumes})" if more.volumes > acquired.volumes else ""
     return f"{file.path.name}: {used.path.name} of the same session is used instead{held}"
+
+
+def _people(known: set[str], wanted: Sequence[str | int], excluded: Sequence[str | int]) -> set[str]:
+    people = _matching("participants", "sub-", known, wanted)
+    if excluded:
+        people = people - _matching("exclude_participants", "sub-", known, excluded)
+        if not people:
+            raise StudyError("exclude_participants: nobody is left; take a label out of this list")
+    return people
 
 
 def _matching(key: str, prefix: str, known: set[str], wanted: Sequence[str | int]) -> set[str]:

@@ -87,7 +87,7 @@ def check_config(config: Mapping[str, Any], schema_path: Path, *, written_in: It
 #: Where a configuration holds paths, beside those of what is given for single scans.
 _PATHS = ("bids_dir", "output_dir", "benchmarks", "group_tables", "ratings")
 #: Where a configuration holds labels.
-_LABELS = (("participants",), ("include_sessions",), ("sessions",))
+_LABELS = (("participants",), ("exclude_participants",), ("include_sessions",), ("sessions",))
 
 
 def keep_labels_as_written(config: dict[str, Any], written_in: Sequence[Path]) -> None:
