@@ -15,7 +15,7 @@ from reperfuse.study.layout import TABLES, File, Inherited, select, walk
 from reperfuse.study.manifest import Manifest, Scan, StudyError
 from reperfuse.study.visits import Visits, as_labels
 
-_NO_SCAN = "no scan found; `inputs` in the config holds the names that are looked for"
+_NO_SCAN = "no scan found; `inputs` in the config sets the names that are searched for"
 
 
 def index_configured(config: Mapping[str, Any]) -> Manifest:
@@ -122,7 +122,9 @@ def _choose(
             if file.fault:
                 raise DataFault(file.fault)
             if not visits.session(file):
-                raise DataFault(f"{file.path.name}: no session label (ses-) in its name, so its time is unknown")
+                raise DataFault(
+                    f"{file.path.name}: its name has no session label (ses-), so its session is unknown; add the label"
+                )
             usable.append((file, _read(kind, file, tables, acquisition)))
         except DataFault as fault:
             scans.append(visits.scan(file, kind, reason=str(fault)))
@@ -149,7 +151,7 @@ def _read(kind: str, file: File, tables: Inherited, acquisition: Mapping[str, fl
     except Exception as error:
         traceback.print_exc()
         raise DataFault(
-            f"{file.path.name}: internal error ({type(error).__name__}) while reading it; please report what is "
+            f"{file.path.name}: internal error ({type(error).__name__}) while reading it; please report what was "
             "printed at the start of the run"
         ) from error
 
@@ -173,7 +175,7 @@ def _near_misses(
         if file.is_image and file.entities.get("suffix") not in suffixes:
             problem = f"the name should end in _{suffixes[0]}"
         elif not file.is_image:
-            problem = f"the name should end in _{suffixes[0]}.nii.gz, and be that of a NIfTI image"
+            problem = f"the name should end in _{suffixes[0]}.nii.gz, and the file should be a NIfTI image"
         elif "datatype" in filters and select([file], kind, elsewhere):
             problem = f"it should lie in a folder {filters['datatype']}"
         else:
@@ -185,10 +187,10 @@ def _check_study(bids_dir: Path) -> None:
     if not bids_dir.is_dir():
         raise StudyError(f"bids_dir: there is no folder {bids_dir}")
     if not os.access(bids_dir, os.R_OK | os.X_OK):
-        raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; mend its permissions")
+        raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; correct its permissions")
     if not (bids_dir / "dataset_description.json").is_file():
         raise StudyError(
-            f"bids_dir: {bids_dir} is not a BIDS study, for it has no dataset_description.json; "
+            f"bids_dir: {bids_dir} is not a BIDS study: it has no dataset_description.json; "
             "name the folder that holds that file and the sub-<label> folders"
         )
     if not any(bids_dir.glob("sub-*")):

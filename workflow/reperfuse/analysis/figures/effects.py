@@ -133,7 +133,7 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     lost = sum(not effect.estimated for effect in effects)
     caption = (
         f"Adjusted effects with 95 % intervals: {len(effects) - lost} of {len(effects)} could be estimated"
-        f"{'; the others say why not' if lost else ''}. n: patients in the model."
+        f"{'; the others give the reason' if lost else ''}. n: patients in the model."
     )
     words = "; ".join(_in_words(effect) for effect in effects)
     return Drawing(figure, caption, f"Forest plot of {counted(len(effects), 'adjusted effect')}. {words}.")
