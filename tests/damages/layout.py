@@ -7,7 +7,7 @@ import shutil
 from damages import Damage
 from damages.patient import Patient
 
-LABEL = "a label is letters and digits only"
+LABEL = "a label has only letters and digits"
 
 
 def _move(patient: Patient, folder: str) -> None:

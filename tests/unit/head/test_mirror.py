@@ -263,7 +263,7 @@ def test_plane_of_a_single_slice_is_upright_to_it(tilt):
     mirror = find_mirror(image, affine)
     assert mirror.normal[2] == pytest.approx(0, abs=1e-9)
     np.testing.assert_allclose(mirror.matrix @ mirror.matrix, np.eye(4), atol=1e-10)
-    assert mirror.doubt == "a single slice does not show how far the head is tilted to one side"
+    assert mirror.doubt == "a single slice does not show whether the head is tilted to one side"
     away, within = homologue_errors(mirror, affine, pose, image)
     assert within < 1.0
     assert away < 1.0 + 1.5 * abs(tilt[1])

@@ -39,7 +39,7 @@ def assert_no_value(outputs: dict[str, str], reason: str) -> None:
 @pytest.mark.parametrize(
     ("recorded", "stated", "reason"),
     [
-        ([0, 0], "0 0", "only images without"),
+        ([0, 0], "0 0", "no diffusion-weighted image"),
         ([0, 1000], "0 1000 1000", "2 volumes but 3 b-values"),
         ([0, 2000], "0 2000", "found 2000"),
         ([1000, 1000], "1000 1000", "no image without"),
@@ -81,8 +81,8 @@ def test_a_single_direction_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recorded", "reason"),
     [
-        (np.zeros((*SHAPE, 2), np.float32), "one and the same value"),
-        (np.full((*SHAPE, 2), np.nan, np.float32), "one and the same value"),
+        (np.zeros((*SHAPE, 2), np.float32), "the same value everywhere"),
+        (np.full((*SHAPE, 2), np.nan, np.float32), "the same value everywhere"),
         (-series([0, 1000]), "positive signal"),
         (
             (np.linspace(10, 60, 12)[:, None, None, None] * series([0, 1000])).astype(np.int64).astype(np.int16),
@@ -154,7 +154,7 @@ def test_another_image_in_place_of_the_adc_is_refused(
 ) -> None:
     trace = scanned["trace"]
     as_adc = trace * (0.8e-3 * unit / np.median(trace[trace > 0]))
-    assert_no_value(of_head(tmp_path, {"adc": as_adc, "trace": trace}), "is it the trace image")
+    assert_no_value(of_head(tmp_path, {"adc": as_adc, "trace": trace}), "check that it is not the trace image")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_unit_in_words_of_its_own_is_told_and_not_quoted(
     scans = {"adc": scanned["adc"] * 1e6, "trace": scanned["trace"]}
     sidecar = read_sidecar(of_head(tmp_path, scans, units="Smith, John 1961")["adc"])
     assert sidecar["Warnings"] == [
-        "the unit stated for the ADC is not understood; it was taken from the brain's median"
+        "the unit stated for the ADC is not understood, so it was taken from the brain's median"
     ]
     assert sidecar["Parameters"]["units"] == "not understood"
     assert "Smith" not in str(sidecar)

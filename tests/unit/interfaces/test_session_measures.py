@@ -208,7 +208,7 @@ def test_a_doubtful_arterial_input_is_a_warning(session: Session, score: float, 
     [
         ({}, ""),
         ({"displacement": 3.5}, "motion: framewise displacement reaches 3.5 mm"),
-        ({"OutlierFrames": 5, "OutlierShare": 0.125}, "motion: 5 of 40 frames could not be realigned or fit badly"),
+        ({"OutlierFrames": 5, "OutlierShare": 0.125}, "motion: 5 of 40 frames could not be realigned, or fit badly"),
         ({"FramesUsed": 36}, "motion: only the first 36 of 40 frames are used"),
         ({"BrainLostShare": 0.08}, "motion: 8% of the brain leaves the field of view in some frame"),
         ({"TemporalSNR": 11.0}, "noise: the temporal SNR before the bolus is 11 only"),
@@ -330,7 +330,7 @@ def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None
 
 
 def test_a_doubtful_mirror_is_a_warning(session: Session) -> None:
-    doubt = "a single slice does not show how far the head is tilted to one side"
+    doubt = "a single slice does not show whether the head is tilted to one side"
     plane = read_sidecar(session.files["deficit_mirror"])
     session.document("deficit_mirror", plane | {"Doubt": doubt})
     row = session.measure(criteria={})["Row"]
@@ -482,7 +482,7 @@ def test_without_a_mirror_both_sides_count_and_it_is_said(maps: dict[str, str], 
     assert mask[LATE["other side"]].all()
     both_sides, slab = read_sidecar(path)["Warnings"]
     assert both_sides == f"tissue of both sides counts ({NO_MIRROR})"
-    assert slab == "the image shows 48 mm of the brain, cut off below and above: no more is counted"
+    assert slab == "the image shows 48 mm of the brain, cut off below and above: volumes count this part only"
 
 
 @pytest.mark.parametrize(("side", "left_out_ml"), [("left", 14), ("right", 26)])
@@ -492,8 +492,8 @@ def test_a_deficit_that_is_left_out_is_told(
     step = SegmentHypoperfusion(**maps, **OFF | {"symptomatic_side_only": True, "side": side})
     found = read_sidecar(step.run(cwd=str(tmp_path)).outputs.tmax6)["Warnings"]
     assert [warning for warning in found if "left out" in warning] == [
-        f"{left_out_ml} mL with Tmax above 6 s on the other side are left out, as the study says {side} "
-        "(hypoperfusion.symptomatic_side_only); is that the side?"
+        f"{left_out_ml} mL with Tmax above 6 s on the other side is left out, as the study says {side} "
+        "(hypoperfusion.symptomatic_side_only); check the side"
     ]
     speck = {"symptomatic_side_only": True, "side": side, "min_volume_ml": 70.0}
     step = SegmentHypoperfusion(**maps, **OFF | speck)

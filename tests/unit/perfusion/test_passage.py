@@ -76,7 +76,7 @@ def test_slices_and_times_that_are_swapped_are_told(slices: int) -> None:
     check_order(series)
     x, y, z, t = series.shape
     swapped = series.transpose(0, 1, 3, 2).reshape((x, y, t * z), order="F").reshape((x, y, z, t), order="F")
-    with pytest.raises(DataFault, match="slices and times are swapped"):
+    with pytest.raises(DataFault, match="slices and frames are swapped"):
         check_order(swapped)
 
 

@@ -146,7 +146,7 @@ def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
     assert "Volume of the diffusion core 40.0 mL" in before
     assert "with the core outlined" in before
     assert "no longer 40.0 mL" in after
-    assert "there is no such volume" in after
+    assert "that volume is 0 mL" in after
     assert not re.search(r"\b(core|penumbra)\b", after, re.IGNORECASE)
     alts = " ".join(image["alt"] for image in page.images if image["alt"].startswith(f"ses-{role}"))
     assert alts
@@ -199,7 +199,7 @@ def test_about_says_how_each_result_was_made(tmp_path) -> None:
     ]
     text = read(patient(tmp_path), made=made).text
     assert "Settings that are not the defaults: SegmentCore, threshold: 0.6 SegmentCore, limits.high: 3 How" in text
-    assert "All settings are the defaults" in read(patient(tmp_path), made=made[:1]).text
+    assert "All settings have their default values" in read(patient(tmp_path), made=made[:1]).text
     assert "ComputeADC defaults sub-01_ADC.nii.gz, sub-01_trace.nii.gz sub-01_dwi.nii.gz" in text
     assert "SegmentCore threshold: 0.6, limits.high: 3 core.nii.gz sub-01_ADC.nii.gz" in text
     assert str(tmp_path) not in text
@@ -315,7 +315,7 @@ def test_a_missing_value_says_why(tmp_path) -> None:
 
 
 def test_a_faulty_scan_says_more_than_its_absence(tmp_path) -> None:
-    failures = [["dsc", "EchoTime is missing"], ["perfusion", "the session has no usable dsc scan"]]
+    failures = [["dsc", "EchoTime is missing"], ["perfusion", "the session has no usable perfusion scan (dsc)"]]
     page = read(patient(tmp_path), [session(tmp_path, "a", failures, role="baseline")])
     assert "Tmax > 6 s at baseline n/a EchoTime is missing Mismatch" in page.text
 

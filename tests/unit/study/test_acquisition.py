@@ -132,7 +132,7 @@ def test_a_map_of_several_volumes_is_refused_with_its_shape(study: Study) -> Non
 def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
     path = study.dsc("01", "baseline", GOOD)
     nifti.save(path, np.ones((40, 40, 4, 20)), np.eye(4), sidecar=GOOD, frame_spacing_s=1.5)
-    assert "is 40 mm wide, which is no head" in reason(study.index())
+    assert "is 40 mm wide, too small for a head" in reason(study.index())
 
 
 @pytest.mark.parametrize(

@@ -71,14 +71,14 @@ def test_hours_from(study: Study, onset: str, scanned: str, hours: float) -> Non
     ("onset", "scanned", "reason"),
     [
         ("n/a", "2025-03-04T11:40:00", "have no onset_time"),
-        ("2025-03-04T08:10:00", "n/a", "no acq_time to take onset_time from"),
-        ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "lies after the session"),
-        ("in the morning", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("2025-03-04T08:10:00", "n/a", "no acq_time, so the hours from onset_time are unknown"),
+        ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "is later than the session"),
+        ("in the morning", "2025-03-04T11:40:00", "cannot be compared with acq_time"),
         ("2025-03-04", "2025-03-04T11:40:00", "a date and time"),
-        ("45720.34", "2025-03-04T11:40:00", "no plausible number of hours"),
-        ("-3", "2025-03-04T11:40:00", "no plausible number of hours"),
-        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
-        ("25:10", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("45720.34", "2025-03-04T11:40:00", "not a plausible number of hours"),
+        ("-3", "2025-03-04T11:40:00", "not a plausible number of hours"),
+        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be compared with acq_time"),
+        ("25:10", "2025-03-04T11:40:00", "cannot be compared with acq_time"),
     ],
 )
 def test_unknown_hours_have_a_reason(study: Study, onset: str, scanned: str, reason: str) -> None:
@@ -231,7 +231,11 @@ def test_a_study_may_name_its_columns(study: Study) -> None:
     [
         ("08:10", "n/a", "no acq_time to take last_seen_well from$"),
         ("noon", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken"),
-        ("2025-03-05", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken from acq_time: it is a date and time"),
+        (
+            "2025-03-05",
+            "2025-03-04T11:40:00",
+            r"^last_seen_well cannot be compared with acq_time: it is a date and time",
+        ),
     ],
 )
 def test_a_time_that_is_not_known_is_named_as_the_study_names_it(

@@ -42,7 +42,7 @@ def test_sidecars_are_inherited(study: Study) -> None:
         ({"RepetitionTime": 1.5}, "EchoTime is missing; add it (in s), or give acquisition.echo_time_s"),
         ({"RepetitionTime": 1500, "EchoTime": 0.03}, "RepetitionTime is 1500"),
         ({"RepetitionTime": 1.5, "EchoTime": 30}, "EchoTime is 30"),
-        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is no plausible number of seconds"),
+        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is not a plausible number of seconds"),
         ({"RepetitionTime": 2.0, "EchoTime": 0.03}, "its header says 1.5 s between frames"),
     ],
 )
@@ -256,7 +256,7 @@ def test_a_label_is_the_whole_name_of_its_folder(study: Study) -> None:
     found = rows(study.index())
     assert found["01", "baseline", "dsc"] == ""
     for label in ("STROKE-001", "STROKE-002"):
-        assert "a label is letters and digits only" in found[label, "", "patient"]
+        assert "a label has only letters and digits" in found[label, "", "patient"]
         assert f"to sub-{label.replace('-', '')}" in found[label, "", "patient"]
     assert len(found) == 3
 

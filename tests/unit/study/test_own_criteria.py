@@ -54,7 +54,7 @@ def ruled(rule: str) -> dict[str, Any]:
         ("mine", bad(deficit="tmax5_ml"), "criteria.mine.deficit: tmax5_ml is no volume known here"),
         ("mine", {"title": "Mine"}, "criteria.mine: 'doi' is a required property"),
         ("mine", bad(doi="Lancet 2012"), "should be a DOI"),
-        ("core_ml", OWN, "criteria.core_ml: a column of the tables has this name already"),
+        ("core_ml", OWN, "criteria.core_ml: a column of the tables already has this name"),
     ],
 )
 def test_a_bad_one_is_refused_with_its_key_and_reason(name: str, entry: dict[str, Any], said: str) -> None:

@@ -122,12 +122,12 @@ def test_labels_without_their_prefix_and_as_numbers(write: Write) -> None:
 def test_who_is_not_in_the_study_is_told_and_not_named(write: Write, who: str) -> None:
     found = write(row(who=who), row())
     assert len(said(found)) == 1
-    assert found.faults == [["n/a", "ratings", "sub-01_desc-rating.tsv has a row of nobody in the study"]]
+    assert found.faults == [["n/a", "ratings", "sub-01_desc-rating.tsv has a row of a patient who is not in the study"]]
 
 
 def test_a_session_that_is_not_there_is_told(write: Write) -> None:
     found = write(row(session="ses-d9"))
-    assert (said(found), reasons(found)) == ([], ["a rating names no session of this patient"])
+    assert (said(found), reasons(found)) == ([], ["a rating names a session that this patient does not have"])
 
 
 def test_patients_and_sessions_that_are_not_asked_for_are_no_fault(write: Write, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_row_of_too_few_cells_is_told_and_the_others_are_read(write: Write) ->
 
 def test_a_file_that_may_be_named_after_a_person_is_not_named(write: Write) -> None:
     assert reasons(write(row(who="x"), name="Mustermann desc-rating.tsv")) == [
-        "a file of ratings has a row of nobody in the study"
+        "a file of ratings has a row of a patient who is not in the study"
     ]
 
 

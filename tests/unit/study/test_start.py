@@ -66,7 +66,7 @@ def test_the_demo_is_not_simulated_for_a_question(tmp_path: Path, capsys: pytest
     config: dict[str, Any] = {"bids_dir": str(tmp_path / "demo")}
     complete(config, [])
     assert begin(config, asks=True, is_demo=True).scans == []
-    assert "not there yet" in capsys.readouterr().err
+    assert "does not exist yet" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
     absences = [[kind, reason] for kind, reason in plan.manifest.reasons(subject, session)]
     for what, kinds in (("perfusion", ("dsc",)), ("diffusion", ("dwi", "adc"))):
         if not plan.has(subject, session, "|".join(kinds)):
-            absences.append([what, f"the session has no usable {' or '.join(kinds)} scan"])
+            absences.append([what, f"the session has no usable {what} scan ({' or '.join(kinds)})"])
     return absences
 
 

@@ -28,7 +28,7 @@ def test_a_shift_costs_agreement() -> None:
     noisy = first + np.array([1, -1, 2, 0, -2])
     assert icc_a1(first, noisy + 15).value < icc_a1(first, noisy).value - 0.1
     assert icc_a1(first, first).value == 1
-    assert icc_a1(first, first).note == "no interval: the measurements differ by the same in all patients"
+    assert icc_a1(first, first).note == "no interval: the difference is the same in all patients"
     assert icc_a1(first, first + 5).value < 1
 
 

@@ -132,5 +132,5 @@ def test_growth_shows_every_patient_median_and_quartiles() -> None:
 
 def test_growth_of_one_group() -> None:
     frame = cohort(30).assign(profile="target", reperfused=1.0)
-    with pytest.raises(DataFault, match="one profile and one state"):
+    with pytest.raises(DataFault, match="the same profile and the same reperfusion"):
         draw_growth(frame)
