@@ -110,7 +110,8 @@ def test_a_signal_that_is_cut_off_is_told_and_at_last_refused(b0: tuple[np.ndarr
     share = (fluid[brain] == 1300).mean()
     assert 0.01 < share < 0.1
     assert check_clipped(fluid, brain) == [
-        f"the signal of {share:.0%} of the brain is cut off at the largest value stored: what is bright there is not known"
+        f"the signal of {share:.0%} of the brain is cut off at the largest value stored, so bright "
+        "tissue cannot be told apart there"
     ]
     with pytest.raises(DataFault, match="without clipping"):
         check_clipped(np.minimum(image, 750), brain)

@@ -92,7 +92,7 @@ def test_a_lesion_of_which_too_little_is_covered_cannot_be_judged(share: float, 
     in_view = scene(share_in_view=share)
     assert find_impairment(flow(LESION), in_view, definition(min_covered_share=share)).doubts == []
     assert find_impairment(flow(LESION), in_view, definition(min_covered_share=share + 0.01)).doubts == [
-        f"only {percent} % of the lesion can be compared with its mirror image"
+        f"only {percent} % of the lesion can be compared with its mirror image (at least {percent + 1} % needed)"
     ]
 
 

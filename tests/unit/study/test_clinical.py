@@ -229,12 +229,12 @@ def test_a_study_may_name_its_columns(study: Study) -> None:
 @pytest.mark.parametrize(
     ("written", "scanned", "reason"),
     [
-        ("08:10", "n/a", "no acq_time to take last_seen_well from$"),
-        ("noon", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken"),
+        ("08:10", "n/a", "no acq_time, so the hours from last_seen_well are unknown; add it$"),
+        ("noon", "2025-03-04T11:40:00", r"^last_seen_well cannot be compared"),
         (
             "2025-03-05",
             "2025-03-04T11:40:00",
-            r"^last_seen_well cannot be compared with acq_time: it is a date and time",
+            r"^last_seen_well cannot be compared with acq_time: write a date",
         ),
     ],
 )

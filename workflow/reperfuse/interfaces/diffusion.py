@@ -181,7 +181,7 @@ class SegmentCore(CoreStep):
         tissue = brain.mask & ~csf_mask(brain.mask, adc=adc.data, csf_adc=self.inputs.csf_adc)
         median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
         warnings = [
-            f"the core was found without its mirror image, so tissue that is bright on both sides may count ({reason})"
+            f"found without its mirror image, so tissue that is bright on both sides may count ({reason})"
             for reason in reasons(self.inputs.mirror)
         ]
         warnings += self._doubts
