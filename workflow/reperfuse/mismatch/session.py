@@ -217,7 +217,7 @@ def registration_warnings(row: Row, limits: Mapping[str, Any]) -> list[str]:
         said.append(
             "registration: the edges of diffusion and perfusion agree hardly better than when moved by 4 mm "
             f"({row['edge_agreement']:.2f}, {row['edge_margin']:+.2f}, at least {limits['min_edge_margin']:+g} "
-            "needed); look at the figure of alignment, and check that both scans are of this patient"
+            "needed); check the alignment, and that both scans are of this patient"
         )
     return said
 

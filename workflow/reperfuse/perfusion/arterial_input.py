@@ -238,18 +238,18 @@ def _warnings(quality: dict[str, float]) -> tuple[str, ...]:
         )
     if quality["restored"]:
         said.append(
-            "hardly any signal is left of the blood in large veins, so their area is fitted, not measured; if the head "
-            "moved, CBF and CBV may be a third too low or half too high (relative CBF and CBV are not affected)"
+            "hardly any signal is left in large veins, so their area is fitted; if the head moved, CBF and CBV may be "
+            "a third too low or half too high (relative maps are not affected)"
         )
     elif quality["VenousSaturatedShare"] > 0:
         said.append(
             f"hardly any signal is left in {quality['VenousSaturatedShare']:.0%} of the venous voxels, so their area "
-            "may be too small; CBF and CBV may be up to two times too high (relative CBF and CBV are not affected)"
+            "may be too small; CBF and CBV may be up to two times too high (relative maps are not affected)"
         )
     if quality["brain_cbv"] > _MOST_BLOOD:
         said.append(
             f"CBV of the brain is {quality['brain_cbv']:.0f} mL/100 g, which no brain has, so the area of the arterial "
-            "input is too small; do not use absolute CBF and CBV (relative CBF and CBV are not affected)"
+            "input is too small; do not use absolute CBF and CBV (relative maps are not affected)"
         )
     if quality["BrainSaturatedShare"] > _MUCH_LOST:
         said.append(

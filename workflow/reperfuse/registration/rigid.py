@@ -99,9 +99,9 @@ def register(
         found = max(found, pair.refine(best), key=lambda fit: fit.edge_agreement)
     if is_poor(found, *limits):
         raise DataFault(
-            f"registration: the images do not fit: overlap of the brains {found.brain_dice:.2f} (at least "
-            f"{min_brain_dice:g} needed), edge agreement {found.edge_agreement:.2f} (at least {min_edge_agreement:g}), "
-            f"{found.edge_margin:+.2f} better than 4 mm away; check that both scans show this patient's whole brain"
+            f"registration: the images do not fit: brain overlap {found.brain_dice:.2f} (at least {min_brain_dice:g} "
+            f"needed), edge agreement {found.edge_agreement:.2f} (at least {min_edge_agreement:g} needed), edge margin "
+            f"{found.edge_margin:+.2f}; check that both scans show this patient's whole brain"
         )
     if distortion_axis is None:
         return found
