@@ -245,7 +245,7 @@ def test_what_is_missing_of_the_patient_is_a_reason_and_no_fault_of_the_scan(
     row = found["Row"]
     assert {name for name in CATALOGUE if row[name] is None} == unjudged
     assert row["status"] == "ok"
-    reason = f"{missing} not known: the study's tables have no {missing}"
+    reason = f"{missing} is not known: the study's tables have no {missing}"
     assert sorted(found["Failures"]) == [[name, reason] for name in sorted(unjudged)]
     assert all(f"{name}: {reason}" in row["reasons"] for name in unjudged)
 
@@ -287,7 +287,7 @@ def test_a_threshold_below_normal_tissue_is_no_deficit(session: Session) -> None
     found = session.measure(criteria={**CATALOGUE, "early": early})
     assert found["Row"]["early"] is None
     assert (found["Row"]["defuse"], found["Row"]["defuse2"]) == ("target", "target")
-    assert "early: tmax2_ml not known: normal tissue's own Tmax is 3.1 s" in found["Row"]["reasons"]
+    assert "early: tmax2_ml is not known: Tmax of normal tissue is 3.1 s" in found["Row"]["reasons"]
 
 
 def test_a_failed_map_leaves_its_criteria_without_a_class(session: Session) -> None:

@@ -354,7 +354,7 @@ def test_a_failed_patient_still_has_a_page(tmp_path) -> None:
 
 
 def test_criteria_judge_the_baseline_and_say_what_they_lack(tmp_path: Path) -> None:
-    lacks = "age not known: the study's tables have no age"
+    lacks = "age is not known: the study's tables have no age"
     visits = [
         session(tmp_path, "baseline", [["defuse2", lacks]], role="baseline"),
         session(tmp_path, "post", role="post"),

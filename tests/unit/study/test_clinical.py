@@ -98,7 +98,7 @@ def test_a_number_that_is_none_has_a_reason(study: Study) -> None:
     (study.root / "participants.tsv").write_text(ages)
     clinical = ClinicalData(study.root)
     assert clinical.number("02", None, "age") == 71
-    for subject, reason in (("01", "age is not understood: it is a number from 0 to 120"), ("03", "have no age")):
+    for subject, reason in (("01", "age is not understood: write a number from 0 to 120"), ("03", "have no age")):
         with pytest.raises(DataFault, match=reason):
             clinical.number(subject, None, "age")
 
@@ -222,7 +222,7 @@ def test_a_study_may_name_its_columns(study: Study) -> None:
     assert clinical.number("01", None, "age") == 70
     assert clinical.hours_from("01", None, "onset_time") == 7.5
     assert clinical.number("01", None, "nihss") == 12
-    with pytest.raises(DataFault, match=r"have no years$"):
+    with pytest.raises(DataFault, match=r"have no years; add it if known$"):
         clinical.number("02", None, "age")
 
 

@@ -104,7 +104,7 @@ def test_another_word_is_not_used_and_not_repeated(write: Write, word: str) -> N
     found = write(row(word))
     assert said(found) == []
     assert found.faults == [
-        ["sub-01", "ratings", "rating of session d1 by rater A is not understood: a rating is accept, doubt or reject"]
+        ["sub-01", "ratings", "rating of session d1 by rater A is not understood: write accept, doubt or reject"]
     ]
 
 
@@ -185,7 +185,9 @@ def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
 def test_a_row_of_too_few_cells_is_told_and_the_others_are_read(write: Write) -> None:
     found = write("sub-01\tses-d0\tA", row())
     assert len(said(found)) == 1
-    assert reasons(found) == ["sub-01_desc-rating.tsv has a row of more or fewer cells than columns, which is not used"]
+    assert reasons(found) == [
+        "sub-01_desc-rating.tsv has a row with more or fewer cells than columns; the row is not used"
+    ]
 
 
 def test_a_file_that_may_be_named_after_a_person_is_not_named(write: Write) -> None:

@@ -124,7 +124,9 @@ class ClinicalData:
         text = self.value(participant, session, column)
         if not text:
             fault = self._table("participants.tsv").fault_of(f"sub-{participant}")
-            raise Unknown(f"participants.tsv {fault}" if fault else f"the study's tables have no {called}")
+            if fault:
+                raise Unknown(f"participants.tsv {fault}; correct it")
+            raise Unknown(f"the study's tables have no {called}; add it if known")
         try:
             return read(text)
         except NotUnderstood as fault:

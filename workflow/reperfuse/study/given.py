@@ -77,7 +77,7 @@ def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str
     """
     what = GIVEN[kind]
     if not folder.is_dir():
-        raise StudyError(f"{what.key}: there is no folder {folder}")
+        raise StudyError(f"{what.key}: there is no folder {folder}; check the path")
     files = _files(kind, folder)
     scans = [_read(kind, path, folder, visits) for path in files]
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):

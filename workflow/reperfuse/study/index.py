@@ -185,7 +185,7 @@ def _near_misses(
 
 def _check_study(bids_dir: Path) -> None:
     if not bids_dir.is_dir():
-        raise StudyError(f"bids_dir: there is no folder {bids_dir}")
+        raise StudyError(f"bids_dir: there is no folder {bids_dir}; check the path")
     if not os.access(bids_dir, os.R_OK | os.X_OK):
         raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; correct its permissions")
     if not (bids_dir / "dataset_description.json").is_file():
@@ -194,7 +194,10 @@ def _check_study(bids_dir: Path) -> None:
             "name the folder that holds that file and the sub-<label> folders"
         )
     if not any(bids_dir.glob("sub-*")):
-        raise StudyError(f"bids_dir: {bids_dir} holds no sub-<label> folder, so there is nothing to compute")
+        raise StudyError(
+            f"bids_dir: {bids_dir} holds no sub-<label> folder, so there is nothing to compute; name the folder that "
+            "does"
+        )
 
 
 def _matching(key: str, prefix: str, known: set[str], wanted: Sequence[str | int]) -> set[str]:

@@ -41,7 +41,7 @@ def find_ratings(given: str | Sequence[str] | None) -> list[Path]:
 def _below(path: Path) -> list[Path]:
     if not path.is_dir():
         if not path.exists():
-            raise StudyError(f"ratings: there is no file or folder {path}")
+            raise StudyError(f"ratings: there is no file or folder {path}; check the path")
         return [path]
 
     def refuse(error: OSError) -> None:
@@ -52,7 +52,9 @@ def _below(path: Path) -> list[Path]:
     files = sorted(file for file in inside if not file.name.startswith("."))
     found = [file for file in files if _NAMED in file.name]
     if files and not found:
-        raise StudyError(f"ratings: no file in {path} is named sub-<label>_{_NAMED}.tsv, as the pages save them")
+        raise StudyError(
+            f"ratings: no file in {path} is named sub-<label>_{_NAMED}.tsv; keep the names that the pages give"
+        )
     return [file for file in found if file.suffix != ".json"]
 
 

@@ -115,7 +115,7 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
         *(_of_factor(row) for row in _of(factors, "together", "factor", "odds_ratio")),
     ]
     if not effects:
-        raise DataFault("not drawn: no adjusted model was asked for")
+        raise DataFault("not drawn: no adjusted model was asked for; name covariates (analysis.covariates)")
     if not any(effect.estimated for effect in effects):
         raise DataFault("not drawn: no adjusted effect could be estimated")
     panels = {name: [effect for effect in effects if effect.panel == name] for name in _order(effects)}
