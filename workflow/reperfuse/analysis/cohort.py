@@ -159,7 +159,7 @@ def _check(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         notes.append(
             (
                 name,
-                ("mrs_90d"),
+                "mrs_90d",
                 "mrs_90d and death_90d contradict each other, so both are treated as unknown; correct one of them",
             )
         )

@@ -121,7 +121,7 @@ def _not_done(
     yield from _lines(missing.items())
     if not len(judged(frame)):
         yield {
-            ("what"): "tables by IMR",
+            "what": "tables by IMR",
             "reason": "reflow cannot be judged in any patient (see imr_exclusion in patients.tsv)",
         }
     if not tables["agreement"]:

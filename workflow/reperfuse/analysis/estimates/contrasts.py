@@ -44,9 +44,9 @@ class Comparison:
 
 def too_few_in_group(fewest: int) -> str:
     """Say that the smaller of two groups has too few patients for a p that means something, if so."""
-    return (
-        ("") if fewest >= FEWEST_IN_GROUP else f"only {fewest} patients in one group, at least {FEWEST_IN_GROUP} needed"
-    )
+    if fewest >= FEWEST_IN_GROUP:
+        return ""
+    return f"only {fewest} patients in one group, at least {FEWEST_IN_GROUP} needed"
 
 
 def compare_groups(values: ArrayLike, group: ArrayLike, kind: Kind) -> Comparison:
