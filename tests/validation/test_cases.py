@@ -25,9 +25,9 @@ CASES = Path(os.environ.get("REPERFUSE_TEST_DATA", "nowhere")).parent / "cases"
 EXPECTED: dict[str, tuple[set[tuple[str, str]], list[str]]] = {
     "aborted_run": (
         {("baseline", "dsc"), ("baseline", "dwi")},
-        ["5 frames are no first passage", "an ADC needs volumes without and with diffusion weighting"],
+        ["5 frames do not show the first passage", "an ADC needs volumes without and with diffusion weighting"],
     ),
-    "adc_4d": (set(), ["it should have three dimensions, and has shape (56, 56, 16, 5)"]),
+    "adc_4d": (set(), ["it needs three dimensions, and has shape (56, 56, 16, 5)"]),
     "annex": ({("baseline", "dsc"), ("baseline", "dwi")}, ["not fetched"]),
     "bval_at_root": ({("baseline", "dwi")}, []),
     "flair_singleton": ({("baseline", "dwi"), ("followup", "flair")}, []),

@@ -43,5 +43,5 @@ def test_another_image_is_refused(image: np.ndarray, said: str) -> None:
 def test_slices_without_an_adc_are_counted() -> None:
     adc = FOUND.adc.copy()
     adc[:, :, [9, 12]] = np.nan
-    with pytest.raises(DataFault, match="most of 2 of 24 slices"):
+    with pytest.raises(DataFault, match="most of the ADC is missing in 2 of 24 slices"):
         check_adc(adc, BRAIN, AFFINE)

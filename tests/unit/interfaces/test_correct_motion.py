@@ -207,7 +207,7 @@ def damaged(name: str) -> np.ndarray:
     ("name", "said"),
     [
         ("one frame", "four dimensions"),
-        ("three dimensions", "four dimensions, this image has 3"),
+        ("three dimensions", "four dimensions, and this image has 3"),
         ("constant", "every frame of the series is empty or constant"),
         ("nothing", "every frame of the series is empty or constant"),
         ("bolus missing", "frames could be realigned"),

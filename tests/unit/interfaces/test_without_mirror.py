@@ -67,7 +67,7 @@ def with_mirror(head: dict[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize("side", ["left", "right", "unknown"])
 def test_a_lesion_on_the_other_side_is_told(head: dict[str, str], tmp_path: Path, side: str) -> None:
     given = with_mirror(head) | {"reference": head["trace"], "side": side}
-    said = ["the lesion lies on the left, the study says right"] if side == "right" else []
+    said = ["the lesion lies on the left, and the study says right; check the column and the header"] if side == "right" else []
     for more in ({"expert": head["injured"]}, {"adc": head["adc"]}):
         lesion = SegmentLesion(**given, **more).run(cwd=str(tmp_path)).outputs.lesion
         assert nifti.load(lesion).mask.any()

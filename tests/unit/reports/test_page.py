@@ -342,7 +342,7 @@ def test_warnings_are_told_apart_from_failures(tmp_path) -> None:
 def test_imr_is_never_without_its_null(tmp_path) -> None:
     row = {"imr_ml": 8.1, "imr_null_ml": 0.8, "imr_significant": True, "imr_exclusion": "reocclusion"}
     page = read(patient(tmp_path, **row))
-    assert "8.1 mL noise alone gives 0.8 mL significant, not evaluable: reocclusion" in page.text
+    assert "8.1 mL noise alone would give 0.8 mL significant, not evaluable: reocclusion" in page.text
 
 
 def test_a_failed_patient_still_has_a_page(tmp_path) -> None:

@@ -113,7 +113,7 @@ def test_too_few(n: int) -> None:
 def test_all_the_same() -> None:
     same = [3.0, 3, 3, 3]
     for other in (same, [3.0, 3, 4, 3]):
-        assert kappa(same, other).note == "not estimable: one of the two has all in one class"
+        assert kappa(same, other).note == "not estimable: one of the two puts all patients in one class"
     assert icc_a1(same, same).note == "not estimable: all measurements are the same"
 
 
