@@ -229,7 +229,7 @@ def test_an_experts_lesion_and_the_automatic_one_by_hand() -> None:
     assert math.isnan(overlap["p"])
     assert lesion_agreement(frame[5:]) == []
     (few, *_, last) = lesion_agreement(frame[:2].assign(lesion_dice=np.nan))
-    assert few["note"].startswith("not estimable: 2 patients")
+    assert few["note"].startswith("not estimable: only 2 patients")
     assert last["note"] == "not estimable: both lesions are empty in every patient"
 
 
@@ -281,7 +281,7 @@ def test_every_two_raters_and_what_is_too_few() -> None:
         [*rated("A", "adr" * 4), *rated("B", "adrad"), *rated("C", "adr" * 4), *rated("D", "-" * 20 + "a")]
     )
     notes = {(row["other"], row["ours"], row["n"]): row["note"] for row in rows}
-    few = "not estimable: 5 sessions rated by both, and 10 are needed"
+    few = "not estimable: only 5 sessions are rated by both, at least 10 needed"
     assert notes[("rater B", "rater A", 5)] == notes[("rater C", "rater B", 5)] == few
     assert "not estimable" not in notes[("rater C", "rater A", 12)]
     assert len(notes) == 3, "nobody shares a session with D"

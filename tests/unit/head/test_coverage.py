@@ -97,7 +97,7 @@ def test_a_slab_says_where_it_ends(kept: slice, said: str, up: int) -> None:
     affine = AFFINE @ np.diag([1, 1, up, 1])
     brain = brain[..., ::up]
     covered = 6 * int(brain.any(axis=(0, 1)).sum())
-    sentence = f"the image shows {covered} mm of the brain, cut off {said}: volumes count this part only"
+    sentence = f"the image shows {covered} mm of the brain, cut off {said}; volumes count this part only"
     assert cut_off(brain, affine) == check_extent(brain, affine) == [sentence]
 
 

@@ -163,7 +163,10 @@ def test_another_image_in_place_of_the_adc_is_refused(
         (lambda series: np.stack([series[..., 0], 0.9 * series[..., 0]], axis=-1), "check the b-values"),
         (lambda series: series[..., ::-1], "check the b-values"),
         (lambda series: np.minimum(series, 1.01 * np.median(series[series > 500])), "of the brain is cut off"),
-        (lambda series: np.where((np.arange(24) == 11)[:, None] & [False, True], 0, series), "most of 1 of 24 slices"),
+        (
+            lambda series: np.where((np.arange(24) == 11)[:, None] & [False, True], 0, series),
+            ("most of the ADC is missing in 1 of 24 slices"),
+        ),
     ],
     ids=["hardly weighted", "swapped", "saturated", "a slice of one image"],
 )
@@ -195,4 +198,4 @@ def test_gradients_of_another_program(tmp_path: Path) -> None:
     assert reasons(ComputeADC(**files).run(cwd=str(tmp_path / "one")).outputs.adc) == []
     bvecs.write_text("of Erika")
     done = ComputeADC(**files, bvecs=str(bvecs)).run(cwd=str(tmp_path / "two"))
-    assert reasons(done.outputs.adc) == ["the diffusion directions are not a table of numbers"]
+    assert reasons(done.outputs.adc) == ["the diffusion directions are not a table of numbers; write the file again"]

@@ -67,7 +67,11 @@ def with_mirror(head: dict[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize("side", ["left", "right", "unknown"])
 def test_a_lesion_on_the_other_side_is_told(head: dict[str, str], tmp_path: Path, side: str) -> None:
     given = with_mirror(head) | {"reference": head["trace"], "side": side}
-    said = ["the lesion lies on the left, and the study says right; check the column and the header"] if side == "right" else []
+    said = (
+        ["the lesion lies on the left, and the study says right; check the column and the header"]
+        if side == ("right")
+        else []
+    )
     for more in ({"expert": head["injured"]}, {"adc": head["adc"]}):
         lesion = SegmentLesion(**given, **more).run(cwd=str(tmp_path)).outputs.lesion
         assert nifti.load(lesion).mask.any()
@@ -86,7 +90,11 @@ def test_what_is_doubtful_of_the_adc_is_said_of_its_lesions(head: dict[str, str]
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        (slice(5, 7), "the image shows 2 slices of the brain (10 mm), too little to measure a lesion's volume"),
+        (
+            slice(5, 7),
+            "the image shows 2 slices of the brain (10 mm), too little to measure a lesion's volume (at least 3 slices "
+            "and 30 mm needed); use a scan of the whole brain",
+        ),
         (slice(4, 11), ""),
     ],
 )

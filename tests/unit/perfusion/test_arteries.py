@@ -513,5 +513,6 @@ def test_a_low_score_is_said_in_plain_words(weakness: str, said: str, monkeypatc
     with pytest.raises(DataFault) as raised:
         volume.select()
     assert str(raised.value) == (
-        f"no usable arterial input: the best candidates {said} (score 0.12, at least 0.20 needed)"
+        f"no usable arterial input: the best candidates {said} (score 0.12, at least 0.20 needed); "
+        "choose it by hand (arterial_inputs)"
     )

@@ -64,7 +64,7 @@ def test_copies_of_frames_are_told_and_many_refused() -> None:
     series = np.random.default_rng(0).normal(100, 5, (4, 4, 3, 40))
     assert check_frames(series) == []
     series[..., 11:13] = series[..., 10:11]
-    assert check_frames(series) == ["2 of 40 frames are copies of the one before"]
+    assert check_frames(series) == ["2 of 40 frames are copies of the frame before"]
     with pytest.raises(DataFault, match="40 of 80 frames are copies"):
         check_frames(np.repeat(np.random.default_rng(0).normal(100, 5, (4, 4, 3, 40)), 2, axis=-1))
 

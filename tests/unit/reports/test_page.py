@@ -145,7 +145,7 @@ def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
     after = after.partition("Comparison of sessions")[0]
     assert "Volume of the diffusion core 40.0 mL" in before
     assert "with the core outlined" in before
-    assert "no longer 40.0 mL" in after
+    assert "no longer acute 40.0 mL" in after
     assert "that volume is 0 mL" in after
     assert not re.search(r"\b(core|penumbra)\b", after, re.IGNORECASE)
     alts = " ".join(image["alt"] for image in page.images if image["alt"].startswith(f"ses-{role}"))
@@ -198,7 +198,7 @@ def test_about_says_how_each_result_was_made(tmp_path) -> None:
         Origin("SegmentCore", ["core.nii.gz"], ["sub-01_ADC.nii.gz"], ["threshold: 0.6", "limits.high: 3"]),
     ]
     text = read(patient(tmp_path), made=made).text
-    assert "Settings that are not the defaults: SegmentCore, threshold: 0.6 SegmentCore, limits.high: 3 How" in text
+    assert "Settings that differ from the defaults: SegmentCore, threshold: 0.6 SegmentCore, limits.high: 3 How" in text
     assert "All settings have their default values" in read(patient(tmp_path), made=made[:1]).text
     assert "ComputeADC defaults sub-01_ADC.nii.gz, sub-01_trace.nii.gz sub-01_dwi.nii.gz" in text
     assert "SegmentCore threshold: 0.6, limits.high: 3 core.nii.gz sub-01_ADC.nii.gz" in text

@@ -126,7 +126,9 @@ def test_b_values_may_lie_above(study: Study) -> None:
 
 def test_a_map_of_several_volumes_is_refused_with_its_shape(study: Study) -> None:
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {}, frames=3)
-    assert reason(study.index()).endswith("it needs three dimensions, and has shape (40, 40, 1, 3); save it as one volume")
+    assert reason(study.index()).endswith(
+        "it needs three dimensions, and has shape (40, 40, 1, 3); save it as one volume"
+    )
 
 
 def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:

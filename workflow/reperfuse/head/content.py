@@ -153,8 +153,8 @@ def check_brain_size(brain_ml: float) -> None:
     """
     if brain_ml > LARGEST_BRAIN_ML:
         raise DataFault(
-            f"no brain was found: the region that looks like one has {brain_ml:.0f} mL; check the scan, or give a mask "
-            "(brain_masks)"
+            f"no brain was found: the region that looks like one measures {brain_ml:.0f} mL; check the scan, or give a "
+            "mask (brain_masks)"
         )
 
 

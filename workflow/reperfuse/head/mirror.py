@@ -177,7 +177,7 @@ def _accept(matrix: Array, quality: float, doubt: str, min_quality: float) -> Mi
     if quality < min_quality:
         raise DataFault(
             f"no mirror plane: the head does not match its own reflection (correlation {quality:.2f}, at least "
-            f"{min_quality:g} needed); check the scan for artefacts"
+            f"{min_quality:.2f} needed); check the scan for artefacts"
         )
     normal = _normal(matrix)
     return Mirror(normal, float(normal @ matrix[:3, 3] / 2), matrix, quality, doubt)

@@ -107,7 +107,7 @@ def test_too_few(n: int) -> None:
     a, b = np.arange(n) + 1.0, np.arange(n) * 2.0
     for result in (icc_a1(a, b), kappa(a, b), bland_altman(a, b).bias):
         assert np.isnan([result.value, result.p]).all()
-        assert result.note.startswith(f"not estimable: {n} patients")
+        assert result.note.startswith(f"not estimable: only {n} patients")
 
 
 def test_all_the_same() -> None:
