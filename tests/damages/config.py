@@ -51,7 +51,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "criterion without classes": ({"criteria": {"mine": {"title": "x", "doi": "none", "otherwise": "b"}}}, "classes"),
     "criterion called as a column": (
         {"criteria": {"core_ml": {"title": "x", "doi": "none", "classes": [{"name": "a", "all": ["core_ml > 3"]}], "otherwise": "b"}}},
-        "a column of the tables has this name",
+        "a column of the tables already has this name",
     ),
     "criterion a list": ({"criteria": {"mine": []}}, "criteria.mine"),
 }  # fmt: skip
@@ -80,7 +80,7 @@ DAMAGES = [
     *(_faulty(name, content, says) for name, (content, says) in WRONG.items()),
     Damage("results in the study's folder", lambda p: _results_over_study(p, False), "all", "holds the study itself", "start", alone=True),
     Damage("results above the study", lambda p: _results_over_study(p, True), "all", "holds the study itself", "start", alone=True),
-    Damage("no mask can be used", _masks_without_any, "all", "can be used, such as", "start", alone=True),
+    Damage("no mask can be used", _masks_without_any, "all", "can be used, for example", "start", alone=True),
     Damage("no folder of a patient", _study_of_files, "all", "no scan found", "start", alone=True),
     Damage("label without its zeros", lambda p: p.config.update(participants=[int(p.label)]), found="start", alone=True),
     Damage("labels in one text", lambda p: p.config.update(participants=f"{p.label}"), found="start", alone=True),

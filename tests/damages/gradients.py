@@ -77,7 +77,7 @@ DAMAGES = [
     Damage("b-values all 1000", _all(1000), "dwi", "it has b = 1000 s/mm²"),
     Damage("b-values of 5 in place of 0", _first("5")),
     Damage("b-values in ms/µm²", _bvals(scale=1e-3), "dwi", "it has b = 0 to 1 s/mm²"),
-    Damage("b-values in s/m²", _bvals(scale=1e6), "dwi", "is it in s/mm²"),
+    Damage("b-values in s/m²", _bvals(scale=1e6), "dwi", "check that it is in s/mm²"),
     Damage("b-value with a decimal comma", _last("1000,0"), "dwi", NO_ROW),
     Damage("b-values in the patient's folder", _inherited),
     Damage("directions missing", lambda p: p.beside("dwi", "bvec").unlink()),

@@ -52,7 +52,7 @@ DAMAGES = [
     Damage("both codes 0 in diffusion", lambda p: _unoriented(p, "dwi"), says="which side is left", found="step"),
     Damage("geometry in micrometres", _micrometres, "dsc", "not those of a head's scan"),
     Damage("geometry in metres", lambda p: p.affine(lambda a: _scaled(a, 0.001)), "dsc", "not those of a head's scan"),
-    Damage("geometry lost: identity", lambda p: p.image(affine=np.eye(4)), "dsc", "which is no head"),
+    Damage("geometry lost: identity", lambda p: p.image(affine=np.eye(4)), "dsc", "too small for a head"),
     Damage("geometry of a phantom: 0.1 mm voxels", lambda p: p.affine(lambda a: _scaled(a, 0.03)), "dsc",
            "not those of a head's scan"),
     Damage("origin far away", lambda p: p.header(srow_x_3=9e3, qoffset_x=9e3), found="step"),

@@ -7,7 +7,7 @@ import shutil
 from damages import Damage
 from damages.patient import Patient
 
-LABEL = "a label is letters and digits only"
+LABEL = "a label has only letters and digits"
 
 
 def _move(patient: Patient, folder: str) -> None:
@@ -147,7 +147,7 @@ DAMAGES = [
     Damage("the same scan as .nii and .nii.gz", _both, says="is used instead"),
     Damage("two acquisitions", lambda p: _copy(p, "_acq-b"), says="is used instead"),
     Damage("two echoes", lambda p: _copy(p, "_echo-2"), says="is used instead"),
-    Damage("first run aborted", _aborted, says="5 frames are no first passage"),
+    Damage("first run aborted", _aborted, says="5 frames do not show the first passage"),
     Damage("run of letters", lambda p: _named(p, "_dsc", "_run-b_dsc")),
     Damage("unknown entity", lambda p: _named(p, "_dsc", "_foo-bar_dsc")),
     Damage("files of the Finder", _finder),

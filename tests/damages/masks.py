@@ -10,7 +10,7 @@ import numpy as np
 from damages import Damage
 from damages.patient import Patient
 
-NOT_USED = "is not used: a file there lies in"
+NOT_USED = "is not used; a file should lie in"
 
 
 def _as(change: Callable[[np.ndarray], np.ndarray], dtype: type = np.float32) -> Callable[[Patient], object]:
@@ -102,7 +102,7 @@ DAMAGES = [
     _found_late("mirrored", _at(_mirrored), "the matrix of the scan it was drawn on"),
     _found_late("cropped, and moved", lambda p: (_as(lambda m: m[4:])(p), _at(lambda a: _shifted(a, 200))(p)), "lie on the brain"),
     _found_late("truncated", lambda p: p.mask().write_bytes(p.mask().read_bytes()[:500]), "it is cut off"),
-    _found_late("text", lambda p: p.mask().write_text("see Anna"), "it is no NIfTI image"),
+    _found_late("text", lambda p: p.mask().write_text("see Anna"), "it is another kind of file"),
     _found_late("pointer of Git LFS", lambda p: p.mask().write_text("version https://git-lfs.github.com/spec/v1\n"), "not fetched"),
     _found_late("link to nowhere", lambda p: p.link(p.mask()), "not fetched"),
     _found_late("folder in its place", lambda p: (p.mask().unlink(), p.mask().mkdir()), "is a folder"),

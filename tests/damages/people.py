@@ -88,10 +88,10 @@ NOT_KNOWN = [
     ("nihss_baseline", "43"), ("nihss_baseline", "14/42"), ("nihss_baseline", "-1"), ("nihss_baseline", "14 (est.)"),
 ]  # fmt: skip
 NO_TIME = [
-    ("2025-03-04", "onset_time cannot be taken"), ("04.03.2025 08:10", "onset_time cannot be taken"), ("45720.34", "no plausible number"),
-    ("-3", "no plausible number"), ("25:10", "onset_time cannot be taken"), ("2025-03-05T08:10:00", "lies after the session"),
-    ("2023-03-05T08:10:00", "more than a year"), ("2025-03-04T08:10:00Z", "onset_time cannot be taken"),
-    ("morning", "onset_time cannot be taken"), ("8.10 h", "onset_time cannot be taken"),
+    ("2025-03-04", "onset_time cannot be compared with acq_time"), ("04.03.2025 08:10", "onset_time cannot be compared with acq_time"), ("45720.34", "not a plausible number"),
+    ("-3", "not a plausible number"), ("25:10", "onset_time cannot be compared with acq_time"), ("2025-03-05T08:10:00", "is later than the session"),
+    ("2023-03-05T08:10:00", "more than a year"), ("2025-03-04T08:10:00Z", "onset_time cannot be compared with acq_time"),
+    ("morning", "onset_time cannot be compared with acq_time"), ("8.10 h", "onset_time cannot be compared with acq_time"),
 ]  # fmt: skip
 
 DAMAGES = [
@@ -100,12 +100,12 @@ DAMAGES = [
     *(_cell("onset_time", text, says=says) for text, says in NO_TIME),
     *(_cell(column, text, says=f"have no {column}") for column in ("age",) for text in ("", "n/a", "NA", "unknown", "#N/A", "-")),
     _visit("", "no acq_time"),
-    _visit("2025-03-04", "acq_time is no date and time"),
-    _visit("04/03/2025 11:40", "acq_time is no date and time"),
-    _visit("45720.49", "acq_time is no date and time"),
-    _visit("0001-01-01T00:00:00", "after the session"),
+    _visit("2025-03-04", "acq_time is not a date and time"),
+    _visit("04/03/2025 11:40", "acq_time is not a date and time"),
+    _visit("45720.49", "acq_time is not a date and time"),
+    _visit("0001-01-01T00:00:00", "later than the session"),
     Damage("acq_time of year 1, onset a time of day", lambda p: (p.visit(acq_time="0001-01-01T00:00:00"), p.row(onset_time="08:10")),
-           "onset_time", "cannot be taken from acq_time"),
+           "onset_time", "cannot be compared with acq_time"),
     Damage("identifier without sub-", _as_id(lambda old: old.removeprefix("sub-")), value=("age", 71.0)),
     Damage("identifier as a number", _as_id(lambda old: old.removeprefix("sub-0") + ".0"), value=("age", 71.0), alone=True),
     Damage("identifier with blanks", _as_id(lambda old: f"  {old} "), value=("age", 71.0)),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from damages import Damage
 from damages.patient import Patient
 
-JSON, NUMBER = "not readable as JSON", "no plausible number of seconds"
+JSON, NUMBER = "not readable as JSON", "not a plausible number of seconds"
 
 
 def _recoded(change: Callable[[str], bytes], kind: str = "dsc") -> Callable[[Patient], object]:
@@ -87,8 +87,8 @@ def _flair_at(echo_s: float) -> Callable[[Patient], object]:
 
 
 DAMAGES = [
-    Damage("FLAIR at the echo time of a T1 image", _flair_at(0.004), "flair", "is that of a T1 or T2* image"),
-    Damage("FLAIR at the echo time of a T2* image", _flair_at(0.025), "flair", "is that of a T1 or T2* image"),
+    Damage("FLAIR at the echo time of a T1 image", _flair_at(0.004), "flair", "as in a T1 or T2* image"),
+    Damage("FLAIR at the echo time of a T2* image", _flair_at(0.025), "flair", "as in a T1 or T2* image"),
     Damage("FLAIR at its echo time", _flair_at(0.09)),
     Damage("missing", _missing, "dsc", "RepetitionTime is missing"),
     Damage("empty file", _recoded(lambda _: b""), "dsc", JSON),
@@ -169,5 +169,5 @@ DAMAGES = [
     Damage("Units of a scanner's ADC not understood", lambda p: p.scanner_adc(sidecar={"Units": "Siemens units"})),
     Damage("Units of a scanner's ADC a number", lambda p: p.scanner_adc(sidecar={"Units": 1e-6})),
     Damage("Units of a scanner's ADC wrong", lambda p: p.scanner_adc(sidecar={"Units": "mm2/s"}), "adc",
-           "correct its unit", found="step"),
+           "correct Units in its sidecar", found="step"),
 ]  # fmt: skip

@@ -25,15 +25,15 @@ CASES = Path(os.environ.get("REPERFUSE_TEST_DATA", "nowhere")).parent / "cases"
 EXPECTED: dict[str, tuple[set[tuple[str, str]], list[str]]] = {
     "aborted_run": (
         {("baseline", "dsc"), ("baseline", "dwi")},
-        ["5 frames are no first passage", "an ADC needs volumes without and with diffusion weighting"],
+        ["5 frames do not show the first passage", "an ADC needs volumes without and with diffusion weighting"],
     ),
-    "adc_4d": (set(), ["it should have three dimensions, and has shape (56, 56, 16, 5)"]),
+    "adc_4d": (set(), ["it needs three dimensions, and has shape (56, 56, 16, 5)"]),
     "annex": ({("baseline", "dsc"), ("baseline", "dwi")}, ["not fetched"]),
     "bval_at_root": ({("baseline", "dwi")}, []),
     "flair_singleton": ({("baseline", "dwi"), ("followup", "flair")}, []),
     "folder_mismatch": (set(), ["sub-02_ses-baseline_dwi.nii.gz lies in the folder of sub-01"]),
     "hyphen_labels": (set(), ["sub-STROKE-001 is left out", "sub-STROKE-002 is left out"]),
-    "identity_affine": (set(), ["48 mm wide, which is no head"]),
+    "identity_affine": (set(), ["48 mm wide, too small for a head"]),
     "latin1_sidecar": (set(), ["its text is not UTF-8"]),
     "mask_singleton": ({("baseline", "dwi"), ("followup", "dwi"), ("followup", "lesion")}, []),
     "mask_identity": ({("baseline", "dwi"), ("followup", "dwi"), ("followup", "lesion")}, []),
@@ -44,7 +44,7 @@ EXPECTED: dict[str, tuple[set[tuple[str, str]], list[str]]] = {
         {("baseline", "dsc"), ("baseline", "dwi"), ("followup", "dwi"), ("followup", "lesion")},
         [],
     ),
-    "plain_named_gz": (set(), ["it is not compressed, name it .nii", "not fetched"]),
+    "plain_named_gz": (set(), ["it is not compressed); name it .nii", "not fetched"]),
     "singleton": (
         {("baseline", "adc"), ("baseline", "trace"), ("followup", "adc"), ("followup", "flair"), ("followup", "trace")}
         | {("followup", "lesion")},
@@ -85,7 +85,7 @@ def test_what_is_taken_and_what_is_said(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_folder_of_masks_that_holds_none_is_an_error(case: str, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=f"can be used, such as .*{REFUSED[case]}"):
+    with pytest.raises(StudyError, match=f"can be used, for example .*{REFUSED[case]}"):
         index(case, tmp_path / "study")
 
 
@@ -130,7 +130,7 @@ def test_a_series_stored_slice_by_slice_gives_no_number(tmp_path: Path) -> None:
     run("xytz", tmp_path, "output_dir=out")
     found = row(tmp_path, "sessions")
     assert (found["tmax6_ml"], found["status"]) == ("n/a", "failed")
-    assert "slices and times are swapped" in found["reasons"]
+    assert "slices and frames are swapped" in found["reasons"]
 
 
 def test_a_participant_is_named_as_in_the_file(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_whom_a_reader_rejects_leaves_the_flow(place: Path) -> None:
     ("setting", "reason"),
     [
         ("analysis={factors: [smoker]}", "the study's tables have no column smoker"),
-        ("analysis={profile: defuse9}", "analysis.profile: no criterion defuse9"),
+        ("analysis={profile: defuse9}", "analysis.profile: there is no criterion defuse9"),
         ("analysis={target: malign}", "defuse2 has no class malign"),
         ("analysis={outcomes: [sex]}", "sex holds text"),
         ("ratings=[config, away]", "ratings: no file in"),

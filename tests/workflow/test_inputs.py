@@ -28,7 +28,7 @@ def test_a_folder_that_is_no_study(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "notes.txt").touch()
     said = refused(snakemake(tmp_path, "-n", config=("bids_dir=x",)))
-    assert "is not a BIDS study, for it has no dataset_description.json" in said
+    assert "is not a BIDS study: it has no dataset_description.json" in said
 
 
 def test_an_empty_study(tmp_path: Path) -> None:

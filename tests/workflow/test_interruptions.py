@@ -74,7 +74,7 @@ def test_tables_over_what_is_complete_list_the_rest(small: Small, tmp_path: Path
     run = snakemake(tmp_path, "group", config=(*small.config, "group_over=complete"), cores=1)
     assert run.status == 0, run.output[-3000:]
     failures = (tmp_path / "out" / "group" / "failures.tsv").read_text().splitlines()
-    assert "sub-01\tn/a\tpatient\tnot finished; the next run resumes" in failures
+    assert "sub-01\tn/a\tpatient\tnot finished; start the run again to finish it" in failures
     assert len((tmp_path / "out" / "group" / "sessions.tsv").read_text().splitlines()) == 1
 
 

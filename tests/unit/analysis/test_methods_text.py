@@ -113,7 +113,7 @@ def test_every_number_of_the_text_is_known() -> None:
     for number in VERSIONS.values():
         prose = prose.replace(number, "")
     defined = ("R2*", "Tmax above 6 s", "95 %", "HC3", "90 days", "24 h", "day 5", "0–1", "0–2", "ICC(A,1)")
-    for words in (*defined, "8 or more, or was 0 or 1", "50 %", "for 5 events", "defuse2", "10⁻⁶", "2c", "0 to 2 h"):
+    for words in (*defined, "8 or more, or was 0 or 1", "50 %", "per 5 events", "defuse2", "10⁻⁶", "2c", "0 to 2 h"):
         prose = prose.replace(words, "")
     values = {one for section, key, _ in NUMBERS for one in shown_as(section, key)}
     assert set(re.findall(r"\d+(?:\.\d+)?", prose)) <= values
@@ -130,7 +130,7 @@ def test_what_was_switched_off_or_not_done_is_not_told() -> None:
     off["hypoperfusion"] |= dict.fromkeys(("csf_adc", "csf_ratio", "vessel_ratio"), None)
     off["hypoperfusion"]["symptomatic_side_only"] = False
     off["aif"]["scale_to_vof"] = off["growth"]["undo_swelling"] = False
-    words = ("Its mask was", "It left out", "opposite to", "venous output", "swelling", "Vessels")
+    words = ("The mask was", "The mask left out", "opposite side", "venous output", "swelling", "Vessels")
     assert all(word in write() for word in words)
     assert not any(word in write(off) for word in words)
     for step, word in {
@@ -140,7 +140,7 @@ def test_what_was_switched_off_or_not_done_is_not_told() -> None:
         "growth_groups": "Hodges", "agreement": "Bland", "agreement_of_classes": "of classes was measured by kappa",
         "agreement_of_masks": "Dice coefficient", "transitions": "second scan", "characteristics": "Mann",
         "agreement_of_raters": "readers who rated",
-        "expert_lesions": "experts", "automatic_lesions": "automatically.", "factors": "for 5 events",
+        "expert_lesions": "experts", "automatic_lesions": "automatically.", "factors": "per 5 events",
         "reperfusion": "Reperfusion,", "favourable_day5": "at day 5 [@lansberg2012]",
     }.items():  # fmt: skip
         assert word in write(), step
@@ -148,12 +148,12 @@ def test_what_was_switched_off_or_not_done_is_not_told() -> None:
 
 
 def test_what_the_study_chose_for_itself_is_told() -> None:
-    assert "chose for itself" not in write()
+    assert "its own settings" not in write()
     own = changed("imr", "asymmetry_threshold", 0.2)
-    assert "chose for itself the threshold." in write(own)
+    assert "its own settings for the threshold." in write(own)
     own["imr"]["exclusions"] = ["reocclusion"]
     text = write(own)
-    assert "chose for itself the threshold and the exclusions." in text
+    assert "its own settings for the threshold and the exclusions." in text
     assert "Patients with reocclusion were not judged." in text
     assert "mTICI below" not in text
 

@@ -254,5 +254,8 @@ def test_a_rejected_patient_leaves_every_analysis(example: Path, tmp_path: Path)
     assert {"what": "ratings", "reason": unused[2]} in read(tmp_path, "not_done")
     assert read_rows(made(tmp_path, "ratings.tsv"))[0]["time"] == "n/a"
     methods = made(tmp_path, "citation.md").read_text(encoding="utf-8")
-    assert f"Results of {len(rows) - 1} patients were analysed. Left out: 1 patient of whom" in methods
+    assert (
+        f"Results of {len(rows) - 1} patients were analysed. Left out, because a reader rejected a session: 1 patient."
+        in methods
+    )
     assert "not estimable" not in agreement[0]["note"]

@@ -175,7 +175,7 @@ def test_factors_are_no_more_than_events_allow() -> None:
         ("site M2", "alone"), ("", "together"),
     ]  # fmt: skip
     assert all(row["events"] == 8 for row in rows)
-    assert "8 patients with IMR, and 10 are needed" in rows[-1]["note"]
+    assert "only 8 patients with IMR, at least 10 needed" in rows[-1]["note"]
     frame.loc[:14, "imr_significant"] = 1.0  # 15, so three factors, in their order
     together = [
         row for row in factors_of_imr(frame, ["age", "nihss_baseline", "sex", "site"]) if row["model"] == "together"
@@ -202,7 +202,7 @@ def test_no_p_from_nothing(impaired: int, tested: bool) -> None:
     frame["imr_significant"] = (np.arange(20) < impaired).astype(float)
     for row in characteristics(frame, ["age", "tpa"], DICTIONARY):
         assert math.isfinite(row["p"]) == math.isfinite(row["smd"]) == tested, row
-        assert tested or "patients in one group, and 3 are needed" in row["note"]
+        assert tested or "patients in one group, at least 3 needed" in row["note"]
 
 
 def test_an_experts_lesion_and_the_automatic_one_by_hand() -> None:
@@ -229,7 +229,7 @@ def test_an_experts_lesion_and_the_automatic_one_by_hand() -> None:
     assert math.isnan(overlap["p"])
     assert lesion_agreement(frame[5:]) == []
     (few, *_, last) = lesion_agreement(frame[:2].assign(lesion_dice=np.nan))
-    assert few["note"].startswith("not estimable: 2 patients")
+    assert few["note"].startswith("not estimable: only 2 patients")
     assert last["note"] == "not estimable: both lesions are empty in every patient"
 
 
@@ -281,10 +281,10 @@ def test_every_two_raters_and_what_is_too_few() -> None:
         [*rated("A", "adr" * 4), *rated("B", "adrad"), *rated("C", "adr" * 4), *rated("D", "-" * 20 + "a")]
     )
     notes = {(row["other"], row["ours"], row["n"]): row["note"] for row in rows}
-    few = "not estimable: 5 sessions rated by both, and 10 are needed"
+    few = "not estimable: only 5 sessions are rated by both, at least 10 needed"
     assert notes[("rater B", "rater A", 5)] == notes[("rater C", "rater B", 5)] == few
     assert "not estimable" not in notes[("rater C", "rater A", 12)]
     assert len(notes) == 3, "nobody shares a session with D"
     assert all(np.isnan(row["value"]) for row in rows if row["n"] == 5)
     (_, same) = agreement_of_raters([*rated("A", "a" * 12), *rated("B", "adr" * 4)])
-    assert same["note"] == "not estimable: one of the two has all in one class"
+    assert same["note"] == "not estimable: one of the two puts all patients in one class"

@@ -65,7 +65,7 @@ def test_invalid_voxels_are_missing(adc):
 @pytest.mark.parametrize(
     ("bvals", "reason"),
     [
-        ([0, 0], "only images without"),
+        ([0, 0], "no diffusion-weighted image"),
         ([1000, 1000], "no image without"),
         ([0, 1000, 1000], "2 volumes but 3 b-values"),
         ([0, 2000], "found 2000"),

@@ -28,7 +28,7 @@ def test_units_in_any_spelling(adc, factor, spellings):
 
 
 def test_a_stated_unit_is_never_overruled(adc):
-    with pytest.raises(DataFault, match="correct its unit"):
+    with pytest.raises(DataFault, match="correct Units in its sidecar"):
         convert_adc(adc * 1e3, "mm2/s")
 
 
@@ -43,8 +43,8 @@ def test_the_brain_decides_not_its_surroundings(adc):
     [
         (np.zeros(SHAPE), "empty"),
         (np.full(SHAPE, np.nan), "empty"),
-        (np.full(SHAPE, 8e-4), "one and the same"),
-        (np.random.default_rng(0).uniform(50, 200, SHAPE), "no unit in use"),
+        (np.full(SHAPE, 8e-4), "the same value everywhere"),
+        (np.random.default_rng(0).uniform(50, 200, SHAPE), "is not that of a brain in mm²/s"),
         ((np.random.default_rng(0).uniform(20e3, 50e3, SHAPE)).astype(np.int64).astype(np.int16), "overflow"),
     ],
 )

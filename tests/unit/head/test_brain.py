@@ -25,12 +25,12 @@ def test_brain_mask_of_a_thin_slab():
 
 @pytest.mark.parametrize("image", [np.zeros(SHAPE), np.full(SHAPE, 3.0), np.full(SHAPE, np.nan)])
 def test_no_brain_is_a_reason(image):
-    with pytest.raises(DataFault, match="No brain"):
+    with pytest.raises(DataFault, match="no brain"):
         brain_mask(image, VOXEL)
 
 
 def test_a_speck_is_no_brain():
     image = np.random.default_rng(0).random(SHAPE)
     image[50:53, 50:53, 10:12] = 500
-    with pytest.raises(DataFault, match="No brain"):
+    with pytest.raises(DataFault, match="no brain"):
         brain_mask(image, VOXEL)

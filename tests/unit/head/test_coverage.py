@@ -51,7 +51,7 @@ def test_half_a_head_is_refused(axis: int, side: slice) -> None:
 def test_slices_in_another_order_are_refused(slices: np.ndarray, order: tuple[int, int, int]) -> None:
     image, brain, affine = turned(order)
     image, brain = (np.take(array, slices, axis=order.index(2)) for array in (image, brain))
-    with pytest.raises(DataFault, match="narrows between wider slices: they are not in their order"):
+    with pytest.raises(DataFault, match="is narrow between wider slices, so they are not in their order"):
         check_whole(image, brain, affine)
 
 
@@ -64,7 +64,7 @@ def test_a_head_upside_down_is_in_order() -> None:
 def test_slices_that_hold_nothing_are_counted(lost: list[int], left: float) -> None:
     image = IMAGE.copy()
     image[..., lost] = left * np.random.default_rng(0).rayleigh(size=image[..., lost].shape)
-    with pytest.raises(DataFault, match=f"no signal in {len(lost)} of 24 slices"):
+    with pytest.raises(DataFault, match=f"{len(lost)} of 24 slices have no signal"):
         check_whole(image, BRAIN, AFFINE)
 
 
@@ -97,7 +97,7 @@ def test_a_slab_says_where_it_ends(kept: slice, said: str, up: int) -> None:
     affine = AFFINE @ np.diag([1, 1, up, 1])
     brain = brain[..., ::up]
     covered = 6 * int(brain.any(axis=(0, 1)).sum())
-    sentence = f"the image shows {covered} mm of the brain, cut off {said}: no more is counted"
+    sentence = f"the image shows {covered} mm of the brain, cut off {said}; volumes count this part only"
     assert cut_off(brain, affine) == check_extent(brain, affine) == [sentence]
 
 

@@ -40,7 +40,7 @@ def test_what_marks_nothing_certain_is_refused(data: np.ndarray, said: str) -> N
 def test_a_mask_that_lost_its_geometry_is_refused() -> None:
     scan = Image(BRAIN, AFFINE)
     for affine in (np.eye(4), np.diag([-4.0, 4.0, 5.0, 1.0])):
-        with pytest.raises(DataFault, match="another geometry; give it the scan's affine"):
+        with pytest.raises(DataFault, match="another geometry; save it with the scan's affine"):
             read_mask(Image(LESION * 1.0, affine), "x.nii", scan)
     read_mask(Image(LESION[:-1] * 1.0, np.eye(4)), "x.nii", scan)  # another matrix: another scan's
     np.testing.assert_array_equal(read_mask(Image(LESION * 1.0, AFFINE), "x.nii", scan), LESION)
@@ -56,7 +56,7 @@ def test_a_lesion_on_the_brain_is_taken() -> None:
     [
         (LESION, np.roll(LESION, 14, axis=0), "lie on the brain of the scan"),
         (LESION, LESION & False, "only 0.0 of its"),
-        (~LESION, ~LESION, "is it inverted"),
+        (~LESION, ~LESION, "check that it is not inverted"),
         (BRAIN, BRAIN, "a mask of the brain"),
     ],
 )
@@ -67,6 +67,6 @@ def test_a_lesion_elsewhere_or_too_large_is_refused(drawn: np.ndarray, there: np
 
 def test_a_brain_is_neither_empty_nor_all_there_is() -> None:
     check_brain(volume(BRAIN), BRAIN, "x")
-    for mask, said in ((BRAIN & False, "empty where the image is"), (BRAIN | True, "is the mask inverted")):
+    for mask, said in ((BRAIN & False, "empty inside the image"), (BRAIN | True, "check that it is not inverted")):
         with pytest.raises(DataFault, match=said):
             check_brain(volume(mask), mask, "x")

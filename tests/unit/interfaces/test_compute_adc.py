@@ -39,7 +39,7 @@ def assert_no_value(outputs: dict[str, str], reason: str) -> None:
 @pytest.mark.parametrize(
     ("recorded", "stated", "reason"),
     [
-        ([0, 0], "0 0", "only images without"),
+        ([0, 0], "0 0", "no diffusion-weighted image"),
         ([0, 1000], "0 1000 1000", "2 volumes but 3 b-values"),
         ([0, 2000], "0 2000", "found 2000"),
         ([1000, 1000], "1000 1000", "no image without"),
@@ -81,8 +81,8 @@ def test_a_single_direction_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recorded", "reason"),
     [
-        (np.zeros((*SHAPE, 2), np.float32), "one and the same value"),
-        (np.full((*SHAPE, 2), np.nan, np.float32), "one and the same value"),
+        (np.zeros((*SHAPE, 2), np.float32), "the same value everywhere"),
+        (np.full((*SHAPE, 2), np.nan, np.float32), "the same value everywhere"),
         (-series([0, 1000]), "positive signal"),
         (
             (np.linspace(10, 60, 12)[:, None, None, None] * series([0, 1000])).astype(np.int64).astype(np.int16),
@@ -154,7 +154,7 @@ def test_another_image_in_place_of_the_adc_is_refused(
 ) -> None:
     trace = scanned["trace"]
     as_adc = trace * (0.8e-3 * unit / np.median(trace[trace > 0]))
-    assert_no_value(of_head(tmp_path, {"adc": as_adc, "trace": trace}), "is it the trace image")
+    assert_no_value(of_head(tmp_path, {"adc": as_adc, "trace": trace}), "check that it is not the trace image")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,10 @@ def test_another_image_in_place_of_the_adc_is_refused(
         (lambda series: np.stack([series[..., 0], 0.9 * series[..., 0]], axis=-1), "check the b-values"),
         (lambda series: series[..., ::-1], "check the b-values"),
         (lambda series: np.minimum(series, 1.01 * np.median(series[series > 500])), "of the brain is cut off"),
-        (lambda series: np.where((np.arange(24) == 11)[:, None] & [False, True], 0, series), "most of 1 of 24 slices"),
+        (
+            lambda series: np.where((np.arange(24) == 11)[:, None] & [False, True], 0, series),
+            ("most of the ADC is missing in 1 of 24 slices"),
+        ),
     ],
     ids=["hardly weighted", "swapped", "saturated", "a slice of one image"],
 )
@@ -179,7 +182,7 @@ def test_a_unit_in_words_of_its_own_is_told_and_not_quoted(
     scans = {"adc": scanned["adc"] * 1e6, "trace": scanned["trace"]}
     sidecar = read_sidecar(of_head(tmp_path, scans, units="Smith, John 1961")["adc"])
     assert sidecar["Warnings"] == [
-        "the unit stated for the ADC is not understood; it was taken from the brain's median"
+        "the unit stated for the ADC is not understood, so it was taken from the brain's median"
     ]
     assert sidecar["Parameters"]["units"] == "not understood"
     assert "Smith" not in str(sidecar)
@@ -195,4 +198,4 @@ def test_gradients_of_another_program(tmp_path: Path) -> None:
     assert reasons(ComputeADC(**files).run(cwd=str(tmp_path / "one")).outputs.adc) == []
     bvecs.write_text("of Erika")
     done = ComputeADC(**files, bvecs=str(bvecs)).run(cwd=str(tmp_path / "two"))
-    assert reasons(done.outputs.adc) == ["the diffusion directions are not a table of numbers"]
+    assert reasons(done.outputs.adc) == ["the diffusion directions are not a table of numbers; write the file again"]

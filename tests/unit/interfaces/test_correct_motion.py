@@ -116,7 +116,7 @@ def test_a_series_ends_with_its_last_good_frame(tmp_path: Path) -> None:
     row = measure(done, limits, tmp_path)
     assert row["status"] == "warn"
     assert row["outlier_frames"] == 4
-    assert f"motion: 4 of {FRAMES} frames could not be realigned or fit badly" in row["reasons"]
+    assert f"motion: 4 of {FRAMES} frames could not be realigned, or fit badly" in row["reasons"]
     assert f"motion: only the first {FRAMES - 4} of {FRAMES} frames are used" in row["reasons"]
     assert "noise: the temporal SNR before the bolus is" in row["reasons"]
 
@@ -158,7 +158,7 @@ def test_two_slices_are_followed_in_their_plane_and_that_is_said(tmp_path: Path)
     done = correct(record()[0][:, :, 6:8], tmp_path)
     assert reasons(done.series) == []
     (warning,) = read_sidecar(done.timeseries)["Warnings"]
-    assert "in the plane of the slices only" in warning
+    assert "only within the plane of the slices" in warning
     columns = read_columns(done.timeseries)
     normal = GRID.affine[:3, 2] / np.linalg.norm(GRID.affine[:3, 2])
     moved = np.stack([columns[f"trans_{axis}"] for axis in "xyz"], axis=1) @ normal
@@ -207,7 +207,7 @@ def damaged(name: str) -> np.ndarray:
     ("name", "said"),
     [
         ("one frame", "four dimensions"),
-        ("three dimensions", "four dimensions, this image has 3"),
+        ("three dimensions", "four dimensions, and this image has 3"),
         ("constant", "every frame of the series is empty or constant"),
         ("nothing", "every frame of the series is empty or constant"),
         ("bolus missing", "frames could be realigned"),

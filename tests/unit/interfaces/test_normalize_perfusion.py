@@ -73,7 +73,7 @@ def test_without_a_side_to_compare_there_is_a_reason(tmp_path: Path) -> None:
     write_json(mirror, {"Normal": [1.0, 0.0, 0.0], "OffsetMm": 0.0, "Quality": 0.9})
     done = NormalizePerfusion(mirror=str(mirror), **files).run(cwd=str(tmp_path)).outputs
     for path in (done.rcbf, done.rcbv):
-        assert reasons(path) == ["no contralateral normal tissue to normalise by"]
+        assert reasons(path) == ["no normal tissue on the other side to normalise by"]
         assert np.isnan(nifti.load(path).data).all()
 
 

@@ -147,7 +147,7 @@ def test_a_lesion_across_the_midline_cannot_be_judged(patient: Patient) -> None:
         (
             [None, "no treatment_time"],
             "",
-            "time from treatment unknown (no treatment_time), so it is not held against it",
+            "the time from treatment is unknown (no treatment_time), so it was not checked",
         ),
     ],
 )

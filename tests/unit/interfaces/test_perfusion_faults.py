@@ -151,8 +151,8 @@ def test_what_is_doubtful_of_a_series_is_told(whole: Scan, tmp_path: Path) -> No
     series[..., 8] = series[..., 7]
     done = run_stage(np.minimum(series, np.percentile(series[..., 6], 95)), whole.affine, tmp_path)
     copies, clipped = read_sidecar(done["timeseries"])["Doubts"]
-    assert copies == "1 of 40 frames are copies of the one before"
-    assert "of the brain is cut off at one largest value" in clipped
+    assert copies == "1 of 40 frames are copies of the frame before"
+    assert "of the brain is cut off at the largest value stored" in clipped
     row = MeasureSession(
         motion=done["timeseries"], participant="01", session="post", criteria={}, clinical={}, absences=[]
     )

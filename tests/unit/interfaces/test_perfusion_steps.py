@@ -147,11 +147,11 @@ def test_the_workflows_own_curve_can_be_given_back(block: Block) -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"time": TIME[:30], "aif": TIME[:30]}, "should rise and reach from"),
-        ({"time": TIME[::-1], "aif": TIME}, "should rise and reach from"),
+        ({"time": TIME[:30], "aif": TIME[:30]}, "should increase and reach from"),
+        ({"time": TIME[::-1], "aif": TIME}, "should increase and reach from"),
         ({"time": TIME, "artery": TIME}, "the columns time (s) and aif (s⁻¹) are needed"),
         ({"time": TIME, "aif": np.full(FRAMES, "much")}, "not a table of numbers"),
-        ({"time": TIME, "aif": np.full(FRAMES, "n/a")}, "should rise and reach from"),
+        ({"time": TIME, "aif": np.full(FRAMES, "n/a")}, "should increase and reach from"),
     ],
 )
 def test_a_curve_that_does_not_fit_is_a_stated_reason(block: Block, columns: dict[str, Any], said: str) -> None:

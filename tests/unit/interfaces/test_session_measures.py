@@ -142,8 +142,8 @@ def session(tmp_path: Path) -> Session:
     ("changed", "said"),
     [
         ({}, None),
-        ({"EdgeMargin": 0.01}, "agree hardly better than 4 mm off (0.45, +0.01)"),
-        ({"BrainDice": 0.8}, "overlap with Dice 0.80 only"),
+        ({"EdgeMargin": 0.01}, "agree hardly better than when moved by 4 mm (0.45, +0.01, at least +0.03 needed)"),
+        ({"BrainDice": 0.8}, "overlap with a Dice of only 0.80 (at least 0.85 needed)"),
     ],
 )
 def test_a_doubtful_registration_is_a_warning(session: Session, changed: dict[str, float], said: str | None) -> None:
@@ -180,7 +180,7 @@ def test_core_and_deficit_on_opposite_sides_are_a_warning(session: Session) -> N
     nifti.save(session.files["tmax6"], deficit.mask[::-1], AFFINE, sidecar={})
     row = session.measure()["Row"]
     assert (row["core_side"], row["deficit_side"], row["status"]) == ("left", "right", "warn")
-    assert "the core lies on the left, the deficit on the right" in row["reasons"]
+    assert "the core lies on the left, and the deficit on the right" in row["reasons"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_core_and_deficit_on_opposite_sides_are_a_warning(session: Session) -> N
     [
         (0.6, 1.5, ""),
         (0.6, "n/a", ""),
-        (0.4, 1.5, "aif: the arterial input is doubtful in its width (score 0.40)"),
+        (0.4, 1.5, "aif: the width of the arterial input is doubtful (score 0.40, at least 0.5 needed)"),
         (0.6, 6.2, "aif: the venous area is 6.2 times the arterial area"),
         (0.6, 0.5, "aif: the venous area is 0.5 times the arterial area"),
     ],
@@ -207,12 +207,12 @@ def test_a_doubtful_arterial_input_is_a_warning(session: Session, score: float, 
     ("changed", "said"),
     [
         ({}, ""),
-        ({"displacement": 3.5}, "motion: framewise displacement reaches 3.5 mm"),
-        ({"OutlierFrames": 5, "OutlierShare": 0.125}, "motion: 5 of 40 frames could not be realigned or fit badly"),
+        ({"displacement": 3.5}, "motion: framewise displacement reaches 3.5 mm (limit 3 mm)"),
+        ({"OutlierFrames": 5, "OutlierShare": 0.125}, "motion: 5 of 40 frames could not be realigned, or fit badly"),
         ({"FramesUsed": 36}, "motion: only the first 36 of 40 frames are used"),
-        ({"BrainLostShare": 0.08}, "motion: 8% of the brain leaves the field of view in some frame"),
-        ({"TemporalSNR": 11.0}, "noise: the temporal SNR before the bolus is 11 only"),
-        ({"BolusCNR": 1.2}, "noise: the bolus is only 1.2 times as high as a voxel's noise"),
+        ({"BrainLostShare": 0.08}, "motion: 8% of the brain is outside the field of view in some frame"),
+        ({"TemporalSNR": 11.0}, "noise: the temporal SNR before the bolus is only 11 (at least 15 needed)"),
+        ({"BolusCNR": 1.2}, "noise: the bolus is only 1.2 times the noise of a voxel (at least 1.5 needed)"),
         ({"Warnings": ["narrow"]}, "aif: narrow"),
         ({"MotionWarnings": ["the frame at 21 s"]}, "motion: the frame at 21 s"),
     ],
@@ -245,7 +245,7 @@ def test_what_is_missing_of_the_patient_is_a_reason_and_no_fault_of_the_scan(
     row = found["Row"]
     assert {name for name in CATALOGUE if row[name] is None} == unjudged
     assert row["status"] == "ok"
-    reason = f"{missing} not known: the study's tables have no {missing}"
+    reason = f"{missing} is not known: the study's tables have no {missing}"
     assert sorted(found["Failures"]) == [[name, reason] for name in sorted(unjudged)]
     assert all(f"{name}: {reason}" in row["reasons"] for name in unjudged)
 
@@ -287,7 +287,7 @@ def test_a_threshold_below_normal_tissue_is_no_deficit(session: Session) -> None
     found = session.measure(criteria={**CATALOGUE, "early": early})
     assert found["Row"]["early"] is None
     assert (found["Row"]["defuse"], found["Row"]["defuse2"]) == ("target", "target")
-    assert "early: tmax2_ml not known: normal tissue's own Tmax is 3.1 s" in found["Row"]["reasons"]
+    assert "early: tmax2_ml is not known: Tmax of normal tissue is 3.1 s" in found["Row"]["reasons"]
 
 
 def test_a_failed_map_leaves_its_criteria_without_a_class(session: Session) -> None:
@@ -330,7 +330,7 @@ def test_without_a_mirror_the_volumes_and_classes_stay(session: Session) -> None
 
 
 def test_a_doubtful_mirror_is_a_warning(session: Session) -> None:
-    doubt = "a single slice does not show how far the head is tilted to one side"
+    doubt = "a single slice does not show whether the head is tilted to one side"
     plane = read_sidecar(session.files["deficit_mirror"])
     session.document("deficit_mirror", plane | {"Doubt": doubt})
     row = session.measure(criteria={})["Row"]
@@ -340,7 +340,7 @@ def test_a_doubtful_mirror_is_a_warning(session: Session) -> None:
 def test_the_wrong_side_and_a_late_scan_are_flagged(session: Session) -> None:
     row = session.measure(side="right", clinical={**KNOWN, "hours_from_onset": [14.0, ""]})["Row"]
     assert row["status"] == "warn"
-    assert "the core lies on the left, the study says right" in row["reasons"]
+    assert "the core lies on the left, and the study says right" in row["reasons"]
     assert "scanned 14.0 h after onset" in row["reasons"]
 
 
@@ -482,7 +482,7 @@ def test_without_a_mirror_both_sides_count_and_it_is_said(maps: dict[str, str], 
     assert mask[LATE["other side"]].all()
     both_sides, slab = read_sidecar(path)["Warnings"]
     assert both_sides == f"tissue of both sides counts ({NO_MIRROR})"
-    assert slab == "the image shows 48 mm of the brain, cut off below and above: no more is counted"
+    assert slab == "the image shows 48 mm of the brain, cut off below and above; volumes count this part only"
 
 
 @pytest.mark.parametrize(("side", "left_out_ml"), [("left", 14), ("right", 26)])
@@ -492,8 +492,8 @@ def test_a_deficit_that_is_left_out_is_told(
     step = SegmentHypoperfusion(**maps, **OFF | {"symptomatic_side_only": True, "side": side})
     found = read_sidecar(step.run(cwd=str(tmp_path)).outputs.tmax6)["Warnings"]
     assert [warning for warning in found if "left out" in warning] == [
-        f"{left_out_ml} mL with Tmax above 6 s on the other side are left out, as the study says {side} "
-        "(hypoperfusion.symptomatic_side_only); is that the side?"
+        f"{left_out_ml} mL with Tmax above 6 s on the other side is left out, as the study says {side} "
+        "(hypoperfusion.symptomatic_side_only); check the side"
     ]
     speck = {"symptomatic_side_only": True, "side": side, "min_volume_ml": 70.0}
     step = SegmentHypoperfusion(**maps, **OFF | speck)

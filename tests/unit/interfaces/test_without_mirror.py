@@ -48,7 +48,7 @@ def test_the_core_is_kept_and_says_what_it_lacks(head: dict[str, str], tmp_path:
     core = SegmentCore(**given, **OPTIONS).run(cwd=str(tmp_path)).outputs.core
     assert dice(core, head["injured"]) > 0.9
     [warning] = read_sidecar(core)["Warnings"]
-    assert warning == f"found without its mirror image, so what is bright on both sides may count ({NO_MIRROR})"
+    assert warning == f"found without its mirror image, so tissue that is bright on both sides may count ({NO_MIRROR})"
 
 
 def test_another_fault_than_the_mirrors_is_inherited(head: dict[str, str], tmp_path: Path) -> None:
@@ -67,7 +67,11 @@ def with_mirror(head: dict[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize("side", ["left", "right", "unknown"])
 def test_a_lesion_on_the_other_side_is_told(head: dict[str, str], tmp_path: Path, side: str) -> None:
     given = with_mirror(head) | {"reference": head["trace"], "side": side}
-    said = ["the lesion lies on the left, the study says right"] if side == "right" else []
+    said = (
+        ["the lesion lies on the left, and the study says right; check the column and the header"]
+        if side == ("right")
+        else []
+    )
     for more in ({"expert": head["injured"]}, {"adc": head["adc"]}):
         lesion = SegmentLesion(**given, **more).run(cwd=str(tmp_path)).outputs.lesion
         assert nifti.load(lesion).mask.any()
@@ -86,7 +90,11 @@ def test_what_is_doubtful_of_the_adc_is_said_of_its_lesions(head: dict[str, str]
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        (slice(5, 7), "the image shows 2 slices of the brain (10 mm), too little for a lesion's volume"),
+        (
+            slice(5, 7),
+            "the image shows 2 slices of the brain (10 mm), too little to measure a lesion's volume (at least 3 slices "
+            "and 30 mm needed); use a scan of the whole brain",
+        ),
         (slice(4, 11), ""),
     ],
 )
@@ -121,7 +129,7 @@ def test_no_core_is_larger_than_a_lesion_can_be(head: dict[str, str], tmp_path: 
     )
     nifti.save(head["trace"], np.where(brain.mask, 900.0, 5.0), AFFINE, sidecar={})
     core = SegmentCore(**given, **OPTIONS | {"peak_intensity": 0.9}).run(cwd=str(tmp_path)).outputs.core
-    assert "are too much for a lesion in a brain of" in reasons(core)[0]
+    assert "is too much for a lesion in a brain of" in reasons(core)[0]
 
 
 def test_only_an_experts_followup_lesion_does_without(head: dict[str, str], tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ def test_rules_are_read_whole() -> None:
         "core_ml < -5",
         "core_ml < nan",
     ):
-        with pytest.raises(ValueError, match=r"no rule|not known"):
+        with pytest.raises(ValueError, match=r"no rule|no known quantity"):
             parse_rule(text)
 
 
@@ -295,7 +295,9 @@ def test_a_criterion_may_ask_for_the_intensity_ratio() -> None:
 
 
 def test_a_rule_of_an_unknown_quantity_is_told_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"^'core < 70' names core, which is not known; .* core_ml, tmax2_ml, "):
+    with pytest.raises(
+        ValueError, match=r"^'core < 70' names core, which is no known quantity; .* core_ml, tmax2_ml, "
+    ):
         parse_rule("core < 70")
 
 

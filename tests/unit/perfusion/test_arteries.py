@@ -444,7 +444,7 @@ def test_an_arterial_input_too_small_for_any_brain_is_a_warning() -> None:
     given = [volume.concentration, volume.mask, DT_S, volume.baseline]
     for share, said in ((1.0, False), (0.3, True)):
         found = aif_from_curve(share * volume.truth, *given, **volume.scan)
-        assert any("mL of blood in 100 g" in warning for warning in found.warnings) == said
+        assert any("mL/100 g, which no brain has" in warning for warning in found.warnings) == said
 
 
 def test_a_saturated_brain_is_a_warning_or_a_fault() -> None:
@@ -479,7 +479,7 @@ def test_a_slab_without_a_sinus_has_no_vein(slices: int, fissure: bool, snr: flo
     found = volume.select()
     assert np.isnan(found.vof).all()
     assert len(found.vof_voxels) == 0
-    assert "no large vein in the slab: the area of the arterial input could not be checked" in found.warnings
+    assert "no large vein in the slab, so the area of the arterial input could not be checked" in found.warnings
     assert np.isnan(found.quality["area_ratio"])
     np.testing.assert_array_equal(found.aif, volume.select(scale_to_vof=False).aif)
 
@@ -500,7 +500,7 @@ def test_a_single_voxel_is_no_vein_however_large_its_area(slices: int) -> None:
 @pytest.mark.parametrize(
     ("weakness", "said"),
     [
-        ("contrast", "hardly stand out of the noise"),
+        ("contrast", "hardly stand out from the noise"),
         ("lead", "rise too late"),
         ("width", "are too wide"),
         ("smoothness", "are too rough"),
@@ -513,5 +513,6 @@ def test_a_low_score_is_said_in_plain_words(weakness: str, said: str, monkeypatc
     with pytest.raises(DataFault) as raised:
         volume.select()
     assert str(raised.value) == (
-        f"no usable arterial input: the best candidates {said} (score 0.12, at least 0.20 needed)"
+        f"no usable arterial input: the best candidates {said} (score 0.12, at least 0.20 needed); "
+        "choose it by hand (arterial_inputs)"
     )

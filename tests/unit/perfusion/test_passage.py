@@ -64,7 +64,7 @@ def test_copies_of_frames_are_told_and_many_refused() -> None:
     series = np.random.default_rng(0).normal(100, 5, (4, 4, 3, 40))
     assert check_frames(series) == []
     series[..., 11:13] = series[..., 10:11]
-    assert check_frames(series) == ["2 of 40 frames are copies of the one before"]
+    assert check_frames(series) == ["2 of 40 frames are copies of the frame before"]
     with pytest.raises(DataFault, match="40 of 80 frames are copies"):
         check_frames(np.repeat(np.random.default_rng(0).normal(100, 5, (4, 4, 3, 40)), 2, axis=-1))
 
@@ -76,7 +76,7 @@ def test_slices_and_times_that_are_swapped_are_told(slices: int) -> None:
     check_order(series)
     x, y, z, t = series.shape
     swapped = series.transpose(0, 1, 3, 2).reshape((x, y, t * z), order="F").reshape((x, y, z, t), order="F")
-    with pytest.raises(DataFault, match="slices and times are swapped"):
+    with pytest.raises(DataFault, match="slices and frames are swapped"):
         check_order(swapped)
 
 

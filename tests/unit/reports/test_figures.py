@@ -186,9 +186,11 @@ def test_quality_marks_the_outlying_frames_in_motion_and_curves(watched) -> None
 
 def test_quality_says_in_words_what_it_rests_on(watched) -> None:
     said = texts(draw_quality("", watched))
-    assert "Outlying frames: 2 of 12 (bands); replaced, in time from their neighbours: 4; only the first 10" in said
+    assert "Outlier frames: 2 of 12 (bands); replaced from their neighbours in time: 4; only the first 10" in said
     assert "Arterial input: automatic, 2 voxels; score 0.83 of 1, lowest for its width (at least 0.2 needed)" in said
-    assert "falls to the noise at the peak: 50 % of the arterial voxels, an unknown share of the venous voxels." in said
+    assert (
+        "the signal falls to the noise in 50 % of the arterial voxels, an unknown share of the venous voxels." in said
+    )
     places = [axes for axes in draw_quality("", watched).axes if axes.images]
     assert len(places) == 2
     assert all(axes.get_title().startswith("z ") for axes in places)

@@ -150,7 +150,7 @@ def test_without_perfusion_diffusion_is_the_frame(scans, monkeypatch) -> None:
     by = STEPS["diffusion"]
     assert_same(rows["Before treatment"].masks, core=moved(SPOT, by))
     assert_same(rows["Follow-up"].masks, lesion=moved(SPOT | BESIDE, by), grown=moved(BESIDE, by))
-    assert notes == ["After treatment not shown: there is no alignment with it"]
+    assert notes == ["After treatment not shown: it is not aligned with this scan"]
 
 
 def test_without_perfusion_before_it_is_aligned_by_way_of_the_follow_up(scans, monkeypatch) -> None:
@@ -173,7 +173,7 @@ def test_the_first_session_after_treatment_is_the_frame_without_one_before(scans
     del scans.files["baseline"]
     rows, notes = drawn(monkeypatch, scans.visits("post", "followup"))
     assert list(rows) == ["After treatment"]
-    assert notes == ["Follow-up not shown: there is no alignment with it"]
+    assert notes == ["Follow-up not shown: it is not aligned with this scan"]
 
 
 def test_a_region_that_failed_is_named_with_its_reason(scans, monkeypatch) -> None:

@@ -154,7 +154,9 @@ def test_a_session_that_is_not_aligned_has_slices_of_its_own_and_says_so(scans: 
     other, _ = cut(visits["b"], cuts["b"], "trace", first=("b", "perf"))
     np.testing.assert_allclose(slices.heights_mm, true_mm, atol=0.01)
     np.testing.assert_allclose(slices.heights_mm, other.heights_mm, atol=2.5)
-    assert set(visits["b"].notes) == {"Slices and heights are its own: it is not aligned with the patient's first scan"}
+    assert set(visits["b"].notes) == {
+        "Slices and heights are of this scan; it is not aligned with the patient's first scan"
+    }
     cut(visits["c"], cuts["c"], "trace")
     assert not visits["c"].notes
 

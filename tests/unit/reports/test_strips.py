@@ -40,7 +40,7 @@ def test_each_limit_is_the_configurations(column: str, setting: str, within: flo
 def test_a_share_of_what_is_not_counted_has_no_place_on_the_axis() -> None:
     found = strip("outlier_frames", [0, 30], max_outlier_share=0.1)
     assert (found.limit_x, found.beyond) == (None, [])
-    assert found.limit_text == "at most 0.1 of a series' frames"
+    assert found.limit_text == "at most 0.1 of the frames of a series"
 
 
 def test_a_place_on_the_axis_is_the_value() -> None:

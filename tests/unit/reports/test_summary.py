@@ -50,7 +50,7 @@ CASES = {
         say(FOUND, AFTER),
         "Right-sided stroke, 3.1 h from onset: core 29.7 mL, Tmax > 6 s 100.7 mL, mismatch 3.39 → target by DEFUSE 2; "
         "reperfused 100 %; infarct grew by 22.0 mL; "
-        "13.8 mL of the lesion without microvascular reflow (noise alone gives 0.8 mL).",
+        "13.8 mL of the lesion without microvascular reflow (noise alone would give 0.8 mL).",
     ),
     "healthy": (
         say(HEALTHY, roles=()),
@@ -113,7 +113,7 @@ CASES = {
     "no baseline": (
         say(None, AFTER | {"reperfusion_fraction": None}, why={"reperfusion_fraction": "there is no baseline session"}),
         "No numbers before treatment: there is no baseline session. Reperfusion unknown; infarct grew by 22.0 mL; "
-        "13.8 mL of the lesion without microvascular reflow (noise alone gives 0.8 mL).",
+        "13.8 mL of the lesion without microvascular reflow (noise alone would give 0.8 mL).",
     ),
 }
 
@@ -155,7 +155,7 @@ def band(**what) -> dict:
                 band(parameter="core_ml", stability="unstable", low=0.00062, high=0.00062),
             ],
             False,
-            "changes: holds only for Tmax 5.0–6.5 s, ADC 620 10⁻⁶ mm²/s",
+            "changes: the class holds only for Tmax 5.0–6.5 s, ADC 620 10⁻⁶ mm²/s",
         ),
         ([band(parameter="tmax6_ml", stability=None)], None, "not known"),
         ([band(parameter="tmax6_ml", stability="unstable", criterion="other")], None, "not known"),

@@ -322,7 +322,7 @@ def test_the_point_stays_when_map_and_session_change(page: Page) -> None:
 
 def test_a_scan_that_is_not_aligned_says_so(page: Page) -> None:
     choose(page, "session", "ses-c", "view.session.label === 'ses-c'")
-    anew = "This scan is not aligned with the one before it: the point is a new one."
+    anew = "This scan is not aligned with the one shown before, so the point is a new one."
     assert (text(page, "note"), list(values(page))) == (anew, ["ADC"])
     choose(page, "map", "FLAIR")
     assert (text(page, "note"), text(page, "volume"), values(page)) == (anew, "", {})

@@ -92,7 +92,7 @@ def test_a_lesion_of_which_too_little_is_covered_cannot_be_judged(share: float, 
     in_view = scene(share_in_view=share)
     assert find_impairment(flow(LESION), in_view, definition(min_covered_share=share)).doubts == []
     assert find_impairment(flow(LESION), in_view, definition(min_covered_share=share + 0.01)).doubts == [
-        f"only {percent} % of the lesion can be compared with its mirror image"
+        f"only {percent} % of the lesion can be compared with its mirror image (at least {percent + 1} % needed)"
     ]
 
 
@@ -103,8 +103,10 @@ def test_a_lesion_of_which_too_little_is_covered_cannot_be_judged(share: float, 
 def test_a_lesion_across_the_midline_cannot_be_judged(across: np.ndarray, least: float, on_the_other_side: int) -> None:
     crossing = scene(lesion=across, lesion_ml=10 * COLUMN_ML)
     assert find_impairment(flow(across), crossing, definition(min_one_sided_share=least)).doubts == []
-    assert find_impairment(flow(across), crossing, definition(min_one_sided_share=least + 0.01)).doubts == [
-        f"the lesion crosses the midline ({on_the_other_side} % on the other side)"
+    stricter = least + 0.01
+    assert find_impairment(flow(across), crossing, definition(min_one_sided_share=stricter)).doubts == [
+        f"the lesion crosses the midline ({on_the_other_side} % on the other side, at most "
+        f"{100 * (1 - stricter):.0f} % allowed)"
     ]
 
 

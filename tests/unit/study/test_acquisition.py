@@ -34,7 +34,7 @@ def test_slice_timing_is_in_the_order_of_the_voxels(
     ("timing", "said"),
     [
         ({"SliceTiming": [0.0, 0.5]}, "SliceTiming should hold 1 times"),
-        ({"SliceTiming": [1.5]}, "from 0 to less than 1.5 s; mend it, or leave it out"),
+        ({"SliceTiming": [1.5]}, "from 0 to less than 1.5 s; correct it, or leave it out"),
         ({"SliceTiming": 0.5}, "SliceTiming should hold 1 times"),
         ({"SliceTiming": [0.0], "SliceEncodingDirection": "z"}, "should be i, j or k"),
     ],
@@ -71,7 +71,7 @@ def dsc_with(study: Study, sidecar: dict[str, Any], frames: int = 40, spacing_s:
         (GOOD | {"RepetitionTime": 12.0}, 12.0, "12 s between frames is not plausible"),
         ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0, 5.0] * 13 + [9.0]}, 0.0, "VolumeTiming is not even"),
         ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0]}, 0.0, "VolumeTiming should hold 40 times"),
-        (GOOD | {"RepetitionTime": "Smith, John"}, 0.0, "RepetitionTime is no plausible number"),
+        (GOOD | {"RepetitionTime": "Smith, John"}, 0.0, "RepetitionTime is not a plausible number"),
     ],
 )
 def test_a_spacing_that_cannot_be_is_named(study: Study, sidecar: dict[str, Any], spacing_s: float, said: str) -> None:
@@ -86,7 +86,7 @@ def test_even_volume_times_are_a_frame_spacing(study: Study) -> None:
 
 
 def test_too_few_frames_are_no_first_passage(study: Study) -> None:
-    assert "5 frames are no first passage" in dsc_with(study, GOOD, frames=5)
+    assert "5 frames do not show the first passage" in dsc_with(study, GOOD, frames=5)
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,15 @@ def test_b_values_may_lie_above(study: Study) -> None:
 
 def test_a_map_of_several_volumes_is_refused_with_its_shape(study: Study) -> None:
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {}, frames=3)
-    assert reason(study.index()).endswith("it should have three dimensions, and has shape (40, 40, 1, 3)")
+    assert reason(study.index()).endswith(
+        "it needs three dimensions, and has shape (40, 40, 1, 3); save it as one volume"
+    )
 
 
 def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
     path = study.dsc("01", "baseline", GOOD)
     nifti.save(path, np.ones((40, 40, 4, 20)), np.eye(4), sidecar=GOOD, frame_spacing_s=1.5)
-    assert "is 40 mm wide, which is no head" in reason(study.index())
+    assert "is only 40 mm wide, too small for a head" in reason(study.index())
 
 
 @pytest.mark.parametrize(

@@ -70,14 +70,14 @@ def test_hours_from(study: Study, onset: str, scanned: str, hours: float) -> Non
     ("onset", "scanned", "reason"),
     [
         ("n/a", "2025-03-04T11:40:00", "have no onset_time"),
-        ("2025-03-04T08:10:00", "n/a", "no acq_time to take onset_time from"),
-        ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "lies after the session"),
-        ("in the morning", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("2025-03-04T08:10:00", "n/a", "no acq_time, so the hours from onset_time are unknown"),
+        ("2025-03-04T12:10:00", "2025-03-04T11:40:00", "is later than the session"),
+        ("in the morning", "2025-03-04T11:40:00", "cannot be compared with acq_time"),
         ("2025-03-04", "2025-03-04T11:40:00", "a date and time"),
-        ("45720.34", "2025-03-04T11:40:00", "no plausible number of hours"),
-        ("-3", "2025-03-04T11:40:00", "no plausible number of hours"),
-        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
-        ("25:10", "2025-03-04T11:40:00", "cannot be taken from acq_time"),
+        ("45720.34", "2025-03-04T11:40:00", "not a plausible number of hours"),
+        ("-3", "2025-03-04T11:40:00", "not a plausible number of hours"),
+        ("2025-03-04T08:10:00+01:00", "2025-03-04T11:40:00", "cannot be compared with acq_time"),
+        ("25:10", "2025-03-04T11:40:00", "cannot be compared with acq_time"),
     ],
 )
 def test_unknown_hours_have_a_reason(study: Study, onset: str, scanned: str, reason: str) -> None:
@@ -97,7 +97,7 @@ def test_a_number_that_is_none_has_a_reason(study: Study) -> None:
     (study.root / "participants.tsv").write_text(ages)
     clinical = ClinicalData(study.root)
     assert clinical.number("02", None, "age") == 71
-    for subject, reason in (("01", "age is not understood: it is a number from 0 to 120"), ("03", "have no age")):
+    for subject, reason in (("01", "age is not understood: write a number from 0 to 120"), ("03", "have no age")):
         with pytest.raises(DataFault, match=reason):
             clinical.number(subject, None, "age")
 
@@ -221,16 +221,20 @@ def test_a_study_may_name_its_columns(study: Study) -> None:
     assert clinical.number("01", None, "age") == 70
     assert clinical.hours_from("01", None, "onset_time") == 7.5
     assert clinical.number("01", None, "nihss") == 12
-    with pytest.raises(DataFault, match=r"have no years$"):
+    with pytest.raises(DataFault, match=r"have no years; add it if known$"):
         clinical.number("02", None, "age")
 
 
 @pytest.mark.parametrize(
     ("written", "scanned", "reason"),
     [
-        ("08:10", "n/a", "no acq_time to take last_seen_well from$"),
-        ("noon", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken"),
-        ("2025-03-05", "2025-03-04T11:40:00", r"^last_seen_well cannot be taken from acq_time: it is a date and time"),
+        ("08:10", "n/a", "no acq_time, so the hours from last_seen_well are unknown; add it$"),
+        ("noon", "2025-03-04T11:40:00", r"^last_seen_well cannot be compared"),
+        (
+            "2025-03-05",
+            "2025-03-04T11:40:00",
+            r"^last_seen_well cannot be compared with acq_time: write a date",
+        ),
     ],
 )
 def test_a_time_that_is_not_known_is_named_as_the_study_names_it(

@@ -39,10 +39,10 @@ def test_sidecars_are_inherited(study: Study) -> None:
     ("sidecar", "said"),
     [
         (None, "RepetitionTime is missing"),
-        ({"RepetitionTime": 1.5}, "EchoTime is missing; add it (in s), or give acquisition.echo_time_s"),
+        ({"RepetitionTime": 1.5}, "EchoTime is missing; add it (in s), or set acquisition.echo_time_s"),
         ({"RepetitionTime": 1500, "EchoTime": 0.03}, "RepetitionTime is 1500"),
         ({"RepetitionTime": 1.5, "EchoTime": 30}, "EchoTime is 30"),
-        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is no plausible number of seconds"),
+        ({"RepetitionTime": "1.5", "EchoTime": 0.03}, "RepetitionTime is not a plausible number of seconds"),
         ({"RepetitionTime": 2.0, "EchoTime": 0.03}, "its header says 1.5 s between frames"),
     ],
 )
@@ -80,7 +80,7 @@ def test_the_first_usable_run_is_used(study: Study) -> None:
 
 def test_dwi_needs_its_bvalues(study: Study) -> None:
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_dwi.nii.gz", {}, frames=2)
-    assert "sub-01_ses-baseline_dwi.bval: missing" in reason(study.index())
+    assert "sub-01_ses-baseline_dwi.bval: the file is missing" in reason(study.index())
 
 
 def test_directions_that_are_not_there_are_not_asked_for(study: Study) -> None:
@@ -162,7 +162,7 @@ def test_arterial_inputs_are_found(study: Study, name: str) -> None:
     assert scan is not None
     assert scan.path == str(path)
     (unused,) = [scan.reason for scan in manifest.scans if scan.kind == "aif" and scan.reason]
-    assert unused.startswith("sub-01_ses-baseline_desc-aif_timeseries.tsv is not used: a file there lies in perf")
+    assert unused.startswith("sub-01_ses-baseline_desc-aif_timeseries.tsv is not used; a file should lie in perf")
     with pytest.raises(StudyError, match="arterial_inputs: there is no folder"):
         study.index(given={"aif": folder / "elsewhere"})
 
@@ -273,7 +273,7 @@ def test_a_label_is_the_whole_name_of_its_folder(study: Study) -> None:
     found = rows(study.index())
     assert found["01", "baseline", "dsc"] == ""
     for label in ("STROKE-001", "STROKE-002"):
-        assert "a label is letters and digits only" in found[label, "", "patient"]
+        assert "a label has only letters and digits" in found[label, "", "patient"]
         assert f"to sub-{label.replace('-', '')}" in found[label, "", "patient"]
     assert len(found) == 3
 
@@ -352,7 +352,7 @@ def test_what_is_given_and_not_used_is_named(study: Study) -> None:
     assert len(reasons) == 3
     assert "label-L_mask.nii.gz of the same session is used instead" in reasons[0]
     assert "msk.nii.gz is not used" in reasons[1]
-    assert "lies in the folder sub-02: one of the two names is wrong" in reasons[2]
+    assert "lies in the folder sub-02; correct the name that is wrong" in reasons[2]
 
 
 def test_a_mask_that_is_not_there_is_left_out_and_another_used(study: Study) -> None:

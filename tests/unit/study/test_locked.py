@@ -52,7 +52,7 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.mark.parametrize("may_list", [False, True])
 def test_a_locked_study_is_named(study: Study, lock: Callable[..., None], may_list: bool) -> None:
     lock(study.root, may_list)
-    with pytest.raises(StudyError, match=r"^bids_dir: the folder .* may not be read; mend its permissions$"):
+    with pytest.raises(StudyError, match=r"^bids_dir: the folder .* may not be read; correct its permissions$"):
         study.index()
 
 
@@ -61,10 +61,10 @@ def test_a_locked_patient_costs_nobody_else(study: Study, lock: Callable[..., No
     manifest = study.index()
     assert manifest.has("02", "baseline", "dsc")
     reasons = {scan.reason for scan in manifest.scans if scan.participant == "01" and scan.kind == "folder"}
-    assert reasons == {"the folder sub-01 cannot be read; mend its permissions"}
+    assert reasons == {"the folder sub-01 cannot be read; correct its permissions"}
     clinical = ClinicalData(study.root, COLUMNS)
     assert clinical.side("01", "baseline") == "unknown"
-    assert ("sub-01_sessions.tsv: it may not be read; mend its permissions, and those of its folder") in str(
+    assert ("sub-01_sessions.tsv: it may not be read; correct its permissions and those of its folder") in str(
         clinical.notes_of("01")
     )
     assert clinical.side("02", "baseline") == "left"
@@ -102,5 +102,5 @@ def test_a_locked_folder_of_masks_stops_the_run(study: Study, lock: Callable[...
     for patient in ("01", "02"):
         masks.add(f"sub-{patient}/ses-baseline/dwi/sub-{patient}_ses-baseline_label-L_mask.nii.gz")
     lock(masks.root / locked)
-    with pytest.raises(StudyError, match=r"^lesion_masks: the folder .* may not be read; mend its permissions$"):
+    with pytest.raises(StudyError, match=r"^lesion_masks: the folder .* may not be read; correct its permissions$"):
         study.index(given={"lesion": masks.root})

@@ -35,8 +35,8 @@ def ruled(rule: str) -> dict[str, Any]:
     ("name", "entry", "said"),
     [
         ("mine", ruled("core_ml => 70"), "criteria.mine.classes.0.any.0: 'core_ml => 70' is no rule"),
-        ("mine", ruled("corr_ml < 70"), "names corr_ml, which is not known"),
-        ("mine", ruled("core_ml < tmax5_ml"), "names tmax5_ml, which is not known"),
+        ("mine", ruled("corr_ml < 70"), "names corr_ml, which is no known quantity"),
+        ("mine", ruled("core_ml < tmax5_ml"), "names tmax5_ml, which is no known quantity"),
         ("mine", bad(classes=[{"name": "a"}]), "criteria.mine.classes.0: {'name': 'a'} should have a name"),
         ("mine", bad(classes=[{"name": "a", "all": []}]), "criteria.mine.classes.0.all: [] should hold a rule"),
         (
@@ -51,10 +51,10 @@ def ruled(rule: str) -> dict[str, Any]:
         ("mine", ruled("hir > core_ml + 5"), "is no rule; write a quantity"),
         ("mine", bad(classes=[]), "criteria.mine.classes: [] should hold a class"),
         ("mine", bad(tilte="x"), "criteria.mine.tilte: unknown key; did you mean title?"),
-        ("mine", bad(deficit="tmax5_ml"), "criteria.mine.deficit: tmax5_ml is no volume known here"),
+        ("mine", bad(deficit="tmax5_ml"), "criteria.mine.deficit: tmax5_ml is not a known volume"),
         ("mine", {"title": "Mine"}, "criteria.mine: 'doi' is a required property"),
         ("mine", bad(doi="Lancet 2012"), "should be a DOI"),
-        ("core_ml", OWN, "criteria.core_ml: a column of the tables has this name already"),
+        ("core_ml", OWN, "criteria.core_ml: a column of the tables already has this name"),
     ],
 )
 def test_a_bad_one_is_refused_with_its_key_and_reason(name: str, entry: dict[str, Any], said: str) -> None:

@@ -422,7 +422,7 @@ def test_what_criteria_ask_of_a_patient_is_known_or_has_a_reason(study: Path) ->
         "hours_from_onset": [2.5, ""],
     }
     assert facts.asked_by_criteria(plan, "02", "d0") == {
-        name: [None, f"the study's tables have no {column}"]
+        name: [None, f"the study's tables have no {column}; add it if known"]
         for name, column in (("age", "age"), ("nihss_baseline",) * 2, ("hours_from_onset", "onset_time"))
     }
 
@@ -430,7 +430,10 @@ def test_what_criteria_ask_of_a_patient_is_known_or_has_a_reason(study: Path) ->
 def test_hours_from_treatment_are_those_of_the_session_after_it(study: Path) -> None:
     plan = two_patients(study)
     assert facts.hours_from_treatment(plan, "01") == [22.5, ""]
-    assert facts.hours_from_treatment(plan, "02") == [None, "the study's tables have no treatment_time"]
+    assert facts.hours_from_treatment(plan, "02") == [
+        None,
+        "the study's tables have no treatment_time; add it if known",
+    ]
     with (study / "sub-01" / "sub-01_sessions.tsv").open("a") as table:
         table.write("ses-d2\t2025-03-05T12:30:00\t12:00\t0\n")
     late = plan_of(scans_of("01", {**FULL, "d2": "dsc"}), study, exclusions=("reocclusion",))

@@ -57,7 +57,7 @@ def test_files_are_found_below_a_folder_however_a_browser_names_the_second(tmp_p
 
 
 def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"^ratings: there is no file or folder .*away$"):
+    with pytest.raises(StudyError, match=r"^ratings: there is no file or folder .*away; check the path$"):
         find_ratings([str(tmp_path / "away")])
 
 
@@ -104,7 +104,7 @@ def test_another_word_is_not_used_and_not_repeated(write: Write, word: str) -> N
     found = write(row(word))
     assert said(found) == []
     assert found.faults == [
-        ["sub-01", "ratings", "rating of session d1 by rater A is not understood: a rating is accept, doubt or reject"]
+        ["sub-01", "ratings", "rating of session d1 by rater A is not understood: write accept, doubt or reject"]
     ]
 
 
@@ -122,12 +122,15 @@ def test_labels_without_their_prefix_and_as_numbers(write: Write) -> None:
 def test_who_is_not_in_the_study_is_told_and_not_named(write: Write, who: str) -> None:
     found = write(row(who=who), row())
     assert len(said(found)) == 1
-    assert found.faults == [["n/a", "ratings", "sub-01_desc-rating.tsv has a row of nobody in the study"]]
+    assert found.faults == [["n/a", "ratings", "sub-01_desc-rating.tsv has a row of a patient who is not in the study"]]
 
 
 def test_a_session_that_is_not_there_is_told(write: Write) -> None:
     found = write(row(session="ses-d9"))
-    assert (said(found), reasons(found)) == ([], ["a rating names no session of this patient"])
+    assert (said(found), reasons(found)) == (
+        [],
+        ["a rating names a session that this patient does not have; correct session_id"],
+    )
 
 
 def test_patients_and_sessions_that_are_not_asked_for_are_no_fault(write: Write, tmp_path: Path) -> None:
@@ -138,7 +141,7 @@ def test_patients_and_sessions_that_are_not_asked_for_are_no_fault(write: Write,
 
 
 def test_without_a_rater(write: Write) -> None:
-    assert reasons(write(row(rater="n/a"))) == ["a rating of session d1 names no rater"]
+    assert reasons(write(row(rater="n/a"))) == ["a rating of session d1 names no rater; add the name"]
 
 
 def test_a_name_makes_no_element_of_a_page_that_does_not_escape_it(write: Write) -> None:
@@ -155,8 +158,8 @@ def test_a_name_is_one_line_and_not_too_long(write: Write) -> None:
     [
         ("Participant,session_id,rater,rating", ["sub-01,d0,A,reject"], "is separated by commas"),
         ("who\tsession_id\trater\trating", ["sub-01\td0\tA\treject"], "has no column participant_id"),
-        ("participant_id\tsession_id\trating", ["sub-01\td0\treject"], "should have one column rater; it is not used"),
-        (f"{HEAD}\trating", [f"{row()}\taccept"], "should have one column rating; it is not used"),
+        ("participant_id\tsession_id\trating", ["sub-01\td0\treject"], "is not used: it should have one column rater"),
+        (f"{HEAD}\trating", [f"{row()}\taccept"], "is not used: it should have one column rating"),
         ("", [], "is empty"),
     ],
 )
@@ -185,12 +188,14 @@ def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
 def test_a_row_of_too_few_cells_is_told_and_the_others_are_read(write: Write) -> None:
     found = write("sub-01\tses-d0\tA", row())
     assert len(said(found)) == 1
-    assert reasons(found) == ["sub-01_desc-rating.tsv has a row of more or fewer cells than columns, which is not used"]
+    assert reasons(found) == [
+        "sub-01_desc-rating.tsv has a row with more or fewer cells than columns; the row is not used"
+    ]
 
 
 def test_a_file_that_may_be_named_after_a_person_is_not_named(write: Write) -> None:
     assert reasons(write(row(who="x"), name="Mustermann desc-rating.tsv")) == [
-        "a file of ratings has a row of nobody in the study"
+        "a file of ratings has a row of a patient who is not in the study"
     ]
 
 
@@ -212,7 +217,7 @@ def test_the_latest_time_counts(write: Write, swapped: bool) -> None:
 def test_without_a_latest_time_a_contradiction_is_unknown_and_said(write: Write, first: str, second: str) -> None:
     found = write(row("reject", time=first), row("accept", time=second))
     assert said(found) == []
-    assert reasons(found) == ["rater A rates session d1 in several ways, and no times say which is the latest"]
+    assert reasons(found) == ["rater A gives session d1 different ratings without times that show the latest; keep one"]
 
 
 def test_the_same_twice_is_no_contradiction(write: Write) -> None:

@@ -39,7 +39,7 @@ def test_shipped_config_is_valid() -> None:
         ("criteria", None, "criteria: None should be of type object"),
         ("core.adc_threshold", 620, "core.adc_threshold: 620 should be below 0.002"),
         ("imr.min_mtici", "2d", "imr.min_mtici: '2d' should be one of 2a or 2b or 2b50 or 2b67 or 2c or 3 or None"),
-        ("imr.significant_ml", float("inf"), "imr.significant_ml: inf is no number to compute with"),
+        ("imr.significant_ml", float("inf"), "imr.significant_ml: inf is not a finite number"),
     ],
 )
 def test_a_fault_is_named_with_its_key(key: str, value: Any, said: str) -> None:
@@ -104,7 +104,7 @@ def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
     study.write_text(
         "core: {}\ncriteria:\n  mine: {title: A}\n  other: {title: B}\n  mine: {title: C}\n", encoding="utf-8"
     )
-    with pytest.raises(ConfigError, match=r"study\.yaml, line 5: criteria\.mine: given in line 3 already"):
+    with pytest.raises(ConfigError, match=r"study\.yaml, line 5: criteria\.mine: already given in line 3"):
         check_config(CONFIG, SCHEMA, written_in=[ROOT / "config" / "config.yaml", study])
 
 
@@ -196,7 +196,7 @@ def test_labels_stay_as_they_are_written(tmp_path: Path) -> None:
 def test_what_holds_itself_is_named(tmp_path: Path, text: str) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"study\.yaml, line \d: what begins here holds itself, by an alias"):
+    with pytest.raises(ConfigError, match=r"study\.yaml, line \d: this entry contains itself by an alias"):
         complete(yaml.safe_load(text), [study])
 
 

@@ -68,7 +68,7 @@ def test_the_demo_is_not_simulated_for_a_question(tmp_path: Path, capsys: pytest
     complete(config, [])
     manifest = begin(config, asks=True, is_demo=True)
     assert {label: len(sessions) for label, sessions in manifest.sessions.items()} == {"01": 3, "02": 3, "03": 3}
-    assert "is not there yet: a run simulates it first (3 patients, about a minute)" in capsys.readouterr().err
+    assert "does not exist yet: a run simulates it first (3 patients, about a minute)" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

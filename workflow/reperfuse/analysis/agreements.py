@@ -91,12 +91,12 @@ def agreement_of_raters(ratings: Sequence[Mapping[str, str]]) -> list[dict[str, 
 def _of_two_raters(one: Sequence[str], other: Sequence[str]) -> dict[str, Estimate]:
     n = len(one)
     if n < _LEAST_SESSIONS:
-        none = not_estimable(f"{n} sessions rated by both, and {_LEAST_SESSIONS} are needed", n)
+        none = not_estimable(f"only {n} sessions are rated by both, at least {_LEAST_SESSIONS} needed", n)
         return {RATERS_PERCENT: none, RATERS_KAPPA: none}
     alike = wilson(sum(a == b for a, b in zip(one, other, strict=True)), n)
     percent = Estimate(n, 100 * alike.value, 100 * alike.low, 100 * alike.high)
     weighted = kappa(one, other, RATINGS)
-    note = weighted.note or "n counts sessions; those of one patient are taken as independent"
+    note = weighted.note or "n counts sessions, and sessions of one patient are treated as independent"
     return {RATERS_PERCENT: percent, RATERS_KAPPA: replace(weighted, note=note)}
 
 

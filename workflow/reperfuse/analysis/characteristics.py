@@ -96,7 +96,7 @@ def _describe(people: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> Iter
 def _compare(name: str, people: pd.DataFrame, kind: Kind, *, fewest: int) -> tuple[Comparison, float]:
     """Return the test of a variable by IMR and its standardised difference, or why there are none."""
     if name in _DEFINING:
-        return Comparison(len(people), note="IMR itself, so not tested"), math.nan
+        return Comparison(len(people), note="not tested: it is IMR itself"), math.nan
     if why := too_few_in_group(fewest):
         return Comparison(len(people), note=f"not estimable: {why}"), math.nan
     groups = people[name], people["imr_significant"]

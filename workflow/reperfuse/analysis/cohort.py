@@ -156,12 +156,21 @@ def _check(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     by_scale = frame["mrs_90d"] == 6
     alive_and_dead = by_scale & (frame["death_90d"] == 0) | (frame["mrs_90d"] < 6) & (frame["death_90d"] == 1)
     for name in frame["participant_id"][alive_and_dead]:
-        notes.append((name, "mrs_90d", "mrs_90d and death_90d contradict each other; both are taken as unknown"))
+        notes.append(
+            (
+                name,
+                "mrs_90d",
+                "mrs_90d and death_90d contradict each other, so both are treated as unknown; correct one of them",
+            )
+        )
     frame["death_90d"] = frame["death_90d"].where(frame["mrs_90d"].isna(), by_scale.astype(float))
     frame.loc[alive_and_dead, ["mrs_90d", "death_90d"]] = np.nan
     high = frame["glucose"] > _GLUCOSE_MG_DL
     if high.any() and (frame["glucose"] <= _GLUCOSE_MG_DL).any():
-        reason = "glucose is in mg/dL in some patients and in mmol/L in others; it is taken as unknown in all"
+        reason = (
+            "glucose is in mg/dL in some patients and in mmol/L in others, so it is treated as unknown in all; use "
+            "one unit"
+        )
         notes.append(("n/a", "glucose", reason))
         frame["glucose"] = np.nan
     return notes

@@ -44,7 +44,7 @@ def _readme(true: Effects) -> str:
     return (
         "Simulated stroke patients: the clinical table of a study, and the tables of its results. Nobody was scanned.\n"
         "Written by: python -m reperfuse.analysis.example <folder>\n\n"
-        "What is true of them (reperfuse.simulation.cohort.effects):\n"
+        "Simulated effects (reperfuse.simulation.cohort.effects):\n"
         f"  NIHSS at 24 h: {true.nihss_24h_per_ml:+.2f} points per mL of IMR; at day 5: {true.nihss_day5_per_ml:+.2f}\n"
         f"  mRS at 90 days: common odds ratio of a higher grade {true.mrs_odds_ratio_per_ml:.2f} per mL of IMR\n"
         f"  IMR above 5 mL: odds {true.imr_odds_grade_3:.2f} at mTICI 3,"

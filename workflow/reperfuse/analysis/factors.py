@@ -36,7 +36,7 @@ def factors_of_imr(frame: pd.DataFrame, factors: Sequence[str]) -> list[dict[str
     together = [name for name in names if people[name].min() < people[name].max()][: rarer // EVENTS_PER_COEFFICIENT]
     if len(together) < 2:
         least = 2 * EVENTS_PER_COEFFICIENT
-        note = f"not estimable: {rarer} patients {which} IMR, and {least} are needed for two factors together"
+        note = f"not estimable: only {rarer} patients {which} IMR, at least {least} needed for two factors together"
         return [*rows, _row("", Estimate(len(people), events=impaired, note=note), model="together")]
     for name in together:
         others = [other for other in together if other != name]

@@ -20,13 +20,13 @@ def perfusion(config: Settings) -> Iterator[str]:
         yield f"Curves were smoothed within the brain (Gaussian, {curves['smoothing_fwhm_mm']:g} mm full width)."
     if curves["motion_signal_per_mm"]:
         expected = percent(curves["motion_signal_per_mm"])
-        yield f"Signal that followed head motion was removed, with an expected size of {expected} per mm."
+        yield f"Residual motion was removed from the curves, with an expected signal change of {expected} per mm."
     if curves["leakage_correction"]:
         yield "Blood volume was corrected for leakage of contrast agent [@boxerman2006]."
-    yield "The arterial input was found automatically unless it was chosen by hand."
-    yield f"One found automatically needed a score of {aif['min_score']:g}."
+    yield "The arterial input was found automatically, unless it was chosen by hand."
+    yield f"An automatic arterial input needed a score of at least {aif['min_score']:g}."
     if aif["scale_to_vof"]:
-        yield "It was corrected for partial volume by the venous output."
+        yield "The arterial input was corrected for partial volume by the venous output."
     yield from _deconvolution(config["deconvolution"])
     yield from _hypoperfusion(config["hypoperfusion"])
 
@@ -34,21 +34,21 @@ def perfusion(config: Settings) -> Iterator[str]:
 def _deconvolution(chosen: Settings) -> Iterator[str]:
     if chosen["method"] == "osvd":
         yield (
-            "Maps were computed by block-circulant singular value decomposition with a limit on oscillation, "
-            f"{chosen['oscillation_index']:g} at a spacing of {chosen['oscillation_spacing_s']:g} s [@wu2003]."
+            "Maps were computed by block-circulant singular value decomposition with a limit on oscillation of "
+            f"{chosen['oscillation_index']:g} at a frame spacing of {chosen['oscillation_spacing_s']:g} s [@wu2003]."
         )
-        yield "The limit grew with the square of the spacing of the frames."
+        yield "The limit grew with the square of the frame spacing."
     else:
         circulant = chosen["method"] == "csvd"
         kind, source = ("block-circulant", "wu2003") if circulant else ("standard", "ostergaard1996")
         share = chosen["svd_threshold"] or (0.1 if circulant else 0.2)
         yield f"Maps were computed by {kind} singular value decomposition, truncated at {percent(share)} [@{source}]."
     latest = f"{chosen['latest_tmax_s']:g} s"
-    yield f"Tmax was the time of the maximum of the residue function, and was discarded beyond {latest}."
+    yield f"Tmax was the time of the maximum of the residue function; values beyond {latest} were discarded."
 
 
 def _hypoperfusion(chosen: Settings) -> Iterator[str]:
-    yield "Tissue with Tmax above 6 s was hypoperfused."
+    yield "Tissue with Tmax above 6 s was counted as hypoperfused."
     steps = []
     if chosen["smoothing_mm"]:
         steps.append(f"smoothed by {chosen['smoothing_mm']:g} mm")
@@ -57,7 +57,7 @@ def _hypoperfusion(chosen: Settings) -> Iterator[str]:
     if chosen["min_volume_ml"]:
         steps.append(f"cleared of components below {chosen['min_volume_ml']:g} mL")
     if steps:
-        yield f"Its mask was {listed(steps)}."
+        yield f"The mask was {listed(steps)}."
     left_out = []
     if chosen["csf_adc"]:
         left_out.append(f"fluid by diffusion (above {diffusivity(chosen['csf_adc'])})")
@@ -66,9 +66,9 @@ def _hypoperfusion(chosen: Settings) -> Iterator[str]:
     if chosen["vessel_ratio"]:
         left_out.append(f"vessels (blood volume {chosen['vessel_ratio']:g} times the tissue's median)")
     if left_out:
-        yield f"It left out {listed(left_out)}."
+        yield f"The mask left out {listed(left_out)}."
     if chosen["symptomatic_side_only"]:
-        yield "The side opposite to the symptomatic one was left out where the side was known."
+        yield "Where the side of the stroke was known, the opposite side was left out."
 
 
 def diffusion(config: Settings) -> Iterator[str]:
@@ -76,12 +76,12 @@ def diffusion(config: Settings) -> Iterator[str]:
     core = config["core"]
     yield f"The core was tissue with an apparent diffusion coefficient below {diffusivity(core['adc_threshold'])}."
     yield (
-        f"Its trace image had to be at least {core['relative_intensity']:g} times that of normal tissue nearby, and to "
-        f"reach {core['peak_intensity']:g} times that of its mirror image."
+        f"Its trace intensity had to be at least {core['relative_intensity']:g} times that of normal tissue nearby, "
+        f"and to reach {core['peak_intensity']:g} times that of its mirror image."
     )
     if core["min_volume_ml"]:
         yield f"Components below {core['min_volume_ml']:g} mL were removed."
-    yield "Mismatch was the volume with Tmax above 6 s less that of the core."
+    yield "Mismatch was the volume with Tmax above 6 s minus that of the core."
 
 
 def serial(config: Settings, counts: Mapping[str, int], done: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -90,7 +90,7 @@ def serial(config: Settings, counts: Mapping[str, int], done: Mapping[str, Seque
     if {"growth", "reperfusion", "reflow"} & set(done):
         yield "Scans were registered rigidly by mutual information with ANTs [@avants2011]."
         yield (
-            f"A registration counted with a brain overlap (Dice) of at least {fit['min_brain_dice']:g} and a "
+            f"A registration was accepted with a brain overlap (Dice) of at least {fit['min_brain_dice']:g} and a "
             f"correlation of edges of at least {fit['min_edge_agreement']:g}."
         )
         if fit["distortion_axis"] != "none":
@@ -99,7 +99,7 @@ def serial(config: Settings, counts: Mapping[str, int], done: Mapping[str, Seque
     if how := [words for name, words in drawn.items() if name in done]:
         yield f"Follow-up lesions were {' or '.join(how)}."
     if "growth" in done:
-        yield f"Growth, the follow-up lesion less the baseline core, was known in {patients(counts['growth'])}."
+        yield f"Growth, the follow-up lesion minus the baseline core, was known in {patients(counts['growth'])}."
         if config["growth"]["undo_swelling"]:
             yield "For comparison voxel by voxel, the swelling of the follow-up lesion was undone."
     if "reperfusion" in done:
@@ -118,7 +118,7 @@ def impairment(config: Settings, reflow: Settings, counts: Mapping[str, int]) ->
     yield f"Impaired microvascular reperfusion was defined after {reflow['title'].partition(',')[0]}{source}."
     changed = [name for name in reflow if own.get(name) is not None and name in WORDS]
     if changed:
-        yield f"This study chose for itself {listed(WORDS[name] for name in changed)}."
+        yield f"This study used its own settings for {listed(WORDS[name] for name in changed)}."
     for part in reflow["differs"].split("; "):
         yield (
             f"The definition was applied {part}."
@@ -135,8 +135,8 @@ def impairment(config: Settings, reflow: Settings, counts: Mapping[str, int]) ->
     if "mtici" in reflow["exclusions"]:
         yield f"Patients with mTICI below {reflow['min_mtici']} were not judged."
     yield (
-        f"Neither were lesions with less than {percent(own['min_covered_share'])} comparable with their mirror "
-        f"image, or less than {percent(own['min_one_sided_share'])} on one side."
+        f"Lesions were not judged if less than {percent(own['min_covered_share'])} was comparable with their mirror "
+        f"image, or less than {percent(own['min_one_sided_share'])} was on one side."
     )
     yield f"Reflow was judged in {patients(counts['judged'])} and impaired in {counts['impaired']}."
 

@@ -99,7 +99,7 @@ def _software(versions: Mapping[str, str], counts: Mapping[str, int]) -> Iterato
         yield f"It used {listed(used)}."
     yield f"Results of {patients(counts['patients'])} were analysed."
     if counts["rejected"]:
-        yield f"Left out: {patients(counts['rejected'])} of whom a reader rejected a session."
+        yield f"Left out, because a reader rejected a session: {patients(counts['rejected'])}."
 
 
 def _run_by(versions: Mapping[str, str]) -> str:
@@ -112,10 +112,10 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         return
     yield "Analyses used complete cases, without imputation. Intervals were of 95 %, and tests two-sided."
     if "flow" in done:
-        yield "The flow of patients is given as STROBE advises [@vonelm2007]."
+        yield "The flow of patients is reported as STROBE advises [@vonelm2007]."
     if "characteristics" in done:
         yield "Groups were compared by the Mann–Whitney test [@mann1947], and by exact or chi-square tests."
-        yield "Standardised differences are given beside them [@austin2009]."
+        yield "Standardised differences are also given [@austin2009]."
     if "frequency" in done:
         yield "Shares have Wilson's interval [@wilson1927]."
     if "nihss" in done:
@@ -134,7 +134,7 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
         yield "Separated data were fitted by Firth's penalised likelihood [@firth1993; @heinze2002]."
     if "factors" in done:
         yield "Factors of impairment were examined by Firth's penalised likelihood [@firth1993; @heinze2002]."
-        yield f"Models held at most one factor for {EVENTS_PER_COEFFICIENT} events [@vittinghoff2007]."
+        yield f"Models held at most one factor per {EVENTS_PER_COEFFICIENT} events [@vittinghoff2007]."
     if "profile" in done:
         yield from _profile(analysis, done)
     if "growth_groups" in done:
@@ -148,7 +148,7 @@ def _statistics(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterat
     if "agreement_of_raters" in done:
         yield "Agreement of the readers who rated the sessions was measured by weighted kappa [@cohen1968]."
     if "transitions" in done:
-        yield "Impairment at a second scan after treatment was set against that at the first."
+        yield "Impairment at a second scan after treatment was compared with that at the first."
 
 
 def _profile(analysis: Settings, done: Mapping[str, Sequence[str]]) -> Iterator[str]:

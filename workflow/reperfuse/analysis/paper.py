@@ -110,9 +110,9 @@ def _unknown(frame: pd.DataFrame, choices: Choices) -> Iterator[tuple[str, str]]
     people = judged(frame)
     for name in [*choices.names(), "mrs_90d"]:
         if frame[name].notna().sum() == 0:
-            yield name, "no patient has a value of it"
+            yield name, "no patient has a value"
         elif people[name].notna().sum() == 0 and name not in choices.compared:
-            yield name, "no patient in whom reflow can be judged has a value of it"
+            yield name, "no patient in whom reflow can be judged has a value"
 
 
 def _not_done(
@@ -120,9 +120,12 @@ def _not_done(
 ) -> Iterator[dict[str, str]]:
     yield from _lines(missing.items())
     if not len(judged(frame)):
-        yield {"what": "tables by IMR", "reason": "reflow can be judged in no patient (imr_exclusion in patients.tsv)"}
+        yield {
+            "what": "tables by IMR",
+            "reason": "reflow cannot be judged in any patient (see imr_exclusion in patients.tsv)",
+        }
     if not tables["agreement"]:
-        nothing = "no volumes of another product or reader are named (analysis.compared), and no lesion is an expert's"
+        nothing = "analysis.compared names no volumes of another product or reader, and no lesion is an expert's"
         yield {"what": "agreement", "reason": f"{nothing} with an automatic one beside it"}
     if not tables["transitions"]:
         yield {"what": "transitions", "reason": "the study names no second scan after treatment (sessions.late)"}

@@ -24,10 +24,10 @@ WORDS = {
     "asymmetry_threshold": "the threshold",
     "rule": "the rule",
     "lesion_source": "the lesion",
-    "significant_ml": "the volume that counted",
+    "significant_ml": "the significant volume",
     "hours_after_treatment": "the time of the scan",
     "exclusions": "the exclusions",
-    "min_mtici": "the least mTICI",
+    "min_mtici": "the lowest mTICI",
 }
 
 

@@ -101,33 +101,38 @@ def _usable_images(
 ) -> NDArray[np.bool_]:
     """Tell the images that enter the fit, or why there is none."""
     if signal.ndim != 4:
-        raise DataFault(f"The diffusion series has {signal.ndim} dimensions, not 4.")
+        raise DataFault(f"the diffusion series has {signal.ndim} dimensions, not 4; convert the scan again")
     if signal.shape[3] != b.size:
-        raise DataFault(f"The diffusion series has {signal.shape[3]} volumes but {b.size} b-values.")
+        raise DataFault(
+            f"the diffusion series has {signal.shape[3]} volumes but {b.size} b-values; correct the .bval file"
+        )
     if not np.isfinite(b).all() or (b < 0).any():
-        raise DataFault("The b-values hold negative or missing numbers.")
+        raise DataFault("the b-values hold negative or missing numbers; correct the .bval file")
     if not (b <= b0_tolerance).any():
         raise DataFault(
-            f"The diffusion series has no image without diffusion weighting (smallest b-value {b.min():g})."
+            f"the diffusion series has no image without diffusion weighting (smallest b-value {b.min():g}, at most "
+            f"{b0_tolerance:g} s/mm² needed); add one, or use the scanner's ADC map"
         )
     if not (b > b0_tolerance).any():
-        raise DataFault("The diffusion series has only images without diffusion weighting.")
+        raise DataFault("the diffusion series has no diffusion-weighted image; add one, or use the scanner's ADC map")
     if not ((b >= min_b) & (b <= max_b)).any():
         found = ", ".join(f"{value:g}" for value in np.unique(b[b > b0_tolerance]))
         raise DataFault(
-            f"No b-value lies between {min_b:g} and {max_b:g} s/mm² (found {found}); "
-            "the ADC thresholds hold for b near 1000 s/mm²."
+            f"no b-value lies between {min_b:g} and {max_b:g} s/mm² (found {found}), and the ADC thresholds hold for b "
+            "near 1000 s/mm²; use a series with such images"
         )
     used = b <= max_b
     values = signal[..., used]
     if not np.isfinite(values).any() or np.nanmax(values) == np.nanmin(values):
-        raise DataFault("The diffusion series holds one and the same value everywhere.")
+        raise DataFault("the diffusion series holds the same value everywhere; export the scan again")
     if not (values > 0).all(axis=-1).any():
-        raise DataFault("No voxel of the diffusion series has a positive signal in every image.")
+        raise DataFault("no voxel of the diffusion series has a positive signal in every image; export the scan again")
     finite = values[np.isfinite(values)]
     negative = float((finite < -0.1 * np.percentile(np.abs(finite), 99)).mean())
     if negative > 0.01:  # a magnitude is never negative, and interpolation only makes it a little so
-        raise DataFault(f"{100 * negative:.0f} % of the diffusion series is negative: an integer overflow.")
+        raise DataFault(
+            f"{100 * negative:.0f} % of the diffusion series is negative: an integer overflow; export the scan again"
+        )
     return used
 
 
@@ -136,7 +141,9 @@ def _require_directions(bvecs: NDArray[np.float64], b: NDArray[np.float64], used
     if bvecs.shape == (3, b.size):
         bvecs = bvecs.T
     if bvecs.shape != (b.size, 3):
-        raise DataFault(f"The diffusion series has {b.size} b-values but directions of shape {bvecs.shape}.")
+        raise DataFault(
+            f"the diffusion series has {b.size} b-values but directions of shape {bvecs.shape}; correct the .bvec file"
+        )
     directions = np.nan_to_num(bvecs[used])
     length = np.linalg.norm(directions, axis=1)
     directions = directions[length > 0.1] / length[length > 0.1, None]
@@ -145,7 +152,10 @@ def _require_directions(bvecs: NDArray[np.float64], b: NDArray[np.float64], used
     if np.allclose(directions, 3**-0.5, atol=0.01):
         return  # the diagonal of the gradients is how converters note a trace-weighted mean
     if np.linalg.matrix_rank(directions, tol=0.1) < 3:
-        raise DataFault("The diffusion directions do not span space; a mean diffusivity needs at least three of them.")
+        raise DataFault(
+            "the diffusion directions lie in one plane, and a mean diffusivity needs three that do not; check the "
+            ".bvec file, or use a series with more directions"
+        )
 
 
 def _geometric_mean(signal: Array, images: NDArray[np.bool_]) -> Array:

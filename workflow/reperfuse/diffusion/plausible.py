@@ -44,19 +44,19 @@ def check_adc(adc: Array, brain: Mask, affine: Array) -> None:
     if not least <= median <= most:
         found = "there is none" if np.isnan(median) else f"it is {median * 1e6:.0f}e-6 mm²/s"
         raise DataFault(
-            f"the map is not the ADC of a brain: {found} in the median of its tissue ({least * 1e6:.0f} to "
-            f"{most * 1e6:.0f}e-6 are possible); check the b-values, or whether it is another image"
+            f"the map is not the ADC of a brain: the median of its tissue is {found}, and {least * 1e6:.0f} to "
+            f"{most * 1e6:.0f}e-6 mm²/s are possible; check the b-values, and that it is an ADC map"
         )
     level = np.median(values)
     dark, bright = (values < _FLUID_DARK * level).mean(), (values > _FLUID_BRIGHT * level).mean()
     if dark > max(bright, _LEAST_DARK):
         raise DataFault(
-            "the map is not the ADC of a brain: its fluid is darker than tissue, as on a diffusion-weighted image; "
-            "is it the trace image, or another?"
+            "the map is not the ADC of a brain: its fluid is darker than its tissue, as on a diffusion-weighted image; "
+            "check that it is not the trace image"
         )
     slices = np.moveaxis(brain, slice_axis(affine), 0)
     known = np.moveaxis(brain & np.isfinite(adc), slice_axis(affine), 0).sum(axis=(1, 2))
     areas = slices.sum(axis=(1, 2))
     lost = (areas > _SMALL_SLICE * areas.max()) & (known < _LEAST_KNOWN * areas)
     if lost.any():
-        raise DataFault(f"the ADC is not known in most of {lost.sum()} of {len(areas)} slices; export the scan again")
+        raise DataFault(f"most of the ADC is missing in {lost.sum()} of {len(areas)} slices; export the scan again")

@@ -67,13 +67,17 @@ def convert_adc(
     if stated is not None:
         if not low <= median * stated <= high:
             raise DataFault(
-                f"The ADC map's median, {median:g} {spelled(units)}, is not that of a brain; correct its unit."
+                f"the ADC map's median, {median:g} {spelled(units)}, is not that of a brain; correct Units in its "
+                "sidecar"
             )
         factor, how = stated, f"ADC unit as stated: {spelled(units)}."
     else:
         factor = next((f for f in (1.0, 1e-3, 1e-6) if low <= median * f <= high), 0.0)
         if not factor:
-            raise DataFault(f"The ADC map's median, {median:g}, is that of a brain in no unit in use.")
+            raise DataFault(
+                f"the ADC map's median, {median:g}, is not that of a brain in mm²/s, 10⁻³ mm²/s or 10⁻⁶ mm²/s; state "
+                "its unit (Units) in the sidecar, or export the map again"
+            )
         because = "the unit stated is not understood" if units else "no unit stated"
         how = f"ADC unit taken as {factor:g} mm²/s from the brain's median ({median:g}); {because}."
     with np.errstate(invalid="ignore"):
@@ -106,12 +110,14 @@ def _brain_values(adc: Array, mask: NDArray[np.bool_] | None) -> Array:
     finite = np.isfinite(adc)
     values = adc[finite & (adc != 0 if mask is None else mask)].astype(np.float64)
     if values.size == 0 or not values.any():
-        raise DataFault("The ADC map is empty: zeros or missing values only.")
+        raise DataFault("the ADC map is empty: it holds zeros or missing values only; export it again")
     if values.min() == values.max():
-        raise DataFault(f"The ADC map holds one and the same value, {values[0]:g}.")
+        raise DataFault(f"the ADC map holds the same value everywhere, {values[0]:g}; export it again")
     negative = float((values < 0).mean())
     if negative > 0.2:
-        raise DataFault(f"{100 * negative:.0f} % of the ADC map is negative: an integer overflow or not an ADC map.")
+        raise DataFault(
+            f"{100 * negative:.0f} % of the ADC map is negative: an integer overflow, or another image; export it again"
+        )
     return values[values > 0]
 
 

@@ -81,18 +81,24 @@ def _checked(path: str | Path, header: Any) -> Header:
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if not 3 <= len(shape) <= 4 or min(shape) < 1:
-        raise DataFault(f"{name}: an image has three dimensions, or four with time; this one has shape {shape}")
+        raise DataFault(
+            f"{name}: an image has three dimensions, or four with time, and this one has shape {shape}; convert it "
+            "again"
+        )
     _check_numbers(name, header)
     affine = _affine(name, header)
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     least, most = _VOXEL_MM
     if sizes.min() < least or sizes.max() > most:
         said = " × ".join(f"{size:.3g}" for size in sizes)
-        raise DataFault(f"{name}: voxels of {said} mm are not those of a head's scan; mend the header's geometry")
+        raise DataFault(f"{name}: voxels of {said} mm are not those of a head's scan; correct the header's geometry")
     if abs(np.linalg.det(affine[:3, :3] / sizes)) < _LEAST_SQUARE:
-        raise DataFault(f"{name}: the header's affine has axes at a sharp angle; mend the header's geometry")
+        raise DataFault(
+            f"{name}: the axes of the header's affine are not at right angles; correct the header's geometry"
+        )
     if (sizes * shape[:3]).max() > _EXTENT_MM:
-        raise DataFault(f"{name}: the image is {(sizes * shape[:3]).max() / 1000:.1f} m long; mend its geometry")
+        long_m = (sizes * shape[:3]).max() / 1000
+        raise DataFault(f"{name}: the image is {long_m:.1f} m long; correct the header's geometry")
     codes = int(header["qform_code"]), int(header["sform_code"])
     if min(codes) > 0:
         corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(shape[:3]) - 1)
@@ -100,8 +106,8 @@ def _checked(path: str | Path, header: Any) -> Header:
         apart = float(np.linalg.norm(one - other, axis=1).max())
         if not apart <= _SAME_PLACE_MM:
             raise DataFault(
-                f"{name}: the header's qform and sform place the image differently (by up to {apart:.0f} mm), so "
-                "where it lies, or which side is left, is not known; set the wrong one to the right one"
+                f"{name}: the header's qform and sform place the image differently (by up to {apart:.0f} mm), so its "
+                "position, or which side is left, is not known; set the wrong one to the right one"
             )
     spacing = None
     if len(header.get_zooms()) > 3 and header.get_zooms()[3] > 0:
@@ -116,10 +122,10 @@ def _affine(name: str, header: Any) -> NDArray[np.float64]:
         affine = np.asarray(header.get_best_affine(), dtype=float)
     except ValueError:  # a quaternion that is none
         raise DataFault(
-            f"{name}: the header's position (qform) holds no rotation; mend the header's geometry"
+            f"{name}: the header's position (qform) holds no valid rotation; correct the header's geometry"
         ) from None
     if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise DataFault(f"{name}: the header's affine is singular, so positions are unknown")
+        raise DataFault(f"{name}: the header's affine is singular, so positions are unknown; convert it again")
     return affine
 
 
@@ -128,7 +134,7 @@ def _check_numbers(name: str, header: Any) -> None:
     kind = header.get_data_dtype()
     if kind.fields is not None or kind.kind == "c":
         what = "complex numbers" if kind.kind == "c" else "colours"
-        raise DataFault(f"{name}: its voxels hold {what}, where one number each is needed; export magnitude images")
+        raise DataFault(f"{name}: its voxels hold {what} instead of one number each; export magnitude images")
     try:
         slope, _ = header.get_slope_inter()
     except nb.spatialimages.HeaderDataError:
@@ -174,13 +180,13 @@ def _opened(path: str | Path) -> IO[bytes]:
     start = begin(path)
     is_compressed, is_named_so = start[:2] == b"\x1f\x8b", path.name.endswith(".gz")
     if not start:
-        raise DataFault(f"{path.name}: not a readable NIfTI image (it is empty)")
+        raise DataFault(f"{path.name}: not a readable NIfTI image (it is empty); copy or convert it again")
     if is_compressed and not is_named_so:
-        raise DataFault(f"{path.name}: not a readable NIfTI image by this name: it is compressed, name it .nii.gz")
+        raise DataFault(f"{path.name}: not a readable NIfTI image by this name (it is compressed); name it .nii.gz")
     if not is_compressed and not _is_nifti(start):
-        raise DataFault(f"{path.name}: not a readable NIfTI image (it is no NIfTI image at all); convert it again")
+        raise DataFault(f"{path.name}: not a readable NIfTI image (it is another kind of file); convert it again")
     if not is_compressed and is_named_so:
-        raise DataFault(f"{path.name}: not a readable NIfTI image by this name: it is not compressed, name it .nii")
+        raise DataFault(f"{path.name}: not a readable NIfTI image by this name (it is not compressed); name it .nii")
     return cast(IO[bytes], gzip.open(path)) if is_compressed else path.open("rb")
 
 
@@ -192,7 +198,7 @@ def _check_start(path: str | Path, block: bytes) -> None:
     """Make sure that what was compressed is an image."""
     name = Path(path).name
     if not block:
-        raise DataFault(f"{name}: not a readable NIfTI image (it is empty)")
+        raise DataFault(f"{name}: not a readable NIfTI image (it is empty); copy or convert it again")
     if block[:2] == b"\x1f\x8b":
         raise DataFault(f"{name}: not a readable NIfTI image (it is compressed twice); decompress it once")
 
@@ -209,7 +215,7 @@ def _unreadable(path: str | Path, error: Exception) -> DataFault:
         zlib.error: "its compressed data are damaged",
     }
     why = next((words for kind, words in what.items() if isinstance(error, kind)), "its header or data are damaged")
-    return DataFault(f"{Path(path).name}: not a readable NIfTI image ({why})")
+    return DataFault(f"{Path(path).name}: not a readable NIfTI image ({why}); copy or convert it again")
 
 
 def save(

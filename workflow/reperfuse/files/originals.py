@@ -7,7 +7,7 @@ from reperfuse.faults import DataFault
 
 #: How a file begins, or what its first bytes hold, that git-annex or Git LFS has put in the place of the real one.
 _POINTERS = (b"annex/objects/", b"version https://git-lfs")
-_UNFETCHED = "not fetched: {} (datalad get, git annex get, git lfs pull)"
+_UNFETCHED = "not fetched: {}; fetch it (datalad get, git annex get, git lfs pull)"
 
 
 def begin(path: Path) -> bytes:
@@ -22,25 +22,25 @@ def begin(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise DataFault(f"{path.name}: it is a folder, where a file should be")
+            raise DataFault(f"{path.name}: it is a folder, and should be a file; rename or remove it")
         if not stat.S_ISREG(mode):
-            raise DataFault(f"{path.name}: it is no file that can be read, but a pipe or a device")
+            raise DataFault(f"{path.name}: it is a pipe or a device, and should be a file; remove it")
         with path.open("rb") as stream:
             start = stream.read(64)
     except OSError as error:
         raise DataFault(f"{path.name}: {_why(path, error)}") from None
     if any(pointer in start for pointer in _POINTERS):
-        raise DataFault(f"{path.name}: {_UNFETCHED.format('it stands for a file that lies elsewhere')}")
+        raise DataFault(f"{path.name}: {_UNFETCHED.format('it only points to a file that lies elsewhere')}")
     return start
 
 
 def _why(path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
-        return "it may not be read; mend its permissions, and those of its folder"
+        return "it may not be read; correct its permissions and those of its folder"
     if path.is_symlink():
-        return _UNFETCHED.format("a link to a file that is not there")
+        return _UNFETCHED.format("it is a link to a file that is not there")
     is_absent = isinstance(error, FileNotFoundError)
-    return "there is no such file" if is_absent else "it cannot be read; is the disk in order?"
+    return "there is no such file; check its name" if is_absent else "it cannot be read; check the disk"
 
 
 def read_text(path: Path) -> str:

@@ -30,9 +30,9 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
-        raise DataFault(f"{sidecar.name}: not readable as JSON; write it anew, or remove it") from None
+        raise DataFault(f"{sidecar.name}: not readable as JSON; write it again, or remove it") from None
     if not isinstance(content, dict):
-        raise DataFault(f"{sidecar.name}: not a JSON object; write it anew, or remove it")
+        raise DataFault(f"{sidecar.name}: not a JSON object; write it again, or remove it")
     return content
 
 

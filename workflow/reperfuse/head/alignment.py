@@ -183,7 +183,7 @@ def prepare_target(
         If the image is empty or constant.
     """
     if image.ndim != 3 or not has_contrast(image):
-        raise DataFault("The reference image of the alignment is empty or constant.")
+        raise DataFault("the reference image of the alignment is empty or constant; export the scan again")
     head = find_head(image, affine) if mask is None else mask
     center = apply_matrix(affine, np.argwhere(head).mean(axis=0))
     how = normalization or Normalization()
@@ -225,7 +225,7 @@ def align(target: RigidTarget, image: Array, affine: Array, start: Array | None 
         If the image is empty or constant, or has left the field of view.
     """
     if not has_contrast(image):
-        raise DataFault("The image to align is empty or constant.")
+        raise DataFault("the image to align is empty or constant; export the scan again")
     matrix = np.eye(4) if start is None else np.array(start, dtype=float)
     normalized, normalized_affine = normalize(image, affine, target.normalization)
     for level in target.levels:
@@ -278,7 +278,7 @@ def _fit(level: Level, target: RigidTarget, moving: Array, affine: Array, matrix
         inside = _is_within(voxels, moving.shape, affine, level.margin_mm)
         overlap = float(inside.mean())
         if inside.sum() < 100:
-            raise DataFault("The head has left the field of view.")
+            raise DataFault("the head has left the field of view")
         sampled = ndimage.map_coordinates(
             moving, voxels[inside].T, output=float, order=order, mode="mirror", prefilter=False
         )

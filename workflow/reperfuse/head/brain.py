@@ -69,7 +69,7 @@ def brain_mask(
     image = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     positive = image[image > 0]
     if positive.size == 0 or positive.min() == image.max() == image.min():
-        raise DataFault("No brain was found: the image is empty or constant.")
+        raise DataFault("no brain was found: the image is empty or constant; export the scan again")
     image = np.clip(image, 0, np.percentile(positive, 99))
     if is_stripped(image, voxel):
         return fill(closed(largest(image > 0), 2.0, voxel), voxel)
@@ -79,7 +79,9 @@ def brain_mask(
     brain = largest(opened(bright, opening_mm, voxel)) & bright
     for _ in range(3):
         if brain.sum() * voxel.prod() < _BRAIN_SLICE_MM3:
-            raise DataFault("No brain was found: no bright region of its size.")
+            raise DataFault(
+                "no brain was found: no bright region has its size; check the scan, or give a mask (brain_masks)"
+            )
         # Fluid and fat, several times brighter than tissue, must not set the level.
         level = float(np.median(image[brain]))
         local = smooth(np.minimum(image, 1.5 * level), brain, FWHM_PER_SD * bias_mm, voxel)
@@ -89,7 +91,9 @@ def brain_mask(
         lobes = _largest_and_lobes(pieces, lobe_share, lobe_radius_mm - opening_mm, voxel)
         brain = dilated(lobes, opening_mm, voxel) & tissue
     if brain.sum() * voxel.prod() < _BRAIN_SLICE_MM3:
-        raise DataFault("No brain was found: no bright region of its size.")
+        raise DataFault(
+            "no brain was found: no bright region has its size; check the scan, or give a mask (brain_masks)"
+        )
     return fill(closed(brain, closing_mm, voxel), voxel)
 
 

@@ -41,17 +41,23 @@ def check_scan(image: Array) -> None:
     """
     values = np.unique(image[~np.isnan(image)])
     if len(values) < 2:
-        raise DataFault("No brain was found: the image is empty or constant.")
+        raise DataFault("no brain was found: the image is empty or constant; export the scan again")
     sizes = np.abs(values)
     if np.isinf(sizes.max()) or sizes.max() > _OUTSTANDING * np.percentile(sizes, 90, method="lower") > 0:
-        raise DataFault("the image is damaged: it holds values that no scan has, infinite or far above all others")
+        raise DataFault(
+            "the image is damaged: it holds values that are infinite or far above all others; export the scan again"
+        )
     negative = float((image < -_NEGATIVE * np.percentile(sizes, 99)).mean())
     if negative > _MOST_NEGATIVE:
         raise DataFault(
-            f"{negative:.0%} of the image is negative: an integer overflow, or an offset taken off the signal"
+            f"{negative:.0%} of the image is negative: an integer overflow, or an offset was subtracted from the "
+            "signal; export the scan again"
         )
     if len(values) < _FEWEST_VALUES:
-        raise DataFault(f"the image holds {len(values)} different values only: it is a mask or a drawing, not a scan")
+        raise DataFault(
+            f"the image holds only {len(values)} different values: it is a mask or a drawing; store the scan itself "
+            "there"
+        )
 
 
 def check_clipped(images: Array, brain: Mask) -> list[str]:
@@ -75,10 +81,10 @@ def check_clipped(images: Array, brain: Mask) -> list[str]:
     """
     frames = np.moveaxis(images, 3, 0) if images.ndim == 4 else images[np.newaxis]
     share = max(float((frame[brain] >= np.nanmax(frame)).mean()) for frame in frames) if brain.any() else 0.0
-    said = f"the signal of {share:.0%} of the brain is cut off at one largest value"
+    said = f"the signal of {share:.0%} of the brain is cut off at the largest value stored"
     if share > _MOST_CLIPPED:
         raise DataFault(f"{said}; export the scan again without clipping")
-    return [f"{said}: what is bright there is not known"] if share > _CLIPPED else []
+    return [f"{said}, so bright tissue cannot be told apart there"] if share > _CLIPPED else []
 
 
 def check_wrapped(image: Array, brain: Mask) -> None:
@@ -107,7 +113,7 @@ def check_wrapped(image: Array, brain: Mask) -> None:
         jumps += int((np.abs(np.diff(planes, axis=0))[both] > far).sum())
     if jumps > _MOST_FAR_APART * pairs:
         raise DataFault(
-            "bright tissue lies beside dark everywhere: values too large for 8 bits began at 0 again; "
+            "bright and dark voxels alternate everywhere: values too large for 8 bits started again at 0; "
             "export the scan with 16 bits"
         )
 
@@ -133,7 +139,7 @@ def flair_doubts(image: Array, mirrored: Array, brain: Mask) -> list[str]:
         bright = (brain & (np.fmin(image, mirrored) > _FLUID_BRIGHT * level)).sum() / brain.sum()
         dark = (brain & (np.fmax(image, mirrored) < _FLUID_DARK * level)).sum() / brain.sum()
     if bright > max(dark, _LEAST_FLUID):
-        return ["fluid is brighter than tissue, which it is not on FLAIR; is it another image?"]
+        return ["fluid is brighter than tissue, which is not so on FLAIR; check that it is a FLAIR image"]
     return []
 
 
@@ -146,7 +152,10 @@ def check_brain_size(brain_ml: float) -> None:
         If it is.
     """
     if brain_ml > LARGEST_BRAIN_ML:
-        raise DataFault(f"No brain was found: what looks like one measures {brain_ml:.0f} mL.")
+        raise DataFault(
+            f"no brain was found: the region that looks like one measures {brain_ml:.0f} mL; check the scan, or give a "
+            "mask (brain_masks)"
+        )
 
 
 def check_lesion_size(what: str, lesion_ml: float, brain: Mask, affine: Array) -> None:
@@ -169,4 +178,6 @@ def check_lesion_size(what: str, lesion_ml: float, brain: Mask, affine: Array) -
     """
     brain_ml = volume_ml(brain, affine)
     if lesion_ml > MOST_OF_BRAIN * brain_ml:
-        raise DataFault(f"{what}: {lesion_ml:.0f} mL are too much for a lesion in a brain of {brain_ml:.0f} mL")
+        raise DataFault(
+            f"{what}: {lesion_ml:.0f} mL is too much for a lesion in a brain of {brain_ml:.0f} mL; check the scan"
+        )

@@ -56,14 +56,21 @@ def check_whole(image: Array, brain: Mask, affine: Array) -> None:
     empty = set(range(filled[0], filled[-1] + 1)) - set(filled) if filled.size else set()
     missing = sorted(empty | set(unread))
     if missing:
-        raise DataFault(f"no signal in {len(missing)} of {len(slices)} slices: the brain is not whole; export it again")
+        raise DataFault(
+            f"{len(missing)} of {len(slices)} slices have no signal: the brain is not whole; export it again"
+        )
     for axis in {0, 1, 2} - {across}:
         if max(_ends(brain, axis)) > _FLAT_SIDE:
-            raise DataFault("the brain is cut off in the plane of the slices: the image shows a part of the head only")
+            raise DataFault(
+                "the brain is cut off in the plane of the slices: the image shows a part of the head only; export the "
+                "whole scan"
+            )
     areas = brain.sum(axis=tuple({0, 1, 2} - {across}))
     below, above = np.maximum.accumulate(areas), np.maximum.accumulate(areas[::-1])[::-1]
     if (areas < _NARROWEST * np.minimum(below, above)).any():
-        raise DataFault("the brain narrows between wider slices: they are not in their order; convert the scan again")
+        raise DataFault(
+            "the brain is narrow between wider slices, so they are not in their order; convert the scan again"
+        )
 
 
 def _level(image: Array, brain: Mask) -> float:
@@ -101,7 +108,8 @@ def check_extent(brain: Mask, affine: Array) -> list[str]:
     if count < _FEWEST_SLICES or covered_mm < _LEAST_MM:
         slices = "1 slice" if count == 1 else f"{count} slices"
         raise DataFault(
-            f"the image shows {slices} of the brain ({covered_mm:.0f} mm), too little for a lesion's volume"
+            f"the image shows {slices} of the brain ({covered_mm:.0f} mm), too little to measure a lesion's volume "
+            f"(at least {_FEWEST_SLICES} slices and {_LEAST_MM:g} mm needed); use a scan of the whole brain"
         )
     return cut_off(brain, affine)
 
@@ -125,7 +133,11 @@ def cut_off(brain: Mask, affine: Array) -> list[str]:
     across, (_, covered_mm) = slice_axis(affine), _covered(brain, affine)
     bottom, top = _ends(brain, across)[:: -1 if affine[2, across] < 0 else 1]
     cut = " and ".join(["below"] * (bottom > _FLAT_BOTTOM) + ["above"] * (top > _FLAT_TOP))
-    return [f"the image shows {covered_mm:.0f} mm of the brain, cut off {cut}: no more is counted"] if cut else []
+    return (
+        [f"the image shows {covered_mm:.0f} mm of the brain, cut off {cut}; volumes count this part only"]
+        if cut
+        else []
+    )
 
 
 def _covered(brain: Mask, affine: Array) -> tuple[int, float]:

@@ -38,19 +38,21 @@ def read_mask(given: Image, name: str, drawn_on: Image | None = None) -> Mask:
         lies elsewhere: its geometry was lost.
     """
     if given.data.ndim != 3:
-        raise DataFault(f"{name}: a mask has three dimensions, this one has shape {given.data.shape}")
+        raise DataFault(
+            f"{name}: a mask needs three dimensions, and this one has shape {given.data.shape}; save it as one volume"
+        )
     same_matrix = drawn_on is not None and given.data.shape == drawn_on.data.shape[:3]
     if same_matrix and drawn_on is not None and not is_same_grid(given, drawn_on, _SAME_PLACE_MM):
         raise DataFault(
-            f"{name}: the mask has the matrix of the scan it was drawn on, and another geometry; "
-            "give it the scan's affine"
+            f"{name}: the mask has the matrix of the scan it was drawn on, but another geometry; "
+            "save it with the scan's affine"
         )
     if not np.isfinite(given.data).all():
-        raise DataFault(f"{name}: the mask holds missing values; outside it there should be 0")
+        raise DataFault(f"{name}: the mask holds missing values; write 0 outside the mask")
     values = np.unique(given.data[given.data != 0])
     if len(values) > 1 or (values < 0).any():
         kind = "probabilities" if (np.abs(values) < 1).any() else "more than one label"
-        raise DataFault(f"{name}: the mask holds {kind}; mark what is meant by 1, and all else by 0")
+        raise DataFault(f"{name}: the mask holds {kind}; write 1 inside the mask, and 0 outside")
     return np.asarray(given.data > 0)
 
 
@@ -76,13 +78,13 @@ def check_lesion(drawn_ml: float, lesion: Mask, brain: Mask, affine: np.ndarray,
     inside_ml, brain_ml = volume_ml(lesion & brain, affine), volume_ml(brain, affine)
     if drawn_ml > MOST_OF_BRAIN * brain_ml:
         raise DataFault(
-            f"{name}: {drawn_ml:.0f} mL are too much for a lesion in a brain of {brain_ml:.0f} mL; "
-            "is it inverted, or a mask of the brain?"
+            f"{name}: {drawn_ml:.0f} mL is too much for a lesion in a brain of {brain_ml:.0f} mL; "
+            "check that it is not inverted, and not a mask of the brain"
         )
     if drawn_ml > 0 and inside_ml < _LEAST_ON_BRAIN * drawn_ml:
         raise DataFault(
             f"{name}: only {inside_ml:.1f} of its {drawn_ml:.1f} mL lie on the brain of the scan; "
-            "has it the geometry of the scan it was drawn on?"
+            "save it with the geometry of the scan it was drawn on"
         )
 
 
@@ -104,6 +106,8 @@ def check_brain(given_ml: float, brain: Mask, name: str) -> None:
         If it has not, or lies elsewhere.
     """
     if not brain.any():
-        raise DataFault(f"{name}: the brain mask is empty where the image is")
+        raise DataFault(f"{name}: the brain mask is empty inside the image; save it with the geometry of its scan")
     if given_ml > LARGEST_BRAIN_ML or brain.mean() > _MOST_OF_IMAGE:
-        raise DataFault(f"{name}: {given_ml:.0f} mL, or nearly all of the image, are no brain; is the mask inverted?")
+        raise DataFault(
+            f"{name}: {given_ml:.0f} mL, or nearly all of the image, is no brain; check that it is not inverted"
+        )

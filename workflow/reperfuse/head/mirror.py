@@ -170,9 +170,15 @@ def reflection_matrix(normal: Array, offset_mm: float) -> Array:
 def _accept(matrix: Array, quality: float, doubt: str, min_quality: float) -> Mirror:
     """Return the plane of a reflection that matches well enough."""
     if quality == _UNSEEN:
-        raise DataFault("no mirror plane: too little of the head's reflection lies in the field of view")
+        raise DataFault(
+            "no mirror plane: too little of the head's reflection lies in the field of view; use a scan of the whole "
+            "head"
+        )
     if quality < min_quality:
-        raise DataFault(f"no mirror plane: the head does not match its own reflection (correlation {quality:.2f})")
+        raise DataFault(
+            f"no mirror plane: the head does not match its own reflection (correlation {quality:.2f}, at least "
+            f"{min_quality:.2f} needed); check the scan for artefacts"
+        )
     normal = _normal(matrix)
     return Mirror(normal, float(normal @ matrix[:3, 3] / 2), matrix, quality, doubt)
 
@@ -242,7 +248,7 @@ def _search_slab(
     such tilt is refined.
     """
     if not has_contrast(image):
-        raise DataFault("no mirror plane: the image is empty or constant")
+        raise DataFault("no mirror plane: the image is empty or constant; export the scan again")
     across = int(np.argmin(_extent_mm(image, affine)))
     single = image.shape[across] == 1
     upright_to = affine[:3, across] / voxel_sizes(affine)[across] if single else None
@@ -255,7 +261,7 @@ def _search_slab(
         planes.append(_plane(_refine(comparison, start, center, upright_to), center, upright_to))
     matches = [comparison.correlation(plane) for plane in planes]
     best = int(np.argmax(matches))
-    doubt = "a single slice does not show how far the head is tilted to one side" if single else ""
+    doubt = "a single slice does not show whether the head is tilted to one side" if single else ""
     return planes[best], matches[best], doubt
 
 

@@ -97,7 +97,9 @@ class SelectArterialInput(CurvesStep):
         if self._selection() == "manual voxels":
             voxels = nifti.load(self.inputs.manual)
             if not is_same_grid(voxels, brain):
-                raise DataFault("the mask of arterial voxels is not on the grid of the DSC series")
+                raise DataFault(
+                    "the mask of arterial voxels is not on the grid of the DSC series; draw it on that series"
+                )
             marked = read_mask(voxels, Path(self.inputs.manual).name)
             return aif_from_voxels(curves, marked, brain.mask, dt_s, steady, **scan, scale_to_vof=scale)
         return select_aif(
@@ -136,14 +138,15 @@ def read_arterial_curve(path: str, times_s: np.ndarray) -> np.ndarray:
     try:
         columns = read_columns(path)
     except (ValueError, IndexError) as error:
-        raise DataFault(f"{name}: not a table of numbers ({error})") from error
+        raise DataFault(f"{name}: not a table of numbers ({error}); write it again") from error
     if not {"time", "aif"} <= set(columns):
-        raise DataFault(f"{name}: the columns time (s) and aif (s⁻¹) are needed")
+        raise DataFault(f"{name}: the columns time (s) and aif (s⁻¹) are needed; add them")
     known = np.isfinite(columns["time"]) & np.isfinite(columns["aif"])
     time, curve = columns["time"][known], columns["aif"][known]
     slack = 0.5 * (times_s[1] - times_s[0])
     if len(time) == 0 or (np.diff(time) <= 0).any() or time[0] > times_s[0] + slack or time[-1] < times_s[-1] - slack:
         raise DataFault(
-            f"{name}: the times should rise and reach from {times_s[0]:g} to {times_s[-1]:g} s, as the series does"
+            f"{name}: the times should increase and reach from {times_s[0]:g} to {times_s[-1]:g} s, as the series "
+            "does; correct them"
         )
     return np.interp(times_s, time, curve)

@@ -89,7 +89,7 @@ class ComputeADC(Step):
         check_adc(adc, brain, like.affine)
         warnings = check_clipped(stored, brain)
         if self.inputs.units == NOT_UNDERSTOOD:
-            warnings.append("the unit stated for the ADC is not understood; it was taken from the brain's median")
+            warnings.append("the unit stated for the ADC is not understood, so it was taken from the brain's median")
         return {"Warnings": warnings} if warnings else {}
 
     def _convert(self) -> None:
@@ -100,7 +100,7 @@ class ComputeADC(Step):
         if isdefined(self.inputs.trace):
             stored = nifti.load(self.inputs.trace)
             if not is_same_grid(stored, scanner):
-                raise DataFault("the scanner's trace image and ADC map lie on different grids")
+                raise DataFault("the scanner's trace image and ADC map lie on different grids; export both again")
             trace, source = stored.data, "scanner"
         said = self._doubts(adc, trace, scanner, trace)
         self._stripped = is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
@@ -118,7 +118,7 @@ def _read_numbers(path: str, what: str) -> NDArray[np.float64]:
     try:
         return np.array([line.split() for line in lines if line.strip()], float)
     except ValueError:
-        raise DataFault(f"the {what} are not a table of numbers") from None
+        raise DataFault(f"the {what} are not a table of numbers; write the file again") from None
 
 
 @takes("core")
@@ -181,7 +181,7 @@ class SegmentCore(CoreStep):
         tissue = brain.mask & ~csf_mask(brain.mask, adc=adc.data, csf_adc=self.inputs.csf_adc)
         median = float(np.nanmedian(adc.data[tissue])) if tissue.any() else math.nan
         warnings = [
-            f"found without its mirror image, so what is bright on both sides may count ({reason})"
+            f"found without its mirror image, so tissue that is bright on both sides may count ({reason})"
             for reason in reasons(self.inputs.mirror)
         ]
         warnings += self._doubts

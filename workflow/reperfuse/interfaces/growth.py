@@ -56,7 +56,9 @@ class MeasureSwelling(Step):
             ).on_grid(fixed.data.shape, fixed.affine)
         ratio = volume_ratio(displacement, fixed.affine)[brain.mask]
         if ratio.min() <= 0:
-            raise DataFault("swelling: the displacement between baseline and follow-up folds tissue")
+            raise DataFault(
+                "swelling: the displacement between baseline and follow-up folds tissue; turn off growth.undo_swelling"
+            )
         self.save_image(
             "displacement",
             displacement,

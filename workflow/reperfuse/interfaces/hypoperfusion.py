@@ -84,7 +84,9 @@ class HypoperfusionStep(Step):
         if inputs.vessel_ratio is not None:
             cbv = nifti.load(inputs.cbv).data if isdefined(inputs.cbv) else area
             if cbv is None:
-                raise DataFault("no CBV to find vessels by")
+                raise DataFault(
+                    "no CBV, which is needed to find vessels; without it, set hypoperfusion.vessel_ratio to null"
+                )
             vessels = vessel_mask(brain.mask, cbv, inputs.vessel_ratio)
 
         return lambda values: hypoperfusion_finder(

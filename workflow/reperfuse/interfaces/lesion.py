@@ -83,7 +83,9 @@ class SegmentLesion(Step):
         marked = Image(read_mask(expert, name, beside), expert.affine)
         lesion = resample_mask(marked, reference, transform)
         check_lesion(volume_ml(marked.data, expert.affine), lesion, brain.mask, reference.affine, name)
-        return lesion, [] if marked.data.any() else [f"{name}: the mask is empty, so the lesion is 0 mL"]
+        return lesion, [] if marked.data.any() else [
+            (f"{name}: the mask is empty, so the lesion is 0 mL; check that this is meant")
+        ]
 
     def _automatic(self, reference: Image, brain: Image) -> tuple[Mask, list[str]]:
         """Return the lesion as it is found by its asymmetry, and what is doubtful of the images."""
@@ -117,7 +119,7 @@ class SegmentLesion(Step):
             return {"Reasons": [str(fault)]}
         except (ArithmeticError, LookupError, ValueError) as error:
             traceback.print_exc()
-            return {"Reasons": [f"internal error ({type(error).__name__}) in the automatic lesion; report it"]}
+            return {"Reasons": [f"internal error ({type(error).__name__}) in the automatic lesion; please report it"]}
         return {"LesionMl": volume_ml(found, reference.affine), "Dice": dice(drawn, found), "Warnings": doubts}
 
     def _other_side(self, lesion: Mask, reference: Image) -> list[str]:
@@ -128,7 +130,7 @@ class SegmentLesion(Step):
         lies = side(laterality(lesion, half(lesion.shape, reference.affine, load_mirror(self.inputs.mirror))))
         if lies in (None, "bilateral", stated):
             return []
-        return [f"the lesion lies on the {lies}, the study says {stated}"]
+        return [f"the lesion lies on the {lies}, and the study says {stated}; check the column and the header"]
 
 
 class ProjectLesionInputSpec(StepInputSpec):

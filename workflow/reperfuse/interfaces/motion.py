@@ -64,10 +64,12 @@ class CorrectMotion(Step):
         check_times(self.inputs.repetition_time_s)
         raw = nifti.load(self.inputs.dsc)
         if raw.data.ndim != 4:
-            raise DataFault(f"a DSC series has four dimensions, this image has {raw.data.ndim}")
+            raise DataFault(
+                f"a DSC series has four dimensions, and this image has {raw.data.ndim}; convert the series again"
+            )
         blank = np.array([not has_contrast(frame) for frame in np.moveaxis(raw.data, 3, 0)])
         if blank.all():
-            raise DataFault("every frame of the series is empty or constant")
+            raise DataFault("every frame of the series is empty or constant; export the series again")
         mean = mean_of_known(raw.data[..., ~blank])
         check_scan(mean)
         check_order(raw.data[..., ~blank])
@@ -93,8 +95,8 @@ class CorrectMotion(Step):
         notes = replaced_in_passage(curve, replaced, baseline, dt_s)
         if not sees_through_plane(raw.data.shape[:3], raw.affine):
             notes.append(
-                "motion was corrected in the plane of the slices only: "
-                "so few or so thick slices do not show motion through the plane"
+                "motion was corrected only within the plane of the slices: slices so few or so thick do not show "
+                "motion through the plane"
             )
         self.save_image("series", series, raw, dt_s)
         self.save_image("reference", reference, raw)

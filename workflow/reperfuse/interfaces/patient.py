@@ -146,9 +146,9 @@ class MeasurePatient(Step):
         row["imr_evaluable"] = verdict.evaluable
         row["imr_exclusion"] = verdict.exclusion
         row["hours_from_treatment"] = math.nan if hours is None else hours
-        notes = [f"time from treatment unknown ({unknown}), so it is not held against it"] if unknown else []
+        notes = [f"the time from treatment is unknown ({unknown}), so it was not checked"] if unknown else []
         if self.inputs.unknown_exclusions:
-            notes.append(f"not known, so not held against it: {', '.join(self.inputs.unknown_exclusions)}")
+            notes.append(f"not known, so not checked: {', '.join(self.inputs.unknown_exclusions)}")
         notes += [f"not checked: {what}" for what in self._read("reflow").get("NotChecked", [])]
         row["imr_note"] = "; ".join(notes)
         return row

@@ -212,7 +212,7 @@ class NormalizePerfusion(Step):
         csf = csf_mask(brain.mask, reference=reference.data, csf_ratio=inputs.csf_ratio)
         normal = normal_tissue(brain.mask, lesion, half, csf=csf, cbv=cbv.data, vessel_ratio=inputs.vessel_ratio)
         if not normal.any():
-            raise DataFault("no contralateral normal tissue to normalise by")
+            raise DataFault("no normal tissue on the other side to normalise by")
         for name, source in (("rcbf", nifti.load(self.inputs.cbf)), ("rcbv", cbv)):
             mean = float(np.nanmean(source.data[normal]))
             self.save_image(name, source.data / mean, brain, NormalTissueMean=mean)

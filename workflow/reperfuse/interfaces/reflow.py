@@ -25,7 +25,7 @@ _CALLED = {
     "deficit": "deficit at baseline",
 }
 #: What is not known without the ADC after treatment.
-_FLUID = "fluid in the lesion, for there is no ADC after treatment: it may count as impaired"
+_FLUID = "fluid in the lesion, which may count as impaired, for there is no ADC after treatment"
 
 
 @takes("hypoperfusion", "csf_adc", "vessel_ratio")

@@ -47,7 +47,7 @@ class RegisterImages(Step):
         if axis == "unknown":
             raise DataFault(
                 "registration: PhaseEncodingDirection is missing in the sidecar of the diffusion scan, so the axis of "
-                "its distortion is unknown; add it, or give registration.distortion_axis (i, j, k or none)"
+                "its distortion is unknown; add it, or set registration.distortion_axis (i, j, k or none)"
             )
         fixed, fixed_brain, moving, moving_brain = (
             nifti.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")

@@ -40,7 +40,7 @@ class Visit:
         if cut is None:
             return None
         if not cut.is_shared:
-            self.notes.append("Slices and heights are its own: it is not aligned with the patient's first scan")
+            self.notes.append("Slices and heights are of this scan; it is not aligned with the patient's first scan")
         return cut.of(self.load(name))
 
     def other(self, role: str) -> "Visit | None":
@@ -160,7 +160,7 @@ class _Frame:
         """Return the way from the grid to an image of a session, be it by way of others."""
         cut = visit.cuts.get(name)
         if cut is None or not cut.is_shared:
-            raise DataFault("there is no alignment with it")
+            raise DataFault("it is not aligned with this scan")
         return cut.way
 
 

@@ -86,11 +86,13 @@ def parse_rule(text: str) -> Rule:
     """
     found = _RULE.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is no rule; write a quantity, one of < <= > >=, and a number or a quantity")
+        raise ValueError(f"{text!r} is no rule; write a quantity, one of < <= > >=, and a number or another quantity")
     name, sign, limit = found.groups()
     rule = Rule(name, sign, float(limit) if limit[0].isdigit() else limit)
     for unknown in set(rule.names) - set(QUANTITIES):
-        raise ValueError(f"{text!r} names {unknown}, which is not known; a rule may name {', '.join(QUANTITIES)}")
+        raise ValueError(
+            f"{text!r} names {unknown}, which is no known quantity; a rule may name {', '.join(QUANTITIES)}"
+        )
     return rule
 
 

@@ -92,7 +92,7 @@ class Knowledge:
         """Return why a volume says nothing of the deficit: Tmax thresholds that normal tissue exceeds."""
         normal_s = self.normal_tmax_s
         return {
-            name: f"normal tissue's own Tmax is {normal_s:.1f} s, so Tmax above {threshold:g} s is no deficit"
+            name: f"Tmax of normal tissue is {normal_s:.1f} s, so Tmax above {threshold:g} s does not mark a deficit"
             for name, (source, threshold) in VOLUMES.items()
             if source == "tmax" and threshold is not None and normal_s >= threshold
         }
@@ -102,7 +102,7 @@ class Knowledge:
         clinical = {name: self.clinical.get(name, [None, "not given"])[1] for name in CLINICAL}
         relative = [name for name, (source, _) in VOLUMES.items() if source in ("rcbf", "rmtt")]
         unscaled = dict.fromkeys(relative, "; ".join(self.not_relative)) if self.not_relative else {}
-        post = dict.fromkeys(POST, "it takes a session after treatment with that scan")
+        post = dict.fromkeys(POST, "there is no session after treatment with that scan")
         return clinical | unscaled | post | self.unspecific()
 
 
@@ -153,7 +153,7 @@ def judge(
     for name, criterion in criteria.items():
         found.row[name], missing = classify(criterion, quantities)
         # why another volume of this session is not known has been said already
-        unknown = [f"{what} not known: {reasons[what]}" for what in missing if what in reasons]
+        unknown = [f"{what} is not known: {reasons[what]}" for what in missing if what in reasons]
         if unknown:
             found.failures.append([name, "; ".join(unknown)])
         for one in stability(criterion, quantities, curves, half_widths, core_threshold):
@@ -184,20 +184,23 @@ def motion_warnings(row: Row, limits: Mapping[str, Any], notes: Sequence[str], f
     frames, used : int
         Frames of the series, and how many of them are used.
     """
-    said = [f"framewise displacement reaches {row['fd_max_mm']:.1f} mm"]
-    said = said if row["fd_max_mm"] > limits["max_framewise_displacement_mm"] else []
+    most_mm = limits["max_framewise_displacement_mm"]
+    said = [f"framewise displacement reaches {row['fd_max_mm']:.1f} mm (limit {most_mm:g} mm)"]
+    said = said if row["fd_max_mm"] > most_mm else []
     said += notes
     if frames and row["outlier_frames"] / frames > limits["max_outlier_share"]:
-        said.append(f"{row['outlier_frames']} of {frames} frames could not be realigned or fit badly")
+        said.append(f"{row['outlier_frames']} of {frames} frames could not be realigned, or fit badly")
     if used < frames:
         said.append(f"only the first {used} of {frames} frames are used")
     if row["brain_lost_share"] > limits["max_brain_lost_share"]:
-        said.append(f"{row['brain_lost_share']:.0%} of the brain leaves the field of view in some frame")
+        said.append(f"{row['brain_lost_share']:.0%} of the brain is outside the field of view in some frame")
     noise = []
     if row["tsnr"] < limits["min_temporal_snr"]:
-        noise.append(f"the temporal SNR before the bolus is {row['tsnr']:.0f} only")
+        least = limits["min_temporal_snr"]
+        noise.append(f"the temporal SNR before the bolus is only {row['tsnr']:.0f} (at least {least:g} needed)")
     if row["bolus_cnr"] < limits["min_bolus_cnr"]:
-        noise.append(f"the bolus is only {row['bolus_cnr']:.1f} times as high as a voxel's noise")
+        least = limits["min_bolus_cnr"]
+        noise.append(f"the bolus is only {row['bolus_cnr']:.1f} times the noise of a voxel (at least {least:g} needed)")
     return [*(f"motion: {warning}" for warning in said), *(f"noise: {warning}" for warning in noise)]
 
 
@@ -205,11 +208,16 @@ def registration_warnings(row: Row, limits: Mapping[str, Any]) -> list[str]:
     """Say what of the registration of diffusion and perfusion is doubtful."""
     said = []
     if row["registration_dice"] < limits["min_registration_dice"]:
-        said.append(f"registration: brain masks overlap with Dice {row['registration_dice']:.2f} only")
+        least = limits["min_registration_dice"]
+        said.append(
+            f"registration: the brain masks overlap with a Dice of only {row['registration_dice']:.2f} (at least "
+            f"{least:g} needed); look at the figure of alignment"
+        )
     if row["edge_margin"] < limits["min_edge_margin"]:
         said.append(
-            "registration: the edges of diffusion and perfusion agree hardly better than 4 mm off "
-            f"({row['edge_agreement']:.2f}, {row['edge_margin']:+.2f}); are they aligned, and of one patient?"
+            "registration: the edges of diffusion and perfusion agree hardly better than when moved by 4 mm "
+            f"({row['edge_agreement']:.2f}, {row['edge_margin']:+.2f}, at least {limits['min_edge_margin']:+g} "
+            "needed); check the alignment, and that both scans are of this patient"
         )
     return said
 
@@ -218,21 +226,24 @@ def time_warnings(row: Row, limits: Mapping[str, Any]) -> list[str]:
     """Say that a baseline scan is later than those the thresholds were set on."""
     if row["hours_from_onset"] > limits["max_hours_from_onset"]:
         hours = row["hours_from_onset"]
-        return [f"time: scanned {hours:.1f} h after onset; the thresholds were set on earlier scans"]
+        return [f"time: scanned {hours:.1f} h after onset; the thresholds were derived from earlier scans"]
     return []
 
 
 def side_warnings(row: Row, stated: str, *, is_oriented: bool = True) -> list[str]:
     """Say where core, deficit and what the study says (left, right or unknown) lie on different sides."""
     if not is_oriented:
-        return ["side: a header does not say which side is left, so nothing that depends on the side is given"]
+        return ["side: a header does not say which side is left, so results that depend on the side are missing"]
     said = []
     if stated != "unknown" and row["core_side"] not in (None, "bilateral", stated):
-        said.append(f"side: the core lies on the {row['core_side']}, the study says {stated}")
+        said.append(
+            f"side: the core lies on the {row['core_side']}, and the study says {stated}; check the column and the "
+            "header"
+        )
     if {row["core_side"], row["deficit_side"]} == {"left", "right"}:
         said.append(
-            f"side: the core lies on the {row['core_side']}, the deficit on the {row['deficit_side']} "
-            "(is left right in one of the headers?)"
+            f"side: the core lies on the {row['core_side']}, and the deficit on the {row['deficit_side']}; "
+            "check left and right in both headers"
         )
     return said
 
@@ -252,13 +263,13 @@ def deficit_warnings(deficit_ml: float, left_out_ml: float, brain_ml: float, sid
     said = []
     if left_out_ml >= _COUNTS_ML:
         said.append(
-            f"{left_out_ml:.0f} mL with Tmax above 6 s on the other side are left out, as the study says {side} "
-            "(hypoperfusion.symptomatic_side_only); is that the side?"
+            f"{left_out_ml:.0f} mL with Tmax above 6 s on the other side is left out, as the study says {side} "
+            "(hypoperfusion.symptomatic_side_only); check the side"
         )
     if deficit_ml + left_out_ml > _MOST_LATE * brain_ml:
         said.append(
-            f"Tmax is above 6 s in {(deficit_ml + left_out_ml) / brain_ml:.0%} of the brain, more than an artery "
-            "supplies: is the time between frames right?"
+            f"Tmax is above 6 s in {(deficit_ml + left_out_ml) / brain_ml:.0%} of the brain, more than one artery "
+            "supplies; check the time between frames"
         )
     return said
 
@@ -269,9 +280,15 @@ def arterial_warnings(
     """Say what of the arterial input is doubtful; ``notes`` is what its choice says itself."""
     said, (low, high) = list(notes), limits["aif_area_ratio"]
     if score < limits["min_aif_score"]:
-        said.append(f"the arterial input is doubtful in its {weakness} (score {score:.2f})")
+        said.append(
+            f"the {weakness} of the arterial input is doubtful (score {score:.2f}, at least "
+            f"{limits['min_aif_score']:g} needed)"
+        )
     if not math.isnan(area_ratio) and not low <= area_ratio <= high:
-        said.append(f"the venous area is {area_ratio:.1f} times the arterial area: CBF and CBV may be out of scale")
+        said.append(
+            f"the venous area is {area_ratio:.1f} times the arterial area ({low:g} to {high:g} expected), so absolute "
+            "CBF and CBV may be wrong"
+        )
     return [f"aif: {warning}" for warning in said]
 
 
@@ -282,5 +299,5 @@ def diffusion_warnings(median_adc: float, limits: Mapping[str, Any]) -> list[str
         return []
     return [
         f"diffusion: the median ADC of the brain's tissue is {median_adc * 1e6:.0f}e-6 mm²/s, "
-        f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6 (are the b-values right?)"
+        f"outside {low * 1e6:.0f}-{high * 1e6:.0f}e-6; check the b-values"
     ]

@@ -107,7 +107,7 @@ def aif_from_voxels(
     brain = Curves.within(concentration, np.asarray(mask, dtype=bool) | chosen, noise, scan)
     taken = np.flatnonzero(chosen[tuple(brain.voxels.T)])
     if len(taken) == 0:
-        raise DataFault("the given arterial voxels hold no valid curve")
+        raise DataFault("the given arterial voxels hold no valid curve; mark other voxels in the mask")
     return describe(brain, brain.values[taken].mean(axis=0), taken, scale_to_vof, vof_voxels)
 
 
@@ -147,8 +147,8 @@ def aif_from_curve(
     brain = Curves.within(concentration, mask, noise, scan)
     if given.shape != brain.values.shape[1:] or not np.isfinite(given).all():
         raise DataFault(
-            f"the given arterial curve has {given.size} values, or some that are not finite; "
-            f"the series has {brain.values.shape[1]} frames"
+            f"the given arterial curve has {given.size} values, or some that are not finite, and the series has "
+            f"{brain.values.shape[1]} frames; give one value for each frame"
         )
     return describe(brain, given, np.empty(0, dtype=np.intp), False, vof_voxels)
 
@@ -228,28 +228,28 @@ def _warnings(quality: dict[str, float]) -> tuple[str, ...]:
     """Say what a reader should know of voxels that are few, missing or saturated."""
     said = []
     if np.isnan(quality["area_ratio"]):
-        said.append("no large vein in the slab: the area of the arterial input could not be checked")
+        said.append("no large vein in the slab, so the area of the arterial input could not be checked")
     if 0 < quality["n_voxels"] < 4:
-        said.append(f"the arterial input is the mean of {quality['n_voxels']:.0f} voxels only")
+        said.append(f"the arterial input is the mean of only {quality['n_voxels']:.0f} voxels")
     if quality["SaturatedShare"] > 0:
         said.append(
             f"the signal falls to the noise in {quality['SaturatedShare']:.0%} of the arterial voxels: "
-            "the peak of the arterial input is cut off, CBF may be too high"
+            "the peak of the arterial input is cut off, and CBF may be too high"
         )
     if quality["restored"]:
         said.append(
-            "hardly any signal is left of the blood in large veins: their area is fitted, not seen, CBF and CBV may be "
-            "a third too low or half too high if the head moved (relative CBF and CBV are not affected)"
+            "hardly any signal is left in large veins, so their area is fitted; if the head moved, CBF and CBV may be "
+            "a third too low or half too high (relative maps are not affected)"
         )
     elif quality["VenousSaturatedShare"] > 0:
         said.append(
-            f"hardly any signal is left in {quality['VenousSaturatedShare']:.0%} of the venous voxels: their area may "
-            "be too small, CBF and CBV up to two times too high (relative CBF and CBV are not affected)"
+            f"hardly any signal is left in {quality['VenousSaturatedShare']:.0%} of the venous voxels, so their area "
+            "may be too small; CBF and CBV may be up to two times too high (relative maps are not affected)"
         )
     if quality["brain_cbv"] > _MOST_BLOOD:
         said.append(
-            f"the brain would hold {quality['brain_cbv']:.0f} mL of blood in 100 g, which no brain does: the area of "
-            "the arterial input is too small, do not use absolute CBF and CBV (relative ones are not affected)"
+            f"CBV of the brain is {quality['brain_cbv']:.0f} mL/100 g, which no brain has, so the area of the arterial "
+            "input is too small; do not use absolute CBF and CBV (relative maps are not affected)"
         )
     if quality["BrainSaturatedShare"] > _MUCH_LOST:
         said.append(

@@ -28,7 +28,7 @@ _FEWEST = 2
 
 #: What a curve does that is not arterial, by what its score is low for.
 _WEAKNESSES = {
-    "contrast": "hardly stand out of the noise",
+    "contrast": "hardly stand out from the noise",
     "lead": "rise too late",
     "width": "are too wide",
     "smoothness": "are too rough",
@@ -125,14 +125,17 @@ def select_aif(
         & shape.has_passed
     )
     if arterial.sum() < _FEWEST:
-        raise DataFault("no artery in the field of view: no curve is high, narrow and early enough")
+        raise DataFault(
+            "no artery in the field of view: no curve is high, narrow and early enough; mark arterial voxels by hand "
+            "(arterial_inputs)"
+        )
     elsewhere: tuple[str, ...] = ()
     if search is not None:
         preferred = arterial & np.asarray(search, dtype=bool)[tuple(brain.voxels.T)]
         if preferred.sum() >= _FEWEST:
             arterial = preferred
         else:
-            elsewhere = ("no artery was found on the side away from the lesion; those of both sides were used",)
+            elsewhere = ("no artery was found on the side opposite to the lesion, so arteries of both sides were used",)
     clear = arterial & ~brain.saturated
     candidates = np.flatnonzero(clear if clear.sum() >= min_voxels else arterial)
     if len(candidates) > 2 * max_voxels:  # leave out the roughest quarter where there are enough
@@ -147,7 +150,7 @@ def select_aif(
     if found.score < min_score:
         raise DataFault(
             f"no usable arterial input: the best candidates {_WEAKNESSES[found.weakness]} "
-            f"(score {found.score:.2f}, at least {min_score:.2f} needed)"
+            f"(score {found.score:.2f}, at least {min_score:.2f} needed); choose it by hand (arterial_inputs)"
         )
     return replace(found, warnings=(*found.warnings, *elsewhere))
 

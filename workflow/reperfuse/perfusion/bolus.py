@@ -78,9 +78,9 @@ def find_baseline(
     """
     signal = np.asarray(mean_signal, dtype=float)
     if len(signal) < min_frames:
-        raise DataFault(f"the series has {len(signal)} frames; at least {min_frames} are needed")
+        raise DataFault(f"the series has {len(signal)} frames, at least {min_frames} needed; export the whole series")
     if not (np.isfinite(signal).all() and (signal > 0).all()):
-        raise DataFault("the mean signal of the brain is not positive in every frame")
+        raise DataFault("the mean signal of the brain is not positive in every frame; export the series again")
     loss = -np.log(signal)
     calm = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
     peak = int(calm[1:].argmax()) + 1
@@ -89,9 +89,14 @@ def find_baseline(
     height = calm[peak] - level
     noise = sd_about_zero(np.diff(loss, 2)) / np.sqrt(6)
     if height < max(min_drop, 10 * noise):
-        raise DataFault("no bolus: the mean signal of the brain does not drop")
+        raise DataFault(
+            "no bolus: the mean signal of the brain does not drop; check that it is a DSC series with contrast agent"
+        )
     if calm[peak:].min() - level > decay_share * height:
-        raise DataFault("the series ends before the bolus has passed: the curve does not come down from its peak")
+        raise DataFault(
+            "the series ends before the bolus has passed: the curve does not return from its peak; export the whole "
+            "series"
+        )
     threshold = level + max(arrival_share * height, 3 * noise)
     onset = int(np.flatnonzero(calm[:peak] <= threshold)[-1]) + 1
     arrival = onset - int(np.ceil(arrival_margin_s / dt_s - 1e-6))
@@ -103,8 +108,8 @@ def find_baseline(
     arrival = min(max(arrival, first + min_baseline_frames), onset - round(arrival_margin_s / dt_s))
     if arrival - first < min_baseline_frames:
         raise DataFault(
-            f"the bolus arrives after {max(arrival - first, 0)} frames at steady state; "
-            f"at least {min_baseline_frames} are needed"
+            f"the bolus arrives after {max(arrival - first, 0)} frames at steady state, at least {min_baseline_frames} "
+            "needed; export the series from its first frame"
         )
     return Baseline(first, arrival)
 
@@ -171,7 +176,9 @@ def bridge_frames(signal: ArrayLike, unusable: ArrayLike, arrival: int = 0, max_
     """
     series, usable = np.asarray(signal, dtype=np.float32), np.flatnonzero(~np.asarray(unusable, dtype=bool))
     if usable.size == 0:
-        raise DataFault("no frame of the series can be used")
+        raise DataFault(
+            "no frame of the series can be used: none could be realigned; check the series for motion and artefacts"
+        )
     if max_gap is not None:
         missing = np.diff(usable) - 1
         beyond = (missing > max_gap) & (usable[1:] > arrival)
@@ -276,7 +283,9 @@ def replaced_in_passage(curve: Array, replaced: Mask, baseline: Baseline, dt_s: 
     lost = np.flatnonzero(replaced[baseline.arrival : end]) + baseline.arrival
     times = " and ".join(f"{frame * dt_s:g} s" for frame in lost)
     if (np.diff(lost) == 1).any():
-        raise DataFault(f"the frames at {times} cannot be used, and the bolus passes in them: its course is not known")
+        raise DataFault(
+            f"the frames at {times} cannot be used, and the bolus passes in them, so its course is not known"
+        )
     if len(lost) == 0:
         return []
     return [f"the frame at {times}, while the bolus passes, could not be used and was interpolated"]

@@ -156,7 +156,7 @@ class Curves:
         values, voxels, signal_noise = values[valid], voxels[valid], signal_noise[valid]
         inside = brain[tuple(voxels.T)]
         if not inside.any():
-            raise DataFault("no voxel of the brain has a valid curve")
+            raise DataFault("no voxel of the brain has a valid curve; export the series again")
         deviation = values[:, scan.baseline.frames].std(axis=1)
         mean = values[inside].mean(axis=0)
         end = first_passage_end(mean, scan.baseline)
@@ -165,7 +165,10 @@ class Curves:
         saturated = np.exp(-scan.echo_time_s * shape.peak) < FLOOR * signal_noise
         lost = saturated[inside].mean()
         if lost > _MOST_LOST:
-            raise DataFault(f"the signal falls to the noise in {lost:.0%} of the brain, where ΔR2* is not known")
+            raise DataFault(
+                f"the signal falls to the noise in {lost:.0%} of the brain, where ΔR2* is not known; check the echo "
+                "time and the dose of contrast agent"
+            )
         return cls(
             values,
             voxels,

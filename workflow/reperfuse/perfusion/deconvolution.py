@@ -131,7 +131,7 @@ def deconvolve(
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; there are {', '.join(METHODS)}")
     if not (np.isfinite(arterial).all() and arterial.sum() > 0):
-        raise DataFault("the arterial input is not finite or has no positive area")
+        raise DataFault("the arterial input is not finite or has no positive area; choose it by hand (arterial_inputs)")
     limits = Regularisation(oscillation_index, oscillation_spacing_s, svd_threshold, svd_floor)
     solve = METHODS[method](arterial, dt_s, limits)
     height, lag, area = np.full((3, len(curves)), np.nan, dtype=np.float32)

@@ -130,7 +130,7 @@ def arterial_delay(
     if not (dt_s > 0 and arrival >= 2):
         raise ValueError(f"a positive frame spacing and two frames before the bolus are needed: {dt_s}, {arrival}")
     if not (np.isfinite(arterial).all() and arterial.sum() > 0):
-        raise DataFault("the arterial input is not finite or has no positive area")
+        raise DataFault("the arterial input is not finite or has no positive area; choose it by hand (arterial_inputs)")
     delay, sd = np.full((2, len(curves)), np.nan, dtype=np.float32)
     total = curves.sum(axis=1)
     usable = np.flatnonzero(np.isfinite(total) & (total > 0))

@@ -36,7 +36,10 @@ def remove_leakage(tissue: Array, tmax: Array, dt_s: float) -> Array:
     delay = np.nan_to_num(tmax - np.nanmedian(tmax))
     normal = ~is_leaking(tissue) & (np.abs(delay) < _LATE_S)
     if not normal.any():
-        raise DataFault("no tissue without leakage and delay, by which leakage could be corrected")
+        raise DataFault(
+            "no tissue without leakage and delay as a reference for the correction; turn off "
+            "concentration.leakage_correction"
+        )
     reference = tissue[normal].mean(axis=0, dtype=float)
     return correct_leakage(tissue, reference, dt_s, delay)[0]
 

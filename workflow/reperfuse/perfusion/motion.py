@@ -95,17 +95,20 @@ def estimate_motion(
         If the series is not 4-D, has one frame, or has no usable pre-bolus frame.
     """
     if series.ndim != 4 or series.shape[3] < 2:
-        raise DataFault("The perfusion series has a single frame: a time series is needed.")
+        raise DataFault("the perfusion series has a single frame; export the whole series")
     frames = [np.ascontiguousarray(frame, dtype=np.float32) for frame in np.moveaxis(series, 3, 0)]
     usable = [frame for frame in frames[baseline] if has_contrast(frame)]
     if not usable:
-        raise DataFault("No pre-bolus frame holds an image: they are empty or constant.")
+        raise DataFault("all frames before the bolus are empty or constant; export the series again")
     first = prepare_target(_most_typical(usable), affine, normalization=normalization)
     found = _track(first, usable, affine, min_overlap)
     poses = _matrices(found)
     poses[_is_outlier(_costs(found), max_excess_cost, max_cost)] = np.nan
     if np.isnan(poses).all():
-        raise DataFault("The pre-bolus frames could not be aligned with each other.")
+        raise DataFault(
+            "the frames before the bolus could not be aligned with each other; check the series for motion and "
+            "artefacts"
+        )
     poses = poses @ np.linalg.inv(_mean_pose(poses))
     reference = _mean_image(resample(np.stack(usable, axis=3), affine, poses))
     target = prepare_target(reference, affine, normalization=normalization)

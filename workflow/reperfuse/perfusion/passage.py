@@ -42,9 +42,9 @@ def check_frames(series: Array) -> list[str]:
     """
     frames = np.moveaxis(series, 3, 0)
     copies = sum(bool((later == earlier).all()) for earlier, later in pairwise(frames))
-    said = f"{copies} of {len(frames)} frames are copies of the one before"
+    said = f"{copies} of {len(frames)} frames are copies of the frame before"
     if copies > _MOST_COPIES * len(frames):
-        raise DataFault(f"{said}, so its course is not that of the bolus; export the series again")
+        raise DataFault(f"{said}, so the course of the bolus is not known; export the series again")
     return [said] if copies else []
 
 
@@ -70,7 +70,7 @@ def check_order(series: Array) -> None:
     over_slices = np.nanmean(np.abs(np.diff(series[..., picked], axis=2)))
     if over_time > _SWAPPED * over_slices:
         raise DataFault(
-            "slices and times are swapped: neighbouring slices are more alike than one slice is from frame to frame; "
+            "slices and frames are swapped: neighbouring slices are more alike than one slice is from frame to frame; "
             "convert the series again"
         )
 
@@ -108,7 +108,7 @@ def check_direction(mean_signal: ArrayLike, baseline: Baseline) -> list[str]:
     left = np.median(calm[-_LAST:]) / calm[peak]
     if left > _NOTHING_LEFT or rise >= _DOUBTFUL * fall:
         return []
-    said = "the bolus comes more slowly than it goes, and nothing of it is left in the end"
+    said = "the bolus rises more slowly than it falls, and no contrast is left in the end"
     if rise < _BACKWARD * fall:
-        raise DataFault(f"{said}: the frames are in reverse order; sort them by time")
-    return [f"{said}: are the frames in the order of time?"]
+        raise DataFault(f"{said}, so the frames are in reverse order; sort them by time")
+    return [f"{said}; check that the frames are in the order of time"]

@@ -17,4 +17,4 @@ def check_times(repetition_time_s: float, echo_time_s: float | None = None) -> N
     given = {"repetition_time_s": (repetition_time_s, FRAME_SPACING_S), "echo_time_s": (echo_time_s, ECHO_TIME_S)}
     for name, (value, (least, most)) in given.items():
         if value is not None and not least <= value <= most:
-            raise ValueError(f"{name} is {value:g}, and should be {least:g} to {most:g} s; is it in ms?")
+            raise ValueError(f"{name} is {value:g}, and should be {least:g} to {most:g} s; check that it is not in ms")

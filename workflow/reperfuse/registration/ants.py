@@ -70,7 +70,10 @@ def search_rigid(
         failed = library.antsRegistration(words)
         result = Path(folder) / "0GenericAffine.mat"
         if failed or not result.is_file():
-            raise DataFault("registration: ANTs found no transform")
+            raise DataFault(
+                "registration: ANTs found no transform between the scans; check that both show this patient's whole "
+                "brain"
+            )
         return _read_affine(result)
 
 

@@ -89,7 +89,7 @@ def register(
     Avants et al. 2011, doi:10.1016/j.neuroimage.2010.09.025
     """
     if not (fixed_brain.any() and moving_brain.any()):
-        raise DataFault("registration: a brain mask is empty")
+        raise DataFault("registration: a brain mask is empty; give a mask of the brain (brain_masks)")
     pair = _Pair(fixed, moving, fixed_brain, moving_brain, lesion, rim_mm, lesion_rim_mm, seed)
     limits = (min_brain_dice, min_edge_agreement)
     found = pair.refine(pair.coarse(np.eye(4)))
@@ -99,8 +99,9 @@ def register(
         found = max(found, pair.refine(best), key=lambda fit: fit.edge_agreement)
     if is_poor(found, *limits):
         raise DataFault(
-            f"registration: the images do not fit (overlap of the brains {found.brain_dice:.2f}, "
-            f"edge agreement {found.edge_agreement:.2f}, {found.edge_margin:+.2f} against the best place nearby)"
+            f"registration: the images do not fit: brain overlap {found.brain_dice:.2f} (at least {min_brain_dice:g} "
+            f"needed), edge agreement {found.edge_agreement:.2f} (at least {min_edge_agreement:g} needed), edge margin "
+            f"{found.edge_margin:+.2f}; check that both scans show this patient's whole brain"
         )
     if distortion_axis is None:
         return found

@@ -29,23 +29,23 @@ ACUTE_ROLES = ("baseline", "post")
 
 OVERVIEW = Caption(
     "The sessions on the same slices, one below the other. Before treatment: core and deficit (Tmax above 6 s). "
-    "After it: deficit, that which persists, and lesion with impaired microvascular reperfusion (IMR). Follow-up: the "
-    "lesion, its swelling undone where the settings ask for it, and what has grown.",
-    "Each column is one slice of the head at all times; go down it to see what became of the tissue. Later images are "
-    "brought into the space of the first by the registration between sessions, so look at the figures of alignment "
-    "before you trust a difference. A region is outlined or filled in the colour that the legend gives.",
+    "After treatment: deficit, persistent deficit, and lesion with impaired microvascular reperfusion (IMR). "
+    "Follow-up: lesion and growth; the swelling of the lesion is undone if the settings ask for it.",
+    "Each column is the same slice of the head at all times; read it from top to bottom to follow the tissue. Later "
+    "images are registered to the first session. Check the figures of alignment before you trust a difference. The "
+    "legend gives the colour in which each region is outlined or filled.",
 )
 
 
-_BOTH_BRIGHT = "what is bright on both is old, or fluid shining through."
+_BOTH_BRIGHT = "tissue that is bright on both is old, or fluid shines through."
 
 
 _EDGE = "The brain's outline should follow its edge and leave out skull and eyes."
 
 
 _TERRITORY = (
-    "Late Tmax is yellow. A believable deficit follows a vessel's territory, and MTT and relative CBF change with it; "
-    "specks, rims and a change at the edge of the skull are artefacts."
+    "Late Tmax is yellow. A true deficit follows the territory of a vessel, and MTT and relative CBF change in the "
+    "same place. Specks, rims and changes at the edge of the skull are artefacts."
 )
 
 
@@ -58,8 +58,8 @@ CAPTIONS = {
     ),
     "flair": Caption(
         "FLAIR image with the brain mask, and with the follow-up lesion outlined.",
-        "The follow-up lesion is bright on FLAIR; so are old scars and the white matter around the ventricles. Compare "
-        "the rows with and without the outline.",
+        "The follow-up lesion is bright on FLAIR. Old scars and the white matter around the ventricles are bright too. "
+        "Compare the rows with and without the outline.",
         ("infarct_followup_ml",),
     ),
     "perfusion": Caption(
@@ -69,50 +69,50 @@ CAPTIONS = {
         ("core_ml", "tmax6_ml", "mismatch_ml", "mismatch_ratio"),
     ),
     "flow": Caption(
-        "Absolute CBF and CBV; relative CBF with what lies below 30 % of normal tissue inside Tmax above 6 s.",
-        "Grey matter should have about twice the flow of white matter, on both sides alike outside the deficit. "
-        "Absolute numbers hang on the size of the arterial input; if the page warns of that, trust the pattern only.",
+        "Absolute CBF and CBV; relative CBF with the tissue below 30 % of normal, inside Tmax above 6 s.",
+        "Grey matter should have about twice the flow of white matter. Outside the deficit, both sides should look "
+        "alike. Absolute values depend on the area of the arterial input; if the page warns of it, use the pattern "
+        "only.",
         ("rcbf30_ml",),
     ),
     "growth": Caption(
-        "Trace-weighted image at baseline; the core that is infarct at follow-up, what has grown since, and what was "
-        "reversed.",
-        "Growth lies beside the core, as a rule inside the deficit. A thin rim all around, or growth on the other "
-        "side, points to the registration or to swelling rather than to infarction.",
+        "Trace-weighted image at baseline; core that is infarct at follow-up, growth, and core that was reversed.",
+        "Growth lies beside the core, and usually inside the deficit. A thin rim all around, or growth on the other "
+        "side, points to a registration error or to swelling rather than to infarction.",
         ("growth_ml", "growth_voxelwise_ml", "reversal_ml"),
     ),
     "reperfusion": Caption(
-        "Tmax at baseline and after treatment; the deficit (above 6 s) that recovered, persists or is new.",
-        "After a good reperfusion both sides look alike in the second row. What is new and small often lies at the "
-        "edge of the slab or at the skull.",
+        "Tmax at baseline and after treatment; deficit (above 6 s) that recovered, persists or is new.",
+        "After good reperfusion both sides look alike in the second row. A small new deficit often lies at the edge of "
+        "the slab or at the skull.",
         ("tmax6_baseline_ml", "tmax6_post_ml", "reperfusion_fraction"),
     ),
     "reflow": Caption(
         "Lesion after treatment and its mirror image; relative CBV, its mirror image, and (rCBV − mirror)/mirror; "
         "voxels with impaired microvascular reperfusion (IMR).",
-        "Red in the last row is less blood than on the other side, blue is more. Impaired voxels should lie together "
-        "and inside the lesion; large vessels, fluid and a wrong mirror plane make false ones.",
+        "In the last row, red is less blood than on the other side, and blue is more. Impaired voxels should lie "
+        "together and inside the lesion. Large vessels, fluid and a wrong mirror plane cause false ones.",
         ("imr_ml", "imr_null_ml", "rcbv_asymmetry_median"),
     ),
     "alignment": Caption(
-        "Brain mask on the perfusion reference; tiles of two images in turn, aligned with each other: perfusion and "
-        "diffusion, this session and the one before treatment.",
-        "Follow the brain's edge and the ventricles from tile to tile: where they are aligned, edges run on across "
-        "the borders of the tiles. A step of more than a voxel or two puts lesion, deficit and reflow in the wrong "
-        "place. Black tiles lie outside the other scan.",
+        "Brain mask on the perfusion reference; alternating tiles of two aligned images: perfusion and diffusion, this "
+        "session and the one before treatment.",
+        "Follow the brain's edge and the ventricles from tile to tile. If the images are aligned, edges continue "
+        "across the borders of the tiles. A step of more than one or two voxels puts lesion, deficit and reflow in "
+        "the wrong place. Black tiles lie outside the other scan.",
         ("registration_dice", "edge_margin"),
     ),
     "followupalignment": Caption(
-        "Brain mask on the image without diffusion weighting; tiles of it and of the image that the follow-up lesion "
-        "is drawn on, in turn, aligned with each other.",
-        "Read it as the figure before. A large infarct swells and moves the tissue around it, so that ventricles and "
-        "midline may step although the skull's edge runs on.",
+        "Brain mask on the image without diffusion weighting; alternating tiles of this image and of the aligned image "
+        "that the follow-up lesion is drawn on.",
+        "Read this figure like the one before. A large infarct swells and moves the tissue around it. Ventricles and "
+        "midline may then show a step although the edge of the skull continues.",
     ),
     "quality": Caption(
-        "Motion of the head; arterial input and venous output; where on the reference they were taken (squares: "
-        "artery, circles: vein).",
-        "Steps in the motion that come with the bolus disturb the maps most. A good arterial input is early, narrow, "
-        "high and smooth, and its voxels lie on large arteries.",
+        "Motion of the head; arterial input and venous output; the voxels they were taken from, on the reference "
+        "(squares: artery, circles: vein).",
+        "Motion during the passage of the bolus disturbs the maps most. A good arterial input is early, narrow, high "
+        "and smooth, and its voxels lie on large arteries.",
         ("fd_max_mm", "outlier_frames", "tsnr", "bolus_cnr", "aif_score"),
     ),
 }
@@ -123,11 +123,11 @@ LATER = {
     "diffusion": Caption(
         "Trace-weighted image and ADC with the lesion outlined; brain mask on the image without diffusion weighting.",
         f"Days after a stroke the lesion is bright on the trace image, and its ADC returns to normal; {_BOTH_BRIGHT} "
-        f"The outline is the follow-up lesion; a day after treatment, the lesion of diffusion. {_EDGE}",
+        f"The outline is the follow-up lesion, or, a day after treatment, the diffusion lesion. {_EDGE}",
         ("infarct_followup_ml",),
     ),
     "perfusion": Caption(
-        "Lesion of diffusion over the anatomy; Tmax, deficit (above 6 s) and lesion outlined; MTT, relative CBF and "
+        "Diffusion lesion over the anatomy; Tmax, deficit (above 6 s) and lesion outlined; MTT, relative CBF and "
         "relative CBV.",
         _TERRITORY,
         ("tmax6_ml",),

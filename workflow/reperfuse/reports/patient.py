@@ -22,21 +22,21 @@ ROLES = ("baseline", "post", "late", "followup")
 _NOT_IN_TABLE = {"participant_id", "session_id", "role", "status", "reasons"}
 
 
-_NO_SUCH = "there is no such volume"
+_NO_SUCH = "that volume is 0 mL"
 
 
 #: What the columns of the core hold where diffusion is not acute, and why they may be undefined.
 _NOT_ACUTE = {
-    "core_ml": ("Volume with ADC below the threshold of acute diffusion, which this session's is no longer", ""),
-    "core_covered": ("Share of it that Tmax above 6 s covers", _NO_SUCH),
-    "core_side": ("Side with at least 80 % of it", _NO_SUCH),
+    "core_ml": ("Volume with ADC below the threshold of acute stroke, although this session is no longer acute", ""),
+    "core_covered": ("Share of that volume (core_ml) with Tmax above 6 s", _NO_SUCH),
+    "core_side": ("Side that holds at least 80 % of that volume (core_ml)", _NO_SUCH),
     "core_laterality": (
-        "(right - left)/(right + left) of it, about the head's mirror plane",
+        "(right - left)/(right + left) of that volume (core_ml); the sides are divided by the head's mirror plane",
         _NO_SUCH,
     ),
-    "mismatch_ml": ("Volume with Tmax above 6 s less it", ""),
-    "mismatch_coreg_ml": ("Volume with Tmax above 6 s outside it voxel by voxel", ""),
-    "mismatch_ratio": ("Volume with Tmax above 6 s over it", "there is neither of the two"),
+    "mismatch_ml": ("Volume with Tmax above 6 s minus that volume (core_ml)", ""),
+    "mismatch_coreg_ml": ("Volume with Tmax above 6 s outside that volume (core_ml), voxel by voxel", ""),
+    "mismatch_ratio": ("Volume with Tmax above 6 s divided by that volume (core_ml)", "both volumes are 0 mL"),
 }
 
 
@@ -286,7 +286,7 @@ def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
         return (judged,) if exclusion.text != values["imr_ml"].why else ("not evaluable",)
     significant = {"yes": "significant", "no": "not significant"}.get(values["imr_significant"].text, "")
     return (
-        f"noise alone gives {in_words(values['imr_null_ml'])}",
+        f"noise alone would give {in_words(values['imr_null_ml'])}",
         ", ".join(filter(None, (significant, judged))),
     )
 

@@ -168,10 +168,10 @@ def motion_in_words(motion: Mapping[str, Volume], about: Mapping[str, Any]) -> l
     number, frames = len(_outlying(motion)), len(motion["outlier"])
     quality = about.get("Quality", {})
     replaced, used = quality.get("FramesReplaced", []), quality.get("FramesUsed", frames)
-    text = f"Outlying frames: {number} of {frames}"
+    text = f"Outlier frames: {number} of {frames}"
     text += " (bands)" if number else ""
     if replaced:
-        text += f"; replaced, in time from their neighbours: {', '.join(str(frame) for frame in replaced)}"
+        text += f"; replaced from their neighbours in time: {', '.join(str(frame) for frame in replaced)}"
     elif number:
         text += "; none replaced"
     return [f"{text}{f'; only the first {used} frames are used' if used < frames else ''}."]
@@ -190,7 +190,7 @@ def input_in_words(about: Mapping[str, Any]) -> list[str]:
         f"{_in_percent(quality.get(key))} of the {what} voxels"
         for key, what in (("SaturatedShare", "arterial"), ("VenousSaturatedShare", "venous"))
     ]
-    return [f"{text}Signal that falls to the noise at the peak: {', '.join(shares)}."]
+    return [f"{text}At the peak, the signal falls to the noise in {', '.join(shares)}."]
 
 
 def _in_percent(share: Any) -> str:

@@ -41,7 +41,7 @@ class Limit:
 _FIGURES = {
     "fd_max_mm": Limit("max_framewise_displacement_mm"),
     "brain_lost_share": Limit("max_brain_lost_share"),
-    "outlier_frames": Limit("max_outlier_share", share_of="a series' frames"),
+    "outlier_frames": Limit("max_outlier_share", share_of="the frames of a series"),
     "tsnr": Limit("min_temporal_snr", is_least=True),
     "bolus_cnr": Limit("min_bolus_cnr", is_least=True),
     "aif_score": Limit("min_aif_score", is_least=True),

@@ -197,8 +197,8 @@ def _counts(patients: Rows, sessions: Rows, failures: Rows, rated: Rated) -> lis
         (
             "Reperfused by more than half",
             of(patients, "reperfused_50"),
-            "of the patients with a deficit before and a scan after",
+            "of the patients with a deficit before treatment and a scan after it",
         ),
-        ("Significant IMR", of(evaluable, "imr_significant"), "of the patients in whom it can be judged"),
-        ("Not computed", str(len(failures)), "listed below, each with its reason"),
+        ("Significant IMR", of(evaluable, "imr_significant"), "of the patients in whom reflow can be judged"),
+        ("Not computed", str(len(failures)), "listed below with the reasons"),
     ]

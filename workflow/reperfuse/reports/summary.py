@@ -30,7 +30,7 @@ _SIDES = {"left": "on the left", "right": "on the right", "bilateral": "on both 
 _CLINICAL = {
     "age": "Age",
     "sex": "Sex",
-    "side": "Side, by the study's tables",
+    "side": "Side (study's tables)",
     "nihss_baseline": "NIHSS",
     "tpa": "Thrombolysis",
     "mtici": "mTICI",
@@ -202,7 +202,7 @@ def _reflow(patient: Values, unknown: Unknown) -> str:
     if impaired.is_missing:
         return unknown("microvascular reflow unknown", impaired)
     noise = patient["imr_null_ml"]
-    beside = "" if noise.is_missing else f" (noise alone gives {in_words(noise)})"
+    beside = "" if noise.is_missing else f" (noise alone would give {in_words(noise)})"
     return f"{in_words(impaired)} of the lesion without microvascular reflow{beside}"
 
 
@@ -239,7 +239,7 @@ def clinical_line(known: Mapping[str, Any], baseline: Values, patient: Values) -
     """
     times = (
         ("From onset to the first scan", baseline.get("hours_from_onset")),
-        ("From treatment to the scan after it", patient.get("hours_from_treatment")),
+        ("From treatment to the next scan", patient.get("hours_from_treatment")),
     )
     line = [
         (what, "not understood" if known[name] is None else _plain(known[name]))
@@ -288,7 +288,7 @@ def _stability(bands: Sequence[Mapping[str, Any]]) -> tuple[bool | None, str]:
     if not judged:
         return None, "not known"
     moved = [_held(band) for band in judged if band["stability"] != "stable"]
-    return (False, f"changes: holds only for {', '.join(moved)}") if moved else (True, "stable")
+    return (False, f"changes: the class holds only for {', '.join(moved)}") if moved else (True, "stable")
 
 
 def _held(band: Mapping[str, Any]) -> str:

@@ -80,7 +80,7 @@ SWEEPS = {
     "tmax": Sweep("Tmax > {} s", "s", GROWN, TABULATED["tmax"]),
     "rcbf": Sweep("rCBF < {} % where Tmax > 6 s", "%", GROWN, TABULATED["rcbf"], 100.0),
     "adc": Sweep("ADC < {} ×10⁻⁶ mm²/s", "×10⁻⁶ mm²/s", CORE, TABULATED["adc"], 1e6),
-    "asymmetry": Sweep("More than {} % below the mirror, in the lesion", "%", IMPAIRED, THRESHOLDS, 100.0),
+    "asymmetry": Sweep("More than {} % below the mirror image, in the lesion", "%", IMPAIRED, THRESHOLDS, 100.0),
 }
 
 

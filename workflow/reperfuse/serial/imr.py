@@ -252,10 +252,12 @@ def doubts(covered: float, scene: Scene, affine: np.ndarray, definition: Definit
     """Say why the lesion, or its mirror image, does not allow to judge reflow, if it does not."""
     found = [scene.plane.doubt] if scene.plane.doubt else []
     if covered < definition.min_covered_share:
-        found.append(f"only {100 * covered:.0f} % of the lesion can be compared with its mirror image")
+        least = f"at least {100 * definition.min_covered_share:.0f} % needed"
+        found.append(f"only {100 * covered:.0f} % of the lesion can be compared with its mirror image ({least})")
     share = float((scene.lesion & half(scene.lesion.shape, affine, scene.plane)).sum() / scene.lesion.sum())
     if max(share, 1 - share) < definition.min_one_sided_share:
-        found.append(f"the lesion crosses the midline ({100 * min(share, 1 - share):.0f} % on the other side)")
+        across, most = 100 * min(share, 1 - share), 100 * (1 - definition.min_one_sided_share)
+        found.append(f"the lesion crosses the midline ({across:.0f} % on the other side, at most {most:.0f} % allowed)")
     return found
 
 

@@ -145,7 +145,10 @@ def measure_swelling(
         there = points + splines @ coefficients
         seen = scene.is_seen(there) & (scene.distance(there) > rim_mm)
         if seen.sum() < 200:
-            raise DataFault("swelling: too little of the brain around the lesion is seen in both scans")
+            raise DataFault(
+                "swelling: too little of the brain around the lesion is seen in both scans; turn off "
+                "growth.undo_swelling"
+            )
         found, found_slopes = scene.sample(there[seen])
         law = np.polynomial.Polynomial.fit(values[seen], found, _DEGREE, w=np.sqrt(weight[seen]))
         residual = found - law(values[seen])

@@ -187,9 +187,9 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
         _write_dataset(root / "derivatives" / "lesions", "Lesions outlined by an expert", "derivative")
     (root / "README").write_text(
         "Serial stroke MRI of simulated patients (reperfuse.simulation): DSC perfusion, diffusion and FLAIR\n"
-        "before treatment, after it and days later. Nobody was scanned. What is exactly known lies under\n"
-        "derivatives/truth; points_xfm matrices there take points (world mm) from the first to the second\n"
-        "space in their name (head: the MNI-like frame; dscref: DSC at its reference pose; dsc: a frame).\n"
+        "before treatment, after it and days later. Nobody was scanned. The truth lies in derivatives/truth.\n"
+        "Its points_xfm matrices take points (world, mm) from the first to the second space in their name\n"
+        "(head: the MNI-like frame; dscref: DSC at its reference pose; dsc: a frame).\n"
         " The head frame is MNI152 millimetres; its plane x = 0 is the mirror plane.\n"
     )
     (root / ".bidsignore").write_text("**/*_dsc.nii.gz\n**/*_dsc.json\n")

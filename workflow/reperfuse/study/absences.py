@@ -9,7 +9,7 @@ from reperfuse.study.plan import Plan
 from reperfuse.study.ratings import rejections
 from reperfuse.study.results import removed
 
-_GONE = "is no longer in the study: its earlier results are in the folder removed"
+_GONE = "is no longer in the study; its earlier results are in the folder removed"
 
 
 def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
@@ -17,7 +17,7 @@ def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
     absences = [[kind, reason] for kind, reason in plan.manifest.reasons(subject, session)]
     for what, kinds in (("perfusion", ("dsc",)), ("diffusion", ("dwi", "adc"))):
         if not plan.has(subject, session, "|".join(kinds)):
-            absences.append([what, f"the session has no usable {' or '.join(kinds)} scan"])
+            absences.append([what, f"the session has no usable {what} scan ({' or '.join(kinds)})"])
     return absences
 
 
@@ -78,7 +78,10 @@ def _doubled(plan: Plan, subject: str) -> list[str]:
     for role in labels_of_roles(plan):
         sessions = [session for session in plan.sessions(subject) if plan.role(subject, session) == role]
         if len(sessions) > 1:
-            found.append(f"sessions {', '.join(sessions)} are all {role}: {sessions[0]} is compared with the others")
+            found.append(
+                f"sessions {', '.join(sessions)} all have the role {role}; {sessions[0]} is compared with the other "
+                "roles"
+            )
     return found
 
 
@@ -92,7 +95,8 @@ def _disorder(plan: Plan, subject: str) -> list[str]:
         return [str(fault)]
     known = [(role, time) for role, time in dated if time]
     return [
-        f"session {labels[later]} ({later}) is dated before session {labels[earlier]} ({earlier}); check `sessions`"
+        f"session {labels[later]} ({later}) is dated before session {labels[earlier]} ({earlier}); check `sessions` "
+        "and acq_time"
         for (earlier, first), (later, second) in pairwise(known)
         if (first.tzinfo is None) is (second.tzinfo is None) and second < first
     ]
@@ -105,7 +109,7 @@ def left_out(plan: Plan) -> list[list[str]]:
     what a rater rejects, ratings that are not used, and roles that no session of the study has.
     """
     unfinished = [subject for subject in plan.subjects if not plan.is_tabulated(subject)]
-    rows = [[f"sub-{subject}", "patient", "not finished; the next run resumes"] for subject in unfinished]
+    rows = [[f"sub-{subject}", "patient", "not finished; start the run again to finish it"] for subject in unfinished]
     rows += [[_called(scan.participant), scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session]
     gone = removed(Path(plan.config["output_dir"]), Path(plan.config["bids_dir"]))
     rows += [[name.partition("/")[0], "patient", f"{name} {_GONE}"] for name in gone]
@@ -125,7 +129,8 @@ def missing_roles(plan: Plan) -> list[str]:
     known = {plan.role(subject, session) for subject in plan.subjects for session in plan.sessions(subject)}
     labels = sorted({session for subject in plan.subjects for session in plan.sessions(subject)})
     return [
-        f"no session is called {called} (the role {role}); the study has {', '.join(labels[:20])}; see `sessions`"
+        f"no session is called {called} (role {role}); the study has {', '.join(labels[:20])}; set `sessions` in the "
+        "config"
         for role, called in labels_of_roles(plan).items()
         if role not in known
     ]

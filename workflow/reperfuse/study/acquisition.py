@@ -55,7 +55,9 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
     volumes = header.shape[3] if len(header.shape) > 3 else 1
     extent = max(header.extent_mm)
     if extent < _LEAST_EXTENT_MM:
-        raise DataFault(f"{path.name}: the image is {extent:.0f} mm wide, which is no head; mend the header's geometry")
+        raise DataFault(
+            f"{path.name}: the image is only {extent:.0f} mm wide, too small for a head; correct the header's geometry"
+        )
     sidecar: dict[str, Any] = {}
     for table in tables.of(file, ".json"):
         sidecar |= _read_json(table)
@@ -65,7 +67,7 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
     elif kind == "dwi":
         settings |= _gradients(file, tables, volumes) | _phase_encoding(sidecar)
     elif len(header.shape) != 3:
-        raise DataFault(f"{path.name}: it should have three dimensions, and has shape {header.shape}")
+        raise DataFault(f"{path.name}: it needs three dimensions, and has shape {header.shape}; save it as one volume")
     elif kind == "flair":
         _check_flair(path, sidecar)
     elif kind == "adc":
@@ -79,8 +81,8 @@ def _check_flair(path: Path, sidecar: Mapping[str, Any]) -> None:
     echo_s = sidecar.get("EchoTime")
     if _is_number(echo_s) and 0 < echo_s < _SHORTEST_FLAIR_S:
         raise DataFault(
-            f"{path.name}: an EchoTime of {1000 * echo_s:g} ms is that of a T1 or T2* image, not of FLAIR, which has "
-            "80 ms or more; name the scan after what it is"
+            f"{path.name}: EchoTime is {1000 * echo_s:g} ms, as in a T1 or T2* image, and FLAIR has 80 ms or more; "
+            "name the scan by its kind"
         )
 
 
@@ -89,12 +91,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
     except (ValueError, RecursionError):
-        raise DataFault(f"{path.name}: not readable as JSON") from None
+        raise DataFault(f"{path.name}: not readable as JSON; write it again, or remove it") from None
     if not isinstance(content, _Pairs):
-        raise DataFault(f"{path.name}: the sidecar is not a JSON object")
+        raise DataFault(f"{path.name}: the sidecar is not a JSON object; write it again, or remove it")
     for key in _READ:
         if key in content.contradicted:
-            raise DataFault(f"{path.name}: it holds {key} more than once, with different values; keep the right one")
+            raise DataFault(f"{path.name}: it holds {key} more than once, with different values; keep the correct one")
     return content
 
 
@@ -120,30 +122,36 @@ def _series(
 ) -> dict[str, Any]:
     """Return the timing of a DSC series."""
     if len(header.shape) != 4:
-        raise DataFault(f"{path.name}: a DSC series has four dimensions, this image has shape {header.shape}")
+        raise DataFault(
+            f"{path.name}: a DSC series has four dimensions, and this image has shape {header.shape}; convert the "
+            "series again"
+        )
     frames, stated_once = header.shape[3], acquisition.get("repetition_time_s") is not None
     if frames < _FEWEST_FRAMES:
-        raise DataFault(f"{path.name}: {frames} frames are no first passage; at least {_FEWEST_FRAMES} are needed")
+        raise DataFault(
+            f"{path.name}: {frames} frames do not show the first passage, at least {_FEWEST_FRAMES} needed; export the "
+            "whole series"
+        )
     repetition = _frame_spacing(path, sidecar, frames, acquisition)
     spacing = header.frame_spacing_s
     # 0 and 1 s are what converters write when they do not know
     if spacing not in (None, 0.0, 1.0) and not stated_once and abs(spacing / repetition - 1) > 0.02:
         raise DataFault(
-            f"{path.name}: its header says {spacing:g} s between frames, its sidecar {repetition:g} s; "
-            "mend one, or give acquisition.repetition_time_s in the config"
+            f"{path.name}: its header says {spacing:g} s between frames, and its sidecar {repetition:g} s; "
+            "correct one of them, or set acquisition.repetition_time_s in the config"
         )
     whole = sidecar.get("AcquisitionDuration")
     if _is_number(whole) and whole > 0 and not stated_once and not 0.8 < whole / (frames * repetition) < 1.25:
         raise DataFault(
-            f"{path.name}: {frames} frames of {repetition:g} s take {frames * repetition:g} s, its sidecar's "
-            f"AcquisitionDuration says {whole:g} s; is RepetitionTime that of one shot? mend one, or give "
-            "acquisition.repetition_time_s in the config"
+            f"{path.name}: {frames} frames of {repetition:g} s take {frames * repetition:g} s, and its sidecar's "
+            f"AcquisitionDuration says {whole:g} s; check that RepetitionTime is not that of one shot, correct one of "
+            "them, or set acquisition.repetition_time_s in the config"
         )
     least, most = FRAME_SPACING_S
     if not least <= repetition <= most:
         raise DataFault(
             f"{path.name}: {repetition:g} s between frames is not plausible for a first passage "
-            f"({least:g} to {most:g} s); is it the time of one shot, or in ms?"
+            f"({least:g} to {most:g} s); check that it is not the time of one shot, and not in ms"
         )
     return {
         "repetition_time_s": repetition,
@@ -160,10 +168,12 @@ def _frame_spacing(
         return _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
     where = sidecar_path(path).name
     if not isinstance(times, list) or len(times) != frames or not all(map(_is_number, times)):
-        raise DataFault(f"{where}: VolumeTiming should hold {frames} times, one a frame; mend it")
+        raise DataFault(f"{where}: VolumeTiming should hold {frames} times, one for each frame; correct it")
     steps = [later - earlier for earlier, later in pairwise(times)]
     if not all(math.isfinite(step) for step in steps) or min(steps) <= 0 or max(steps) > 1.02 * min(steps):
-        raise DataFault(f"{where}: VolumeTiming is not even, and only evenly spaced frames can be deconvolved")
+        raise DataFault(
+            f"{where}: VolumeTiming is not even, and only evenly spaced frames can be deconvolved; correct it"
+        )
     return float(sum(steps) / len(steps))
 
 
@@ -173,7 +183,7 @@ def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
     name = file.path.name
     if not bvals:
         missing = name.removesuffix(".gz").removesuffix(".nii") + ".bval"
-        raise DataFault(f"{missing}: missing, so the b-values of {name} are unknown")
+        raise DataFault(f"{missing}: the file is missing, so the b-values of {name} are unknown; add it")
     begin(bvals[-1])
     try:
         values = [float(word) for word in bvals[-1].read_text(encoding="utf-8-sig").split()]
@@ -181,16 +191,20 @@ def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
             raise ValueError
     except (OSError, ValueError):
         raise DataFault(
-            f"{bvals[-1].name}: not a row of numbers from 0 up, so the b-values of {name} are unknown"
+            f"{bvals[-1].name}: not a row of numbers of 0 or more, so the b-values of {name} are unknown; write it "
+            "again"
         ) from None
     if len(values) != volumes:
-        raise DataFault(f"{bvals[-1].name}: {len(values)} b-values for the {volumes} volumes of {name}")
+        raise DataFault(
+            f"{bvals[-1].name}: {len(values)} b-values for the {volumes} volumes of {name}; give one for each volume"
+        )
     if min(values) > _HIGHEST_B0 or max(values) < _LOWEST_B:
         raise DataFault(
-            f"{name}: an ADC needs volumes without and with diffusion weighting, it has b = {_range(values)}"
+            f"{name}: an ADC needs volumes without and with diffusion weighting, and it has b = {_range(values)}; use "
+            "a series with both, or the scanner's ADC map"
         )
     if max(values) > _HIGHEST_B:
-        raise DataFault(f"{bvals[-1].name}: a b-value of {max(values):g} is no plausible one; is it in s/mm²?")
+        raise DataFault(f"{bvals[-1].name}: a b-value of {max(values):g} is not plausible; check that it is in s/mm²")
     return {"bvals": str(bvals[-1])} | ({"bvecs": str(bvecs[-1])} if bvecs and _can_be_read(bvecs[-1]) else {})
 
 
@@ -226,11 +240,11 @@ def _seconds(
     value = sidecar.get(key) if value is None else value
     where = sidecar_path(path).name
     if value is None:
-        raise DataFault(f"{where}: {key} is missing; add it (in s), or give acquisition.{setting} in the config")
+        raise DataFault(f"{where}: {key} is missing; add it (in s), or set acquisition.{setting} in the config")
     if not _is_number(value) or not 0 < value <= _LONGEST[key]:
         # not the value itself: text of a sidecar may name a patient
         said = f"{key} is {value:g}, which is" if _is_number(value) else f"{key} is"
-        raise DataFault(f"{where}: {said} no plausible number of seconds")
+        raise DataFault(f"{where}: {said} not a plausible number of seconds; correct it")
     return float(value)
 
 
@@ -245,12 +259,12 @@ def _slice_timing(
     direction = sidecar.get("SliceEncodingDirection", "k")
     if not isinstance(direction, str) or direction.removesuffix("-") not in ("i", "j", "k"):
         # not the value itself: text of a sidecar may name a patient
-        raise DataFault(f"{where}: SliceEncodingDirection should be i, j or k, with or without -; mend it")
+        raise DataFault(f"{where}: SliceEncodingDirection should be i, j or k, with or without -; correct it")
     axis = "ijk".index(direction[0])
     numbers = isinstance(times, list) and all(map(_is_number, times))
     if not numbers or len(times) != shape[axis] or not all(0 <= time < repetition_s for time in times):
         raise DataFault(
-            f"{where}: SliceTiming should hold {shape[axis]} times, one a slice, from 0 to less than "
-            f"{repetition_s:g} s; mend it, or leave it out"
+            f"{where}: SliceTiming should hold {shape[axis]} times, one for each slice, from 0 to less than "
+            f"{repetition_s:g} s; correct it, or leave it out"
         )
     return {"slice_axis": axis, "slice_times_s": times[::-1] if direction.endswith("-") else times}

@@ -28,14 +28,16 @@ def own_columns(
     """
     profile, target = choices["profile"], choices["target"]
     if profile not in catalogue:
-        raise ConfigError(f"analysis.profile: no criterion {profile}; there are {', '.join(catalogue)}")
+        raise ConfigError(f"analysis.profile: there is no criterion {profile}; there are {', '.join(catalogue)}")
     classes = [*(one["name"] for one in catalogue[profile]["classes"]), catalogue[profile]["otherwise"]]
     if target not in classes:
         raise ConfigError(f"analysis.target: {profile} has no class {target}; it has {', '.join(classes)}")
     for key in ("outcomes", "exposures"):
         for name in choices[key]:
             if name in dictionary and not is_numeric(dictionary[name]):
-                raise ConfigError(f"analysis.{key}: {name} holds text; a model needs numbers, or yes and no")
+                raise ConfigError(
+                    f"analysis.{key}: {name} holds text; a model needs a column of numbers, or of yes and no"
+                )
     names = [
         *(name for key in ("outcomes", "exposures", "factors") for name in choices[key]),
         *(name for names in choices["covariates"].values() for name in names),

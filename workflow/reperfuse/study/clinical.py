@@ -127,7 +127,7 @@ class ClinicalData:
         found = own.values(f"ses-{session}", called) if session else set()
         found = found or self._table("participants.tsv").values(f"sub-{participant}", called)
         if len(found) > 1:
-            raise DataFault(f"the study's tables give more than one {called} for sub-{participant}")
+            raise DataFault(f"the study's tables give more than one {called} for sub-{participant}; keep one")
         return found.pop() if found else ""
 
     def _read(self, participant: str, session: str | None, column: str, read: Callable[[str], T]) -> T:
@@ -135,7 +135,9 @@ class ClinicalData:
         text = self.value(participant, session, column)
         if not text:
             fault = self._table("participants.tsv").fault_of(f"sub-{participant}")
-            raise Unknown(f"participants.tsv {fault}" if fault else f"the study's tables have no {called}")
+            if fault:
+                raise Unknown(f"participants.tsv {fault}; correct it")
+            raise Unknown(f"the study's tables have no {called}; add it if known")
         try:
             return read(text)
         except NotUnderstood as fault:
@@ -276,23 +278,25 @@ class ClinicalData:
             return read_number(text, 0, _LONGEST_H)
         except NotUnderstood:
             if text.lstrip("+-").replace(".", "", 1).replace(",", "", 1).isdigit():
-                raise DataFault(f"{called} is no plausible number of hours") from None
+                raise DataFault(f"{called} is not a plausible number of hours; correct it") from None
         scanned = self.value(participant, session, "acq_time")
         if not scanned:
-            raise DataFault(f"sessions.tsv has no acq_time to take {called} from")
+            raise DataFault(f"sessions.tsv has no acq_time, so the hours from {called} are unknown; add it")
         try:
             end = read_moment(scanned)
         except NotUnderstood:
-            raise DataFault(f"{called} cannot be taken from acq_time: acq_time is no date and time") from None
+            raise DataFault(
+                f"acq_time is not a date and time, so the hours from {called} are unknown; correct it"
+            ) from None
         try:
             start = read_start(text, end)
         except NotUnderstood as fault:
-            raise DataFault(f"{called} cannot be taken from acq_time: {fault}") from None
+            raise DataFault(f"{called} cannot be compared with acq_time: {fault}") from None
         hours = (end - start).total_seconds() / 3600
         if hours < 0:
-            raise DataFault(f"{called} lies after the session")
+            raise DataFault(f"{called} is later than the session; check both times")
         if hours > _LONGEST_H:
-            raise DataFault(f"{called} lies more than a year before the session")
+            raise DataFault(f"{called} is more than a year before the session; check both times")
         return hours
 
     def _table(self, name: str) -> Table:

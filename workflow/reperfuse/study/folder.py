@@ -26,10 +26,14 @@ def check_study(bids_dir: Path) -> None:
         Saying what it is instead, and what to name or to do.
     """
     if not bids_dir.is_dir():
-        wrong = f"{bids_dir} is a file; {_WANTED}" if bids_dir.exists() else f"there is no folder {bids_dir}"
+        wrong = (
+            f"{bids_dir} is a file; {_WANTED}"
+            if bids_dir.exists()
+            else f"there is no folder {bids_dir}; check the path"
+        )
         raise StudyError(f"bids_dir: {wrong}")
     if not os.access(bids_dir, os.R_OK | os.X_OK):
-        raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; mend its permissions")
+        raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; correct its permissions")
     if not (bids_dir / _DESCRIPTION).is_file():
         raise StudyError(f"bids_dir: {_no_dataset(bids_dir)}")
     if (made_by := _derivative(bids_dir)) is not None:
@@ -50,7 +54,7 @@ def _no_dataset(folder: Path) -> str:
         return f"{folder} {what}, not a study; name the study, {study or patient.parent}; {alone}"
     if study and "derivatives" in folder.parts[len(study.parts) :]:
         return f"{folder} lies among what was made from a study; name the study itself, {study}"
-    not_bids = f"{folder} is not a BIDS study, for it has no {_DESCRIPTION}"
+    not_bids = f"{folder} is not a BIDS study: it has no {_DESCRIPTION}"
     if any(folder.glob("sub-*/")):
         line = '{"Name": "my study", "BIDSVersion": "1.10.0"}'
         return f"{not_bids}; it has sub-<label> folders, so write that file, with the line {line}"

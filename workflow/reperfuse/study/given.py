@@ -80,13 +80,13 @@ def find_given(kind: str, folder: Path, visits: Visits, subjects: Collection[str
     """
     what = GIVEN[kind]
     if not folder.is_dir():
-        raise StudyError(f"{what.key}: there is no folder {folder}")
+        raise StudyError(f"{what.key}: there is no folder {folder}; check the path")
     files = _files(kind, folder)
     scans = [_read(kind, path, folder, visits) for path in files]
     if scans and all(scan.reason.endswith(_expected(what)) for scan in scans):
         # on the terminal alone, so the name may be given
         named = files[0].name
-        raise StudyError(f"{what.key}: no file in {folder} can be used, such as {named}: {_expected(what)}")
+        raise StudyError(f"{what.key}: no file in {folder} can be used, for example {named}; {_expected(what)}")
     return [_of_study(scan, subjects) for scan in _first_of_each(what, scans)]
 
 
@@ -114,7 +114,7 @@ def _of_study(scan: Scan, subjects: Collection[str]) -> Scan:
 
 
 def _nobody(scan: Scan) -> str:
-    return f"{Path(scan.path).name} is not used: the study has no patient sub-{scan.participant}"
+    return f"{Path(scan.path).name} is not used: the study has no patient sub-{scan.participant}; check the label"
 
 
 def _files(kind: str, folder: Path) -> list[Path]:
@@ -122,7 +122,7 @@ def _files(kind: str, folder: Path) -> list[Path]:
 
     def refuse(error: OSError) -> None:
         # what it holds would be taken for what nobody has given
-        raise StudyError(f"{GIVEN[kind].key}: the folder {error.filename} may not be read; mend its permissions")
+        raise StudyError(f"{GIVEN[kind].key}: the folder {error.filename} may not be read; correct its permissions")
 
     inside = ((Path(place), (*names, *files)) for place, names, files in os.walk(folder, onerror=refuse))
     found = (place / name for place, names in inside for name in names)
@@ -130,7 +130,7 @@ def _files(kind: str, folder: Path) -> list[Path]:
 
 
 def _expected(what: Given) -> str:
-    return f"a file there lies in {' or '.join(what.places)} and is named sub-<label>_ses-<label>_{what.endings[0]}"
+    return f"a file should lie in {' or '.join(what.places)} and be named sub-<label>_ses-<label>_{what.endings[0]}"
 
 
 def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
@@ -141,14 +141,14 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
         # a name of another kind may be a patient's, and is not repeated
         is_harmless = _HARMLESS.fullmatch(path.name) is not None
         shown, place = (path.name, path) if is_harmless else (f"a file in {_place(inside)}", path.parent)
-        return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used: {_expected(what)}")
+        return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used; {_expected(what)}")
     entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
     fault = ""
     for part in path.relative_to(folder).parts[:-1]:
         for prefix, entity in (("sub-", "subject"), ("ses-", "session")):
             label = part.removeprefix(prefix)
             if part.startswith(prefix) and label != entities.setdefault(entity, label):
-                fault = f"{path.name} lies in the folder {part}: one of the two names is wrong"
+                fault = f"{path.name} lies in the folder {part}; correct the name that is wrong"
     called = f"brain_{datatype}" if kind == "brain" else kind
     settings = {"datatype": datatype} | ({} if fault else _unreadable(path))
     return visits.scan(File(path.absolute(), entities), called, settings, fault)
@@ -166,7 +166,7 @@ def _unreadable(path: Path) -> dict[str, str]:
 def _place(inside: Sequence[str]) -> str:
     """Return the folders of a file as far as they are labels of BIDS."""
     labels = [part for part in inside[:-1] if re.fullmatch(r"(sub|ses)-[a-zA-Z0-9]+", part)]
-    return "/".join(labels) or "the folder of what is given"
+    return "/".join(labels) or "the folder named in the config"
 
 
 def _first_of_each(what: Given, scans: list[Scan]) -> Iterator[Scan]:

@@ -15,7 +15,7 @@ from reperfuse.study.lookalikes import misnamed
 from reperfuse.study.manifest import Manifest, Scan, StudyError
 from reperfuse.study.visits import Visits, as_labels
 
-_NO_SCAN = "no scan found; `inputs` in the config holds the names that are looked for"
+_NO_SCAN = "no scan found; `inputs` in the config sets the names that are searched for"
 
 
 def index_configured(config: Mapping[str, Any]) -> Manifest:
@@ -134,7 +134,9 @@ def _choose(
             if file.fault:
                 raise DataFault(file.fault)
             if not visits.session(file):
-                raise DataFault(f"{file.path.name}: no session label (ses-) in its name, so its time is unknown")
+                raise DataFault(
+                    f"{file.path.name}: its name has no session label (ses-), so its session is unknown; add the label"
+                )
             usable.append((file, _read(kind, file, tables, acquisition)))
         except DataFault as fault:
             scans.append(visits.scan(file, kind, reason=str(fault)))
@@ -161,7 +163,7 @@ def _read(kind: str, file: File, tables: Inherited, acquisition: Mapping[str, fl
     except Exception as error:
         traceback.print_exc()
         raise DataFault(
-            f"{file.path.name}: internal error ({type(error).__name__}) while reading it; please report what is "
+            f"{file.path.name}: internal error ({type(error).__name__}) while reading it; please report what was "
             "printed at the start of the run"
         ) from error
 

@@ -96,7 +96,7 @@ def walk(bids_dir: Path, output_dir: Path | None = None) -> Layout:
         elif entry.name.startswith("sub-"):
             layout.faults.append((one_line(label), "patient", _no_label(entry.name, "sub-")))
         elif _NEARLY_SUBJECT.fullmatch(entry.name):
-            reason = f"the folder {entry.name} is left out: a patient's folder is named sub-<label>; rename it"
+            reason = f"the folder {entry.name} is left out: the folder of a patient is named sub-<label>; rename it"
             layout.faults.append((re.sub("(?i)^sub[-_ ]?", "", entry.name), "patient", reason))
     return layout
 
@@ -110,14 +110,15 @@ def _no_label(name: str, prefix: str) -> str:
     usable = re.sub("[^a-zA-Z0-9]", "", name.removeprefix(prefix))
     example = f", for instance to {prefix}{usable}" if usable else ""
     return one_line(
-        f"the folder {name} is left out: a label is letters and digits only; rename it and its files{example}"
+        f"the folder {name} is left out: a label has only letters and digits; rename it and its files{example}"
     )
 
 
 def _walk_subject(folder: Path, subject: str, seen: set[tuple[int, int]], layout: Layout) -> None:
     def unreadable(error: OSError) -> None:
         name = Path(error.filename).name
-        layout.faults.append((subject, "folder", one_line(f"the folder {name} cannot be read; mend its permissions")))
+        reason = one_line(f"the folder {name} cannot be read; correct its permissions")
+        layout.faults.append((subject, "folder", reason))
 
     for place, names, files in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place)
@@ -165,12 +166,12 @@ def _contradiction(name: str, subject: str, session: str) -> str:
         return f"{one_line(name)}: its name holds characters that cannot be written; rename it"
     own = re.match(r"sub-([^_]*)", name)
     if own and own[1] != subject:
-        return f"{name} lies in the folder of sub-{subject}: one of the two names is wrong"
+        return f"{name} lies in the folder of sub-{subject}; correct the name that is wrong"
     visit = re.search(r"_ses-([^_]*)", name)
     if visit and session and visit[1] != session:
-        return f"{name} lies in the folder of ses-{session}: one of the two names is wrong"
+        return f"{name} lies in the folder of ses-{session}; correct the name that is wrong"
     if visit and not LABEL.fullmatch(visit[1]):
-        return f"{name}: a session label holds letters and digits only"
+        return f"{name}: a session label has only letters and digits; rename it"
     return ""
 
 
@@ -198,7 +199,9 @@ def select(files: Iterable[File], kind: str, filters: Mapping[str, Any]) -> list
     from bids.layout.models import Config
 
     for name in set(filters) - set(Config.load("bids").entities):
-        raise StudyError(f"inputs.{kind}.{name}: BIDS has no such entity")
+        raise StudyError(
+            f"inputs.{kind}.{name}: BIDS has no such entity; use one that BIDS has, such as suffix or datatype"
+        )
     wanted = {name: values if isinstance(values, list) else [values] for name, values in filters.items()}
     return [
         file

@@ -117,7 +117,7 @@ def near_misses(
         if file.is_image and has.get("suffix") != wanted:
             yield file, f"the name should end in _{wanted}{remedy}"
         elif not file.is_image:
-            yield file, f"the name should end in _{wanted}.nii.gz, and be that of a NIfTI image"
+            yield file, f"the name should end in _{wanted}.nii.gz, and the file should be a NIfTI image"
         elif "datatype" in filters and select([file], kind, elsewhere):
             yield file, f"it should lie in a folder {filters['datatype']}{remedy}"
 

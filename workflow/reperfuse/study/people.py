@@ -123,8 +123,8 @@ def _without_key(name: str, wanted: str, columns: list[str]) -> str:
     """Say why no row of a table belongs to anyone."""
     for mark, called in ((",", "commas"), (";", "semicolons")):
         if len(columns) == 1 and mark in columns[0]:
-            return f"{name} is separated by {called}, and a .tsv by tabs; save it with tabs"
-    return f"{name} has no column {wanted}, so no row belongs to anyone"
+            return f"{name} is separated by {called}, and a .tsv needs tabs; save it with tabs"
+    return f"{name} has no column {wanted}, so its rows belong to no patient; add it"
 
 
 def owner(name: str, prefix: str, labels: Collection[str]) -> str | None:

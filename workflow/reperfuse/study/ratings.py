@@ -41,18 +41,20 @@ def find_ratings(given: str | Sequence[str] | None) -> list[Path]:
 def _below(path: Path) -> list[Path]:
     if not path.is_dir():
         if not path.exists():
-            raise StudyError(f"ratings: there is no file or folder {path}")
+            raise StudyError(f"ratings: there is no file or folder {path}; check the path")
         return [path]
 
     def refuse(error: OSError) -> None:
         # a rejected session would be taken for one that nobody has rated
-        raise StudyError(f"ratings: the folder {error.filename} may not be read; mend its permissions")
+        raise StudyError(f"ratings: the folder {error.filename} may not be read; correct its permissions")
 
     inside = (Path(place, name) for place, _, names in os.walk(path, onerror=refuse) for name in names)
     files = sorted(file for file in inside if not file.name.startswith("."))
     found = [file for file in files if _NAMED in file.name]
     if files and not found:
-        raise StudyError(f"ratings: no file in {path} is named sub-<label>_{_NAMED}.tsv, as the pages save them")
+        raise StudyError(
+            f"ratings: no file in {path} is named sub-<label>_{_NAMED}.tsv; keep the names that the pages give"
+        )
     return [file for file in found if file.suffix != ".json"]
 
 
@@ -107,7 +109,10 @@ class Ratings:
         for (label, session, key), said in sorted(self._said.items()):
             rater, chosen = self._names[key], _latest(said)
             if chosen is None:
-                reason = f"rater {rater} rates session {session} in several ways, and no times say which is the latest"
+                reason = (
+                    f"rater {rater} gives session {session} different ratings without times that show the latest; keep "
+                    "one"
+                )
                 self._refuse(label, reason)
                 continue
             rating, time = chosen
@@ -127,15 +132,15 @@ class Ratings:
         if table.note or not table.columns:
             self._refuse("", table.note.replace(file.name, called) or f"{called} is empty")
         elif unclear:
-            self._refuse("", f"{called} should have one column {', and one '.join(unclear)}; it is not used")
+            self._refuse("", f"{called} is not used: it should have one column {', and one '.join(unclear)}")
         if table.is_ragged:
-            self._refuse("", f"{called} has a row of more or fewer cells than columns, which is not used")
+            self._refuse("", f"{called} has a row with more or fewer cells than columns; the row is not used")
         for name, row in table.rows((*_NEEDED, "time")) if not unclear else ():
             label = owner(name, "sub", self._sessions)
             if label is not None:
                 self._read_row(label, row)
             elif not self._is_aside(name):
-                self._refuse("", f"{called} has a row of nobody in the study")
+                self._refuse("", f"{called} has a row of a patient who is not in the study")
 
     def _read_row(self, label: str, row: Mapping[str, str]) -> None:
         if not row["rating"]:
@@ -144,10 +149,10 @@ class Ratings:
         rater = read_name(row["rater"])
         if session is None:
             if not self._is_aside(f"sub-{label}", row["session_id"]):
-                self._refuse(label, "a rating names no session of this patient")
+                self._refuse(label, "a rating names a session that this patient does not have; correct session_id")
             return
         if not rater:
-            self._refuse(label, f"a rating of session {session} names no rater")
+            self._refuse(label, f"a rating of session {session} names no rater; add the name")
             return
         shown = self._names.setdefault(
             rater.casefold(), rater if len(rater) <= _LONGEST else f"{rater[: _LONGEST - 1]}…"

@@ -51,7 +51,7 @@ def claim(output_dir: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StudyError(f"another run is at work in {output_dir}; let it finish, or stop it") from None
+        raise StudyError(f"another run is at work in {output_dir}; wait until it ends, or stop it") from None
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):  # a file system without locks
             raise

@@ -153,8 +153,8 @@ def fill_in_paths(config: dict[str, Any], written_in: Sequence[Path] = (), folde
     study, results = (Path(config[key]) for key in ("bids_dir", "output_dir"))
     if study.is_relative_to(results):
         raise ConfigError(
-            f"output_dir: {config['output_dir']} holds the study itself, which is only read; name another folder, "
-            "such as derivatives/reperfuse in the study"
+            f"output_dir: {config['output_dir']} holds the study itself, and results must not be written over it; name "
+            "another folder, such as derivatives/reperfuse in the study"
         )
     return is_demo
 
@@ -201,7 +201,7 @@ def read_criteria(
     broken = {str(keys[0]) for keys, _ in faults if keys}
     for name, criterion in catalogue.items():
         if name in taken:
-            faults.append(((name,), f"{name}: a column of the tables has this name already"))
+            faults.append(((name,), f"{name}: a column of the tables already has this name; choose another"))
         elif name not in broken:
             faults += _rule_faults(name, criterion)
     lines = []
@@ -232,7 +232,7 @@ def _schema_faults(content: Mapping[str, Any], schema: Mapping[str, Any]) -> Ite
 def _endless(content: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[Keys, str]]:
     """Yield a sentence for each number that is none: infinite or not known."""
     if isinstance(content, float) and not math.isfinite(content):
-        yield place, f"{'.'.join(map(str, place))}: {content} is no number to compute with"
+        yield place, f"{'.'.join(map(str, place))}: {content} is not a finite number"
     parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     for key, item in parts:
         yield from _endless(item, (*place, key))
@@ -264,7 +264,7 @@ def _rule_faults(name: str, criterion: Mapping[str, Any]) -> Iterator[tuple[Keys
         if volume is not None and volume not in VOLUMES:
             yield (
                 (name, key),
-                f"{name}.{key}: {volume} is no volume known here ({', '.join(VOLUMES)})",
+                f"{name}.{key}: {volume} is not a known volume (use {', '.join(VOLUMES)})",
             )
     for number, candidate in enumerate(criterion["classes"]):
         kind = "all" if "all" in candidate else "any"
@@ -296,7 +296,7 @@ def _sentence(error: Any) -> str:
 
 def _unknown_key(key: str, name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"{key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}")
+    return f"{key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}")
 
 
 def _or(values: Any) -> str:

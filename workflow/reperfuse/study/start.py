@@ -76,7 +76,7 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
             manifest = planned_demo(study)
             people = f"{len(manifest.sessions)} patients"
             _say(
-                f"the demo study {study} is not there yet: a run simulates it first ({people}, about a minute); "
+                f"the demo study {study} does not exist yet: a run simulates it first ({people}, about a minute); "
                 "this command writes nothing, and shows what would be computed of it"
             )
             return manifest
@@ -95,7 +95,7 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
             for label in results.crashed(output_dir):
                 results.forget(output_dir, label)
             for place in results.put_aside(output_dir, study) if not only_tables else ():
-                _say(f"{place} is no longer in the study; what was computed of it is in {output_dir}/removed")
+                _say(f"{place} is no longer in the study; its earlier results are in {output_dir}/removed")
             results.describe_results(output_dir, study)
             manifest.write(output_dir / "logs" / "manifest.tsv")
             (output_dir / _STARTED_IN).write_text(str(Path.cwd()), encoding="utf-8")
@@ -164,7 +164,7 @@ def _refuse_unrecorded(output_dir: Path) -> None:
     if has_results and not (output_dir / _RECORDS).is_dir():
         raise StudyError(
             f"output_dir: {output_dir} holds results without the records of how they were made (its folder "
-            f"{_RECORDS}): they are of an earlier version, or a copy that left hidden files out. A changed setting "
+            f"{_RECORDS}): they are from an earlier version, or a copy without hidden files. A changed setting "
             "would go unnoticed; name another output_dir, or delete these results"
         )
 

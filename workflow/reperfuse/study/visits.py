@@ -33,7 +33,7 @@ class Visits:
             for label in map(str, as_labels(labels)):
                 if self.roles.setdefault(label, role) != role:
                     raise StudyError(
-                        f"sessions: {label} is named for {self.roles[label]} and for {role}; keep one of them"
+                        f"sessions: {label} has two roles, {self.roles[label]} and {role}; keep one of them"
                     )
         self._single = next((label for label, role in self.roles.items() if role == without_session), without_session)
         self._with_level: set[str] = set()

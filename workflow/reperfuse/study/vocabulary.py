@@ -64,7 +64,7 @@ def read_flag(text: str) -> bool:
         return True
     if word in _NO:
         return False
-    raise NotUnderstood("yes or no is written 1 or 0")
+    raise NotUnderstood("write yes or no as 1 or 0")
 
 
 def read_grade(text: str) -> str:
@@ -74,7 +74,7 @@ def read_grade(text: str) -> str:
     found = _GRADE.fullmatch(re.sub(r"(?<=2) (?=[abc])", "", word))
     if roman or found:
         return roman or str(found and found[1])
-    raise NotUnderstood(f"a grade is {', '.join(GRADES[:-1])} or {GRADES[-1]}")
+    raise NotUnderstood(f"write a grade as {', '.join(GRADES[:-1])} or {GRADES[-1]}")
 
 
 def read_side(text: str) -> str:
@@ -83,14 +83,14 @@ def read_side(text: str) -> str:
     sides = {_SIDES[word] for word in words if word in _SIDES}
     if len(sides) == 1 and all(word in _SIDES or word in _BESIDE_A_SIDE for word in words):
         return sides.pop()
-    raise NotUnderstood("a side is left or right")
+    raise NotUnderstood("write left or right")
 
 
 def read_sex(text: str) -> str:
     """Read female or male."""
     if (word := text.lower()) in _SEXES:
         return _SEXES[word]
-    raise NotUnderstood("a sex is F or M")
+    raise NotUnderstood("write F or M")
 
 
 def read_anaesthesia(text: str) -> bool:
@@ -101,21 +101,21 @@ def read_anaesthesia(text: str) -> bool:
     try:
         return read_flag(text)
     except NotUnderstood:
-        raise NotUnderstood("it is general or sedation, or 1 or 0") from None
+        raise NotUnderstood("write general or sedation, or 1 or 0") from None
 
 
 def read_site(text: str) -> str:
     """Read the segment of an artery that was closed."""
     if site := _SITES.get(" ".join(text.lower().split())):
         return site
-    raise NotUnderstood(f"a site is one of {', '.join(sorted(set(_SITES.values())))}")
+    raise NotUnderstood(f"write one of {', '.join(sorted(set(_SITES.values())))}")
 
 
 def read_rating(text: str) -> str:
     """Read what a rater says of a session."""
     if rating := _RATED.get(text.lower()):
         return rating
-    raise NotUnderstood("a rating is accept, doubt or reject")
+    raise NotUnderstood("write accept, doubt or reject")
 
 
 def read_score(text: str, least: int, most: int) -> float:
@@ -126,7 +126,7 @@ def read_score(text: str, least: int, most: int) -> float:
         number = math.nan
     if number % 1 == 0:
         return number
-    raise NotUnderstood(f"it is a whole number from {least} to {most}")
+    raise NotUnderstood(f"write a whole number from {least} to {most}")
 
 
 def read_number(text: str, least: float, most: float) -> float:
@@ -137,7 +137,7 @@ def read_number(text: str, least: float, most: float) -> float:
         number = math.nan
     if least <= number <= most:
         return number
-    raise NotUnderstood(f"it is a number from {least:g} to {most:g}")
+    raise NotUnderstood(f"write a number from {least:g} to {most:g}")
 
 
 def read_moment(text: str) -> datetime:
@@ -147,7 +147,7 @@ def read_moment(text: str) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise NotUnderstood("it is a date and time, as in 2025-01-31T08:15")
+    raise NotUnderstood("write a date and time, as in 2025-01-31T08:15")
 
 
 def read_start(text: str, end: datetime) -> datetime:
@@ -166,4 +166,4 @@ def read_start(text: str, end: datetime) -> datetime:
             return start
     except (ValueError, OverflowError):  # no such hour, or a day before the calendar begins
         pass
-    raise NotUnderstood("it is a date and time, as in 2025-01-31T08:15, or a time of day, as in 08:15")
+    raise NotUnderstood("write a date and time, as in 2025-01-31T08:15, or a time of day, as in 08:15")

@@ -77,7 +77,7 @@ def doubles(file: Path) -> Iterator[str]:
                 key, line = (*place, str(name.value)), name.start_mark.line + 1
                 if name.value in first:
                     where = f"{file.name}, line {line}"
-                    yield f"{where}: {'.'.join(key)}: given in line {first[name.value]} already; keep one of them"
+                    yield f"{where}: {'.'.join(key)}: already given in line {first[name.value]}; keep one of them"
                 first.setdefault(name.value, line)
                 unseen.append((key, value))
 
@@ -92,7 +92,7 @@ def circles(file: Path) -> Iterator[str]:
     def visit(node: Any) -> Iterator[str]:
         if id(node) in above:
             line = node.start_mark.line + 1
-            yield f"{file.name}, line {line}: what begins here holds itself, by an alias (*); write it out instead"
+            yield f"{file.name}, line {line}: this entry contains itself by an alias (*); write it out instead"
         elif id(node) not in done:
             above.add(id(node))
             is_mapping = isinstance(node, yaml.MappingNode)

@@ -28,7 +28,7 @@ def test_a_shift_costs_agreement() -> None:
     noisy = first + np.array([1, -1, 2, 0, -2])
     assert icc_a1(first, noisy + 15).value < icc_a1(first, noisy).value - 0.1
     assert icc_a1(first, first).value == 1
-    assert icc_a1(first, first).note == "no interval: the measurements differ by the same in all patients"
+    assert icc_a1(first, first).note == "no interval: the difference is the same in all patients"
     assert icc_a1(first, first + 5).value < 1
 
 
@@ -107,13 +107,13 @@ def test_too_few(n: int) -> None:
     a, b = np.arange(n) + 1.0, np.arange(n) * 2.0
     for result in (icc_a1(a, b), kappa(a, b), bland_altman(a, b).bias):
         assert np.isnan([result.value, result.p]).all()
-        assert result.note.startswith(f"not estimable: {n} patients")
+        assert result.note.startswith(f"not estimable: only {n} patients")
 
 
 def test_all_the_same() -> None:
     same = [3.0, 3, 3, 3]
     for other in (same, [3.0, 3, 4, 3]):
-        assert kappa(same, other).note == "not estimable: one of the two has all in one class"
+        assert kappa(same, other).note == "not estimable: one of the two puts all patients in one class"
     assert icc_a1(same, same).note == "not estimable: all measurements are the same"
 
 

@@ -59,7 +59,7 @@ def test_many_sparse_classes_say_that_p_is_approximate() -> None:
     values, group = np.arange(400) % 30, np.arange(400) % 7 < 2
     result = compare_groups(values, group, "categories")
     assert result.test == "chi-square"
-    assert result.note == "an expected count is below 5: p is approximate"
+    assert result.note == "an expected count is below 5, so p is approximate"
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_too_few_patients(model: Model, outcome: str, n: int) -> None:
 
 @every_model
 def test_nothing_known(model: Model, outcome: str) -> None:
-    assert_not_estimable(model(cohort().assign(imr=np.nan), outcome, "imr"), "no patient of whom all values are known")
-    assert_not_estimable(model(cohort().assign(sex=None), outcome, "imr", ["sex"]), "no patient of whom")
+    assert_not_estimable(model(cohort().assign(imr=np.nan), outcome, "imr"), "no patient has all values")
+    assert_not_estimable(model(cohort().assign(sex=None), outcome, "imr", ["sex"]), "no patient has all values")
 
 
 @every_model

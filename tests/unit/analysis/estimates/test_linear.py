@@ -47,7 +47,9 @@ def test_one_exposed_patient_has_no_error() -> None:
 
 def test_an_exact_fit_has_no_error() -> None:
     frame = pd.DataFrame({"x": np.arange(20.0), "y": 3 + 2 * np.arange(20.0)})
-    assert linear_effect(frame, "y", "x").note.startswith("not estimable: the outcome follows exactly")
+    assert linear_effect(frame, "y", "x").note.startswith(
+        "not estimable: the exposure and the covariates determine the outcome exactly"
+    )
 
 
 @pytest.mark.parametrize(("n", "possible"), [(9, False), (10, True)])
@@ -55,4 +57,4 @@ def test_five_patients_for_each_coefficient(n: int, possible: bool) -> None:
     frame = pd.DataFrame({"x": np.arange(n) % 3.0, "y": np.arange(n) % 4.0})
     effect = linear_effect(frame, "y", "x")
     assert np.isfinite(effect.p) == possible
-    assert ("9 patients, and 10 are needed for 2 coefficients" in effect.note) != possible
+    assert ("only 9 patients, at least 10 needed for 2 coefficients" in effect.note) != possible

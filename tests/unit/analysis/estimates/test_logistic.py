@@ -81,7 +81,7 @@ def test_five_events_for_each_covariate(events: int, possible: bool) -> None:
         effect = fit(frame, "y", "x", ["age", "glucose"])
         assert np.isfinite(effect.p) == possible
         assert effect.events == events
-        assert ("9 patients outside the commonest outcome, and 10 are needed" in effect.note) != possible
+        assert ("only 9 patients without the most common outcome, at least 10 needed" in effect.note) != possible
     assert np.isfinite(logistic_effect(frame.assign(y=1 - frame["y"]), "y", "x", ["age", "glucose"]).p) == possible
 
 

@@ -115,7 +115,7 @@ def test_both_tests_agree_where_patients_are_many_and_the_effects_alike() -> Non
 
 def test_brant_says_when_patients_are_few() -> None:
     test = brant_test(crossed([20, 15, 25], [10, 30, 12]), "mrs", "x")
-    assert test.note == "rejects too often in fewer than 400 patients"
+    assert test.note == "the test rejects too often with fewer than 400 patients"
 
 
 def test_proportions_need_three_grades() -> None:

@@ -20,7 +20,7 @@ from reperfuse.analysis.figures.specification_curve import draw_specification_cu
 from reperfuse.analysis.figures.style import Drawing, save
 from reperfuse.faults import DataFault
 
-NO_MODEL = "not estimable: 7 patients, and 10 are needed for 2 coefficients, more than this study has"
+NO_MODEL = "not estimable: only 7 patients, at least 10 needed for 2 coefficients, more than this study has"
 SHARES = np.array([0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.05])
 LONG = (
     "no usable arterial input: the best candidates rise too late (score 0.12, at least 0.20 needed); series too short"

@@ -52,7 +52,7 @@ def test_what_is_not_estimable_is_listed() -> None:
     assert squares(panels(drawing.figure)[0]) == [2.4]
     assert "not estimable: few events" in words(drawing.figure)
     assert "Death within 90 days" in words(drawing.figure)
-    assert "1 of 2 could be estimated; the others say why not" in drawing.caption
+    assert "1 of 2 could be estimated; the others give the reason" in drawing.caption
     assert "Death within 90 days: Significant IMR, yes against no (n = 52): not estimable: few events" in drawing.alt
 
 

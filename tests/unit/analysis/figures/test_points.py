@@ -75,7 +75,7 @@ def rows(beta: float = 0.11) -> list[dict]:
     head = {"unit": "for each mL", "n": 33, "low": 0.02, "high": 0.19, "note": ""}
     wanted = head | {"outcome": "nihss_24h", "exposure": "imr_ml", "model": "unadjusted", "beta": beta}
     others = [wanted | {"model": "adjusted", "beta": 7.0}, wanted | {"exposure": "imr_percent", "beta": 8.0}]
-    lost = {"outcome": "nihss_day5", "beta": np.nan, "note": "not estimable: 3 patients, and 10 are needed"}
+    lost = {"outcome": "nihss_day5", "beta": np.nan, "note": "not estimable: only 3 patients, at least 10 needed"}
     return [*others, wanted, wanted | lost]
 
 
@@ -98,7 +98,7 @@ def test_nihss_shows_every_patient_the_band_and_the_effect_of_the_table() -> Non
     assert not [line for line in second.lines if line.get_marker() in ("None", "")]
     text = words(drawing.figure)
     assert "β 0.11 [0.02, 0.19] points for each mL, unadjusted, n = 33" in text
-    assert "not estimable: 3 patients, and 10 are needed" in text.replace("\n", " ")
+    assert "not estimable: only 3 patients, at least 10 needed" in text.replace("\n", " ")
     assert "β 0.11 [0.02, 0.19]" in drawing.caption
     assert "7.00" not in text
     assert "8.00" not in text
@@ -132,5 +132,5 @@ def test_growth_shows_every_patient_median_and_quartiles() -> None:
 
 def test_growth_of_one_group() -> None:
     frame = cohort(30).assign(profile="target", reperfused=1.0)
-    with pytest.raises(DataFault, match="one profile and one state"):
+    with pytest.raises(DataFault, match="the same profile and the same reperfusion"):
         draw_growth(frame)

@@ -49,7 +49,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike) -> Agreement:
     difference = first - second
     n = len(difference)
     if n < LEAST:
-        none = not_estimable(f"{n} patients measured twice, and {LEAST} are needed", n)
+        none = not_estimable(f"only {n} patients are measured twice, at least {LEAST} needed", n)
         return Agreement(none, none, none)
     bias, sd = difference.mean(), difference.std(ddof=1)
     if sd <= 1e-12 * np.abs(difference).max():
@@ -86,7 +86,7 @@ def icc_a1(*measurements: ArrayLike) -> Estimate:
     x = np.column_stack(_measured(*measurements))
     n, k = x.shape
     if n < LEAST:
-        return not_estimable(f"{n} patients measured by all, and {LEAST} are needed", n)
+        return not_estimable(f"only {n} patients are measured by all, at least {LEAST} needed", n)
     means, columns = x.mean(axis=1), x.mean(axis=0)
     if np.ptp(x) == 0:
         return not_estimable("all measurements are the same", n)
@@ -95,7 +95,7 @@ def icc_a1(*measurements: ArrayLike) -> Estimate:
     mse = ((x - means[:, None] - columns + x.mean()) ** 2).sum() / ((n - 1) * (k - 1))
     icc = (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n)
     if mse <= 1e-24 * np.square(x).max():
-        return Estimate(n, float(icc), note="no interval: the measurements differ by the same in all patients")
+        return Estimate(n, float(icc), note="no interval: the difference is the same in all patients")
     # Satterthwaite's degrees of freedom of the mean square that the patients' one is compared with
     columns_part, error_part = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
     freedom = (columns_part * msc + error_part * mse) ** 2 / (
@@ -132,10 +132,10 @@ def kappa(a: ArrayLike, b: ArrayLike, order: Sequence[object] = ()) -> Estimate:
     counts = class_changes(a, b, order)
     n = int(counts.to_numpy().sum())
     if n < LEAST:
-        return not_estimable(f"{n} patients classified twice, and {LEAST} are needed", n)
+        return not_estimable(f"only {n} patients are classified twice, at least {LEAST} needed", n)
     table = counts.to_numpy()
     if min(np.count_nonzero(table.sum(axis=axis)) for axis in (0, 1)) < 2:
-        return not_estimable("one of the two has all in one class", n)
+        return not_estimable("one of the two puts all patients in one class", n)
     result = cohens_kappa(table, wt="quadratic" if len(order) else None)
     return Estimate(
         n, float(result.kappa), float(result.kappa_low), float(result.kappa_upp), float(result.pvalue_two_sided)

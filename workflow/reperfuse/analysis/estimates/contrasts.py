@@ -44,7 +44,9 @@ class Comparison:
 
 def too_few_in_group(fewest: int) -> str:
     """Say that the smaller of two groups has too few patients for a p that means something, if so."""
-    return "" if fewest >= FEWEST_IN_GROUP else f"{fewest} patients in one group, and {FEWEST_IN_GROUP} are needed"
+    if fewest >= FEWEST_IN_GROUP:
+        return ""
+    return f"only {fewest} patients in one group, at least {FEWEST_IN_GROUP} needed"
 
 
 def compare_groups(values: ArrayLike, group: ArrayLike, kind: Kind) -> Comparison:
@@ -192,7 +194,7 @@ def _compare_table(table: np.ndarray) -> Comparison:
         return Comparison(n, float(chi2_contingency(table, correction=False).pvalue), "chi-square")
     if np.prod(table.sum(axis=1) + 1.0) <= MOST_TABLES:
         return Comparison(n, _freeman_halton(table), "Fisher-Freeman-Halton")
-    note = f"an expected count is below {EXPECTED}: p is approximate"
+    note = f"an expected count is below {EXPECTED}, so p is approximate"
     return Comparison(n, float(chi2_contingency(table, correction=False).pvalue), "chi-square", note)
 
 

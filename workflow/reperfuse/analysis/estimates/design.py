@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-NOBODY = "no patient of whom all values are known"
+NOBODY = "no patient has all values"
 PATIENTS_PER_COEFFICIENT = 5
 EVENTS_PER_COEFFICIENT = 5  # Vittinghoff & McCulloch 2007, doi:10.1093/aje/kwk052
 
@@ -120,7 +120,9 @@ def _too_few_patients(x: np.ndarray) -> str:
     n, coefficients = x.shape
     if n >= PATIENTS_PER_COEFFICIENT * coefficients:
         return ""
-    return f"{n} patients, and {PATIENTS_PER_COEFFICIENT * coefficients} are needed for {coefficients} coefficients"
+    return (
+        f"only {n} patients, at least {PATIENTS_PER_COEFFICIENT * coefficients} needed for {coefficients} coefficients"
+    )
 
 
 def too_few_events(design: Design, coefficients: int) -> str:
@@ -128,7 +130,7 @@ def too_few_events(design: Design, coefficients: int) -> str:
     least = EVENTS_PER_COEFFICIENT * coefficients
     if design.outside_commonest >= least:
         return ""
-    return f"{design.outside_commonest} patients outside the commonest outcome, and {least} are needed"
+    return f"only {design.outside_commonest} patients without the most common outcome, at least {least} needed"
 
 
 def is_separated(rows: np.ndarray) -> bool:

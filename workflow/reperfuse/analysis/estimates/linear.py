@@ -48,10 +48,10 @@ def _determined(design: Design) -> str:
     """Say that the errors cannot be known, if so: one patient decides a coefficient, or the fit is exact."""
     q = np.linalg.qr(design.x)[0]
     if (q**2).sum(axis=1).max() > 1 - DETERMINED:
-        return "one patient alone decides a coefficient, so that its error is not known"
+        return "one patient alone determines a coefficient, so its error is unknown"
     rest = design.y - q @ (q.T @ design.y)
     if rest @ rest < DETERMINED**2 * ((design.y - design.y.mean()) ** 2).sum():
-        return "the outcome follows exactly from the exposure and the covariates"
+        return "the exposure and the covariates determine the outcome exactly"
     return ""
 
 

@@ -107,7 +107,7 @@ def brant_test(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Seq
         coefficients.append(model.coefficients)
     test = _compare_cuts(x, coefficients, [expit(x @ beta) for beta in coefficients], "Brant's test")
     few = design.n < BRANT_ENOUGH and not test.note
-    return replace(test, note=f"rejects too often in fewer than {BRANT_ENOUGH} patients") if few else test
+    return replace(test, note=f"the test rejects too often with fewer than {BRANT_ENOUGH} patients") if few else test
 
 
 def standardised_shares(
@@ -210,6 +210,6 @@ def _compare_cuts(
     difference = contrast @ np.concatenate([beta[1:] for beta in coefficients])
     covariance = contrast @ covariance @ contrast.T
     if np.linalg.eigvalsh(covariance)[0] <= 1e-12 * np.trace(covariance):
-        return not_estimable("patients are too few for a model of each grade", len(x))
+        return not_estimable("too few patients for a model of each grade", len(x))
     statistic = float(difference @ np.linalg.solve(covariance, difference))
     return Estimate(len(x), statistic, p=float(chi2.sf(statistic, len(difference))), method=method)

@@ -115,7 +115,7 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
         *(_of_factor(row) for row in _of(factors, "together", "factor", "odds_ratio")),
     ]
     if not effects:
-        raise DataFault("not drawn: no adjusted model was asked for")
+        raise DataFault("not drawn: no adjusted model was asked for; name covariates (analysis.covariates)")
     if not any(effect.estimated for effect in effects):
         raise DataFault("not drawn: no adjusted effect could be estimated")
     panels = {name: [effect for effect in effects if effect.panel == name] for name in _order(effects)}
@@ -133,7 +133,7 @@ def draw_effects(nihss: Rows, mrs: Rows, profile: Rows, factors: Rows) -> Drawin
     lost = sum(not effect.estimated for effect in effects)
     caption = (
         f"Adjusted effects with 95 % intervals: {len(effects) - lost} of {len(effects)} could be estimated"
-        f"{'; the others say why not' if lost else ''}. n: patients in the model."
+        f"{'; the others give the reason' if lost else ''}. n: patients in the model."
     )
     words = "; ".join(_in_words(effect) for effect in effects)
     return Drawing(figure, caption, f"Forest plot of {counted(len(effects), 'adjusted effect')}. {words}.")

@@ -67,7 +67,7 @@ def draw_growth(frame: "pd.DataFrame") -> Drawing:
     if not held:
         raise DataFault("not drawn: no patient has a profile, a known reperfusion and an infarct growth")
     if len(held) == 1:
-        raise DataFault("not drawn: all patients with a known growth are of one profile and one state of reperfusion")
+        raise DataFault("not drawn: all patients with a known growth have the same profile and the same reperfusion")
     figure = blank(ONE_COLUMN, 80)
     axes = axes_at(figure, 15, 3, ONE_COLUMN - 17, 56)
     low, high = float(shown["growth_ml"].min()), float(shown["growth_ml"].max())

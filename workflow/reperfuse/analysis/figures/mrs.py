@@ -139,7 +139,7 @@ def _draw(pairs: list[list[_Group]], note: str, by: str, left_out: int) -> Drawi
     if not groups:
         raise DataFault(f"not drawn: no patient has a known {by} and an mRS at 90 days")
     if len(groups) == 1:
-        raise DataFault(f"not drawn: all patients with an mRS at 90 days are of one group ({groups[0].label})")
+        raise DataFault(f"not drawn: all patients with an mRS at 90 days are in one group ({groups[0].label})")
     _check(groups)
     estimated = any(group.shares is not None for group in groups)
     lines = wrap_mm(f"From the model: {note}", TWO_COLUMNS - 4, TEXT_PT, "bold")

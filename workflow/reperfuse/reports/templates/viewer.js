@@ -226,7 +226,7 @@ function chooseSweep(sweep) {
 function chooseGrid(grid) {
   let note = "";
   if (grid.aligned !== view.aligned) {
-    if (view.grid) note = "This scan is not aligned with the one before it: the point is a new one.";
+    if (view.grid) note = "This scan is not aligned with the one shown before, so the point is a new one.";
     view.aligned = grid.aligned;
     view.point = move(grid.toHead, grid.start);
   }

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 #: Hours from treatment to the second scan after it.
 HOURS_LATE = 26.0
 #: What stands in the table of failures for a session without perfusion.
-NO_PERFUSION = "the session has no usable dsc scan"
+NO_PERFUSION = "the session has no usable perfusion scan (dsc)"
 #: Quality figures: middle, spread, decimals.
 _QUALITY = {
     "fd_mean_mm": (0.22, 0.4, 3), "fd_max_mm": (1.1, 0.45, 2), "bolus_cnr": (9.0, 0.3, 2), "aif_fwhm_s": (7.5, 0.2, 2),
