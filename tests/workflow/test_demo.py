@@ -91,7 +91,7 @@ def test_a_criterion_of_ones_own_reruns_the_measures_only(demo: Demo) -> None:
 def test_a_bad_criterion_is_refused_with_its_key_and_reason(demo: Demo) -> None:
     done = snakemake(demo.folder, *WHY, config=("criteria=" + OWN % "hirr >= 0.4",))
     assert done.status != 0
-    assert "criteria.mine.classes.0.all.0: 'hirr >= 0.4' names hirr, which is not known" in done.output
+    assert "criteria.mine.classes.0.all.0: 'hirr >= 0.4' names hirr, which is no known quantity" in done.output
 
 
 @pytest.mark.parametrize("dataset", ["study", "results"])

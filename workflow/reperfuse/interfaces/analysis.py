@@ -27,7 +27,7 @@ class AnalyzeStudyInputSpec(StepInputSpec):
     presets = traits.Dict(mandatory=True, desc="definitions of impaired reflow")
     methods = traits.Dict(mandatory=True, desc="settings that the methods paragraph tells")
     ratings = traits.List(usedefault=True, desc="what readers say of the sessions, a row of ratings.tsv each")
-    unused_ratings = traits.List(usedefault=True, desc="[participant_id, what, reason] of what is said and not used")
+    unused_ratings = traits.List(usedefault=True, desc="[participant_id, what, reason] of ratings that are not used")
     all_enrolled = traits.Bool(True, usedefault=True, desc="people of participants.tsv without a scan count too")
 
 

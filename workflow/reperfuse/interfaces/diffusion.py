@@ -42,7 +42,7 @@ class ComputeADCInputSpec(StepInputSpec):
     adc = File(exists=True, of_study=True, xor=["dwi"], desc="the scanner's ADC map")
     trace = File(exists=True, of_study=True, desc="the scanner's trace-weighted image (a.u.)")
     units = traits.Str(desc="unit of the scanner's ADC map, from its sidecar; empty if it does not say")
-    b_value = traits.Float(_B_VALUE, usedefault=True, desc="of the trace image (s/mm²)")
+    b_value = traits.Float(_B_VALUE, usedefault=True, desc="b-value of the trace image (s/mm²)")
 
 
 class ComputeADCOutputSpec(TraitedSpec):

@@ -14,7 +14,9 @@ class TabulateStudyInputSpec(StepInputSpec):
     sessions = InputMultiObject(File(exists=True), desc="measures of every session")
     patients = InputMultiObject(File(exists=True), desc="measures of every patient")
     left_out = traits.List(
-        traits.List(traits.Str()), usedefault=True, desc="[participant_id, what, reason] of what no measures speak of"
+        traits.List(traits.Str()),
+        usedefault=True,
+        desc="[participant_id, what, reason] of what the measures do not cover",
     )
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")
 

@@ -74,10 +74,10 @@ class QuantifyGrowthInputSpec(StepInputSpec):
     core = File(exists=True, mandatory=True, desc="baseline core, baseline diffusion grid")
     lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
     transform = File(exists=True, mandatory=True, desc="baseline diffusion to follow-up points (ITK)")
-    displacement = File(exists=True, desc="of baseline points before that transform: swelling (mm)")
+    displacement = File(exists=True, desc="swelling, applied to baseline points before that transform (mm)")
     penumbra = File(exists=True, desc="baseline penumbra, baseline perfusion space")
     tmax6 = File(exists=True, desc="baseline tissue with Tmax above 6 s, baseline perfusion space")
-    tmax4 = File(exists=True, desc="the same above 4 s")
+    tmax4 = File(exists=True, desc="baseline tissue with Tmax above 4 s, baseline perfusion space")
     penumbra_transform = File(exists=True, desc="baseline perfusion to baseline diffusion points (ITK)")
 
 

@@ -86,7 +86,7 @@ class ReportStudyInputSpec(StepInputSpec):
     tables = Directory(exists=True, mandatory=True, desc="tables of a paper")
     figures = Directory(exists=True, mandatory=True, desc="figures of a paper")
     pictures = InputMultiObject(Directory(exists=True), desc="figures of each patient")
-    name = traits.Str("", usedefault=True, desc="of the dataset")
+    name = traits.Str("", usedefault=True, desc="name of the dataset")
     limits = traits.Dict(mandatory=True, desc="section `quality` of the configuration")
     has_pages = traits.Bool(True, usedefault=True, desc="each patient has a page")
     dictionaries = traits.Dict(mandatory=True, desc="data dictionary of each table")

@@ -22,7 +22,7 @@ class RegisterImagesInputSpec(StepInputSpec):
 
     fixed = File(exists=True, mandatory=True, desc="reference image (a.u.)")
     fixed_brain = File(exists=True, mandatory=True, desc="its brain mask")
-    moving = File(exists=True, mandatory=True, desc="image brought to it (a.u.)")
+    moving = File(exists=True, mandatory=True, desc="image that is registered to the reference (a.u.)")
     moving_brain = File(exists=True, mandatory=True, desc="its brain mask")
     lesion = File(exists=True, desc="part of the moving image left out of the measure")
     distortion_axis = traits.Enum(

@@ -56,7 +56,7 @@ class MeasureSessionInputSpec(StepInputSpec):
         is_setting=True,
     )
     core_threshold = traits.Float(
-        defaults("core")["adc_threshold"], usedefault=True, desc="core lies below (mm²/s)", is_setting=True
+        defaults("core")["adc_threshold"], usedefault=True, desc="ADC threshold of the core (mm²/s)", is_setting=True
     )
     limits = traits.Dict(defaults("quality"), usedefault=True, desc="limits of the quality figures", is_setting=True)
 
