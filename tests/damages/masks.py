@@ -10,7 +10,7 @@ import numpy as np
 from damages import Damage
 from damages.patient import Patient
 
-NOT_USED = "is not used; a file should lie in"
+NOT_USED = "is not used: a file should lie in"
 
 
 def _as(change: Callable[[np.ndarray], np.ndarray], dtype: type = np.float32) -> Callable[[Patient], object]:

@@ -162,7 +162,7 @@ def test_arterial_inputs_are_found(study: Study, name: str) -> None:
     assert scan is not None
     assert scan.path == str(path)
     (unused,) = [scan.reason for scan in manifest.scans if scan.kind == "aif" and scan.reason]
-    assert unused.startswith("sub-01_ses-baseline_desc-aif_timeseries.tsv is not used; a file should lie in perf")
+    assert unused.startswith("sub-01_ses-baseline_desc-aif_timeseries.tsv is not used: a file should lie in perf")
     with pytest.raises(StudyError, match="arterial_inputs: there is no folder"):
         study.index(given={"aif": folder / "elsewhere"})
 

@@ -141,7 +141,7 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
         # a name of another kind may be a patient's, and is not repeated
         is_harmless = _HARMLESS.fullmatch(path.name) is not None
         shown, place = (path.name, path) if is_harmless else (f"a file in {_place(inside)}", path.parent)
-        return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used; {_expected(what)}")
+        return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used: {_expected(what)}")
     entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
     fault = ""
     for part in path.relative_to(folder).parts[:-1]:
