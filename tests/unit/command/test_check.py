@@ -51,7 +51,7 @@ def test_the_config_names_the_study(
     [
         ("sesions: {}", "sesions: unknown key; did you mean sessions?"),
         ("columns: {age: Alter}", "columns.age: the study's tables have no column Alter; they have none"),
-        ("analysis: {profile: nobody}", "analysis.profile: no criterion nobody"),
+        ("analysis: {profile: nobody}", "analysis.profile: there is no criterion nobody"),
         ("criteria: {mine: {title: x}}", "the criteria cannot be used"),
         ("[", "study.yaml cannot be read as YAML"),
         ("- 1", "study.yaml holds no settings"),

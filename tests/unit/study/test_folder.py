@@ -40,7 +40,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     wanted = "name the folder that holds dataset_description.json and the sub-<label> folders"
-    assert refused(tmp_path / "none") == f"bids_dir: there is no folder {tmp_path / 'none'}"
+    assert refused(tmp_path / "none") == f"bids_dir: there is no folder {tmp_path / 'none'}; check the path"
     assert refused(tmp_path / "empty") == f"bids_dir: {tmp_path / 'empty'} is empty; {wanted}"
     assert refused(tmp_path / "file") == f"bids_dir: {tmp_path / 'file'} is a file; {wanted}"
 

@@ -111,5 +111,5 @@ def test_a_study_without_any_scan_says_what_it_has(tmp_path: Path) -> None:
     study = Study(tmp_path / "study")
     for label in ("01", "02"):
         study.add(f"sub-{label}/anat/sub-{label}_T1w.nii.gz", {})
-    with pytest.raises(StudyError, match=r"names that are looked for; the study has 2 anat/\*_T1w$"):
+    with pytest.raises(StudyError, match=r"names that are searched for; the study has 2 anat/\*_T1w$"):
         study.index()
