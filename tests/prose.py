@@ -70,7 +70,7 @@ def words(sentence: str) -> int:
 
 # Kinds of files
 
-_ITEM = re.compile(r"\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s+")
+_ITEM = re.compile(r"^\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s+")
 _CELLS = re.compile(r"(?<!\\)\|")
 _OPENS = re.compile(r"\s*(?:[-*+]\s+|\d+[.)]\s+)?(`{3,}|~{3,}|:{3,}|\$\$|<!--)\s*(?:\{([\w-]+)\})?(.*?)\s*$")
 #: An option or the end of a directive, a label, a comment, or where a link leads.

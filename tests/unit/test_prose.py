@@ -80,6 +80,7 @@ def test_a_long_line_is_seen_but_for_code_and_addresses() -> None:
 
 
 def test_abbreviations_and_decimals_end_no_sentence() -> None:
+    assert [block.text for block in prose.markdown("It is 0.5. - And 1. not an item")] == ["It is 0.5. - And 1. not an item"]
     assert prose.sentences("Wells et al. (1996) found 0.5 mL, e.g. here. And there.") == [
         "Wells et al (1996) found 0.5 mL, eg here",
         "And there",
