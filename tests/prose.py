@@ -119,7 +119,7 @@ def markdown(text: str) -> Iterator[Block]:
             paragraph.append(_ITEM.sub("", line).strip(" >"))
 
 
-_COMMENT = re.compile(r"((?:[^'\"#]|'[^']*'|\"[^\"]*\"|(?<=\S)#)*)#+\s*(.*?)\s*$")
+_COMMENT = re.compile(r"((?:[^'\"#]|'[^']*'|\"[^\"]*\"|(?<=\S)#|(?<=\w)['\"])*)#+\s*(.*?)\s*$")
 _ALIGNED = re.compile(r"\S {2,}\S")  # a comment that is a row of a table
 
 

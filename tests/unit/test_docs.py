@@ -88,3 +88,13 @@ def test_each_page_is_on_its_list() -> None:
     for folder in ("methods", "validation"):
         listed = {file for file, _ in LINK.findall((DOCS / folder / "index.md").read_text(encoding="utf-8"))}
         assert {page.name for page in PAGES if page.parent.name == folder} - {"index.md"} <= listed
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "validation").glob("*.md")), ids=lambda page: page.name)
+def test_what_was_measured_is_dated_and_can_be_measured_again(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for command in re.findall(r"benchmarks/\w+\.py", text):
+        assert (DOCS.parent / command).exists(), command
+    if page.name not in ("index.md", "faults.md"):
+        assert re.search(r"20\d\d-\d\d-\d\d", text)
+        assert "version 0." in text

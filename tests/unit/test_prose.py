@@ -6,7 +6,20 @@ import prose
 import pytest
 
 #: Files whose words are still to be put shorter.
-WAITING = ()
+WAITING = (
+    "CONTRIBUTING.md",
+    "README.md",
+    "config/README.md",
+    "docs/cluster.md",
+    "docs/outputs.md",
+    "workflow/reperfuse/analysis/example.py",
+    "workflow/reperfuse/perfusion/arterial_input.py",
+    "workflow/reperfuse/reports/templates/base.html",
+    "workflow/reperfuse/reports/templates/patient.html",
+    "workflow/reperfuse/reports/templates/viewer.html",
+    "workflow/reperfuse/simulation/study.py",
+    "workflow/schemas/tables.yaml",
+)
 
 FILES = {path.relative_to(prose.ROOT).as_posix(): kind for path, kind in prose.prose().items()}
 LONG = "one two three four five six seven eight nine ten " * 3 + "and a few more than thirty-five"  # 36 words
@@ -41,6 +54,7 @@ def test_each_kind_of_file_is_there() -> None:
         (f"```\ncode\n```\n{LONG}", "markdown"),
         (f"# {LONG[:90]}\n# {LONG[90:]}\nkey: 1\n", "yaml"),
         (f"key: 'a # b'  # {LONG}\n", "yaml"),
+        (f"key: normal tissue's  # {LONG}\n", "yaml"),
         (f"key: {{Description: {LONG}}}\n", "yaml"),
         (f"a {{{{ value }}}} of {LONG}", "template"),
         (f"<p>{LONG[:90]}<em>{LONG[90:]}</em></p>", "html"),
@@ -80,7 +94,9 @@ def test_a_long_line_is_seen_but_for_code_and_addresses() -> None:
 
 
 def test_abbreviations_and_decimals_end_no_sentence() -> None:
-    assert [block.text for block in prose.markdown("It is 0.5. - And 1. not an item")] == ["It is 0.5. - And 1. not an item"]
+    assert [block.text for block in prose.markdown("It is 0.5. - And 1. not an item")] == [
+        "It is 0.5. - And 1. not an item"
+    ]
     assert prose.sentences("Wells et al. (1996) found 0.5 mL, e.g. here. And there.") == [
         "Wells et al (1996) found 0.5 mL, eg here",
         "And there",
