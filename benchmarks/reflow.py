@@ -34,7 +34,7 @@ VOXEL_MM = tuple(float(size) for size in GRID.voxel_mm)
 SIGNAL = {"grey": 0.381, "white": 0.340, "csf": 0.444, "blood": 0.3}
 BLOOD_CBV = 30.0  # mL/100 g that a voxel of blood seems to hold: its signal is gone long before 100
 #: mL/100 g: standard deviation of a voxel's CBV times the SNR, by the SNR. With the mean of the frames before the bolus
-#: alone it would be 52 at any SNR; see "The error of S₀" in docs/methods.md.
+#: alone it would be 52 at any SNR; see docs/methods/concentration.md.
 NOISE_CBV = {30: 42.0, 50: 45.0, 100: 49.0}
 LESION_CENTRE, ISLAND_CENTRE = np.array([36.0, -6.0, 16.0]), np.array([37.0, -6.0, 17.0])
 POSES = 5

@@ -1,7 +1,7 @@
 """Kinds of damage to a study, each with what it must cost and what must be said of it.
 
 A damage is a small function of a patient (`damages.patient.Patient`), declared beside its consequence. The tests of
-`tests/validation/test_damages.py` and the table of docs/faults.md are made from these declarations.
+`tests/validation/test_damages.py` and the table of docs/validation/faults.md are made from these declarations.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 
 from damages.patient import Patient
 
-#: Modules of this package, in the order of docs/faults.md.
+#: Modules of this package, in the order of docs/validation/faults.md.
 SUBJECTS = {
     "headers": "Headers of images",
     "streams": "Files and their bytes",
@@ -32,7 +32,7 @@ class Damage:
     Attributes
     ----------
     name : str
-        What is wrong, for docs/faults.md.
+        What is wrong, for docs/validation/faults.md.
     do : callable
         Damages a patient.
     costs : str

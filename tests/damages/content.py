@@ -69,7 +69,7 @@ DAMAGES = [
     Damage("perfusion of noise", lambda p: p.image(lambda d: _random(d.shape).astype(d.dtype)), "dsc", "no bolus", found="step"),
     Damage("perfusion of negative values", lambda p: p.image(lambda d: -d), "dsc", "of the image is negative", found="step"),
     Damage("perfusion without a bolus", lambda p: p.image(_still), "dsc", "no bolus", found="step"),
-    Damage("slices stored in the place of frames", lambda p: p.image(_slices_for_frames), "dsc", "slices are more alike than one slice is from frame to frame",
+    Damage("slices stored as frames", lambda p: p.image(_slices_for_frames), "dsc", "slices are more alike than one slice is from frame to frame",
            found="step"),
     Damage("saturated series", lambda p: p.image(_saturated), "dsc", "no bolus", found="step"),
     Damage("frames in reverse", lambda p: p.image(lambda d: d[..., ::-1]), "dsc", "the frames are in reverse order",

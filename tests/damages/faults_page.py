@@ -1,6 +1,6 @@
-"""The table of faults, docs/faults.md, from the declarations of the corpus.
+"""The table of faults, docs/validation/faults.md, from the declarations of the corpus.
 
-To write it anew: ``PYTHONPATH=workflow:tests python -m damages.faults_page > docs/faults.md``.
+To write it anew: ``PYTHONPATH=workflow:tests python -m damages.faults_page > docs/validation/faults.md``.
 """
 
 import sys
@@ -11,14 +11,20 @@ _HEAD = """\
 # Faults, and what becomes of them
 
 What can be wrong with a study, where it is found, what is said of it, and what is still computed. Each line is a test.
-Reasons stand in `group/failures.tsv` and on the pages. *Start*: the run stops before its first job and says why.
-*Indexing*: found in names, headers, sidecars and tables, before the first job. *Step*: found when the data are read.
-This page is made by `PYTHONPATH=workflow:tests python -m damages.faults_page > docs/faults.md`.
+Reasons stand in `group/failures.tsv` and on the pages. Where something is lost, what is compared with it is lost too.
+
+| found at | when |
+|---|---|
+| start | the run stops before its first job and says why |
+| indexing | in names, headers, sidecars and tables, before the first job |
+| step | when the data are read |
+
+This page is made by `PYTHONPATH=workflow:tests python -m damages.faults_page > docs/validation/faults.md`.
 """
 _REST = {
-    "dsc": "all but perfusion, and what is compared with it",
-    "dwi": "all but diffusion, and what is compared with it",
-    "adc": "all but diffusion, and what is compared with it",
+    "dsc": "all but perfusion",
+    "dwi": "all but diffusion",
+    "adc": "all but diffusion",
     "flair": "all but what is drawn on FLAIR",
     "patient": "every other patient",
     "session": "every other session",
@@ -28,8 +34,8 @@ _REST = {
 
 def _still_computed(damage: Damage) -> str:
     if damage.costs == "lesion":
-        return "all but what needs the lesion" if damage.found == "step" else "all; the lesion is drawn automatically"
-    return _REST.get(damage.costs, f"all but what needs `{damage.costs}`" if damage.costs else "all")
+        return "all but what needs the lesion" if damage.found == "step" else "all, by an automatic lesion"
+    return _REST.get(damage.costs, f"all but `{damage.costs}`" if damage.costs else "all")
 
 
 def _row(damage: Damage) -> str:

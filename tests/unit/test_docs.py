@@ -11,8 +11,13 @@ from reperfuse.study.options import REFLOW_PRESETS
 from reperfuse.study.yaml_lines import read_yaml
 
 DOCS = Path(__file__).parents[2] / "docs"
-TABLE = (DOCS / "methods.md").read_text(encoding="utf-8").partition("Where each equation stands")[2].partition("## ")[0]
+METHODS = (DOCS / "methods" / "index.md").read_text(encoding="utf-8")
+TABLE = METHODS.partition("Where each equation stands")[2].partition("## ")[0]
 ROWS = [row for row in TABLE.splitlines() if row.startswith("| ") and ".py" in row]
+
+
+def test_the_equations_are_listed() -> None:
+    assert len(ROWS) > 15
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split(" | ")[0])
@@ -25,7 +30,7 @@ def test_an_equation_is_one_hop_away(row: str) -> None:
 
 
 def test_an_estimate_is_where_its_page_says() -> None:
-    lines = (DOCS / "statistics.md").read_text(encoding="utf-8").splitlines()
+    lines = (DOCS / "methods" / "statistics.md").read_text(encoding="utf-8").splitlines()
     rows = [line.strip("| ").split(" | ")[-2:] for line in lines if line.startswith("| ") and ".py` |" in line]
     assert len(rows) > 10
     for where, functions in rows:
@@ -43,10 +48,53 @@ def test_a_delivered_result_is_described(name: str) -> None:
 
 
 def test_the_table_of_faults_is_that_of_the_corpus() -> None:
-    assert (DOCS / "faults.md").read_text(encoding="utf-8") == page()
+    assert (DOCS / "validation" / "faults.md").read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize(("name", "preset"), read_yaml(REFLOW_PRESETS).items(), ids=str)
 def test_how_a_preset_differs_from_its_publication_is_told(name: str, preset: dict[str, str]) -> None:
-    row = f"| `{name}` | {preset['title']} | {preset['min_mtici']} | {preset['differs']} |"
-    assert row in (DOCS / "methods.md").read_text(encoding="utf-8").splitlines()
+    item = f"- **`{name}`**, mTICI {preset['min_mtici']} or better - {preset['title']} - {preset['differs']}"
+    text = " ".join((DOCS / "methods" / "imr.md").read_text(encoding="utf-8").split())
+    assert f"{item} - **" in text or f"{item} ## " in text
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+PAGES = [page for folder in ("methods", "validation") for page in sorted((DOCS / folder).glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return where a page can be linked to: its headings, as GitHub and MyST name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_links_lead_somewhere(page: Path) -> None:
+    for file, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), file
+        assert not anchor or anchor in anchors(there), anchor
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_each_source_is_named_and_each_name_used(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"^\[\^(\w+)\]:", text, re.M)
+    assert len(named) == len(set(named))
+    assert set(re.findall(r"\[\^(\w+)\](?!:)", text)) == set(named)
+
+
+def test_each_page_is_on_its_list() -> None:
+    for folder in ("methods", "validation"):
+        listed = {file for file, _ in LINK.findall((DOCS / folder / "index.md").read_text(encoding="utf-8"))}
+        assert {page.name for page in PAGES if page.parent.name == folder} - {"index.md"} <= listed
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "validation").glob("*.md")), ids=lambda page: page.name)
+def test_what_was_measured_is_dated_and_can_be_measured_again(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for command in re.findall(r"benchmarks/\w+\.py", text):
+        assert (DOCS.parent / command).exists(), command
+    if page.name not in ("index.md", "faults.md"):
+        assert re.search(r"20\d\d-\d\d-\d\d", text)
+        assert "version 0." in text

@@ -28,7 +28,7 @@ def volumes(volume_ml, ratio, snr):
     return np.array([found.imr_ml for found, _ in runs]), np.array([true_ml for _, true_ml in runs])
 
 
-#: Without 2.4 mL at 0.7 of the mirror at an SNR of 30, which noise hides (docs/methods.md).
+#: Without 2.4 mL at 0.7 of the mirror at an SNR of 30, which noise hides (docs/validation/reflow.md).
 ISLANDS = sorted(set(product((2.5, 8.0, 20.0), (0.5, 0.7), (30, 50, 100))) - {(2.5, 0.7, 30)})
 
 

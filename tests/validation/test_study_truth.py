@@ -51,7 +51,7 @@ def test_hypoperfusion_is_that_of_a_measurement_without_noise_and_motion(
 
 @pytest.mark.parametrize(("patient", "session"), WITH_PERFUSION)
 def test_late_tissue_is_that_which_blood_reaches_late(demo: Demo, patient: str, session: str) -> None:
-    """Voxels at the border of late tissue hold more blood of normal tissue, so volumes are low (docs/methods.md)."""
+    """The border of late tissue holds more blood of normal tissue, so volumes are low (docs/validation/delay.md)."""
     start = f"{patient}/{session}/perf/{patient}_{session}_"
     delay, brain = (nifti.load(demo.truth / f"{start}{name}.nii.gz") for name in ("delay", "desc-brain_mask"))
     true = brain.mask & (np.nan_to_num(delay.data) > 3)

@@ -235,7 +235,7 @@ def _kept(name: str, damage: Damage) -> str:
 @pytest.mark.parametrize("found", ["step", "indexing"])
 @pytest.mark.parametrize("subject", [subject for subject in SUBJECTS if subject != "config"])
 def test_all_damages_of_a_subject(subject: str, found: str, small: Small, tmp_path: Path) -> None:
-    """One patient each; see docs/faults.md. On one core a patient with one scan takes 15 s, with all of them longer."""
+    """One patient each; see docs/validation/faults.md. On one core one scan takes 15 s, all of a patient longer."""
     chosen = {
         name: (damage, _kept(name, damage))
         for name, damage in CORPUS.items()

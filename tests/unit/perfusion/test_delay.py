@@ -39,7 +39,7 @@ def measure(tissue: np.ndarray, aif: np.ndarray = AIF) -> Delays:
 @pytest.mark.parametrize("shape", ["exponential", "linear", "box"])
 @pytest.mark.parametrize(("dispersion_s", "limit_s"), [(0.0, 0.65), (1.5, 0.4)])
 def test_the_delay_is_that_of_the_blood(shape: Residue, dispersion_s: float, limit_s: float) -> None:
-    """Blood that is not dispersed at all is taken to be so a little, and to arrive earlier (docs/methods.md)."""
+    """Blood that is not dispersed at all is taken to be so a little, and to arrive earlier (docs/methods/delay.md)."""
     delay, mtt = draw()
     error = measure(curves(delay, mtt, shape, dispersion_s)).delay - delay
     assert abs(np.mean(error)) < limit_s

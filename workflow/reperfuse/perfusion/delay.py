@@ -65,7 +65,7 @@ _KNOTS_S = (0.5, 3.0, 6.0)
 _SAMPLE, _ROUNDS, _PSEUDO_VOXELS = 4000, 100, 5.0
 #: Smallest amplitude of a curve over its SD: what rises less is no bolus.
 _LEAST_SIGNIFICANCE = 5.0
-#: SD of the error that passages leave which are none of those above, s (docs/methods.md).
+#: SD of the error that passages leave which are none of those above, s (docs/methods/delay.md).
 _MODEL_SD_S = 0.35
 #: SD of the blur of a measured arterial input, and the time over which its curvature is measured, s.
 _BLUR_S, _DIFFERENCE_S = 0.8, 1.5

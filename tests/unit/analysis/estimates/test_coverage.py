@@ -10,7 +10,7 @@ from reperfuse.analysis.estimates.ordinal import proportional_odds_test
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[4] / "benchmarks" / "coverage.py"))
 DRAWS = 200
 THREE_SD = 3 * (0.95 * 0.05 / DRAWS) ** 0.5
-# a few large volumes decide the slope, and HC3 is then too narrow at 33 patients (docs/statistics.md)
+# a few large volumes decide the slope, and HC3 is then too narrow at 33 patients (docs/validation/statistics.md)
 SHORT = {("NIHSS at 24 h, for 1 mL (HC3)", 33): 0.02}
 
 

@@ -13,7 +13,7 @@ from reperfuse.analysis.estimates.estimate import Estimate, not_estimable
 from reperfuse.analysis.estimates.likelihood import Likelihood, Maximum, maximise
 from reperfuse.analysis.estimates.logistic import NOT_CONVERGED, fit_logistic, wald
 
-BRANT_ENOUGH = 400  # patients, from which Brant's test keeps near its level (docs/statistics.md)
+BRANT_ENOUGH = 400  # patients, from which Brant's test keeps near its level (docs/validation/statistics.md)
 
 
 def ordinal_effect(frame: pd.DataFrame, outcome: str, exposure: str, covariates: Sequence[str] = ()) -> Estimate:
