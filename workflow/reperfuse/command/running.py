@@ -41,7 +41,9 @@ def add_study(parser: ArgumentParser) -> None:
     ):
         help_text = f"{what}; labels with or without {'ses-' if 'session' in flag else 'sub-'}"
         parser.add_argument(flag, dest=key, nargs="+", action="extend", metavar="LABEL", help=help_text)
-    parser.add_argument("--config-file", type=_file, metavar="FILE", help="settings of the study, see below (YAML)")
+    parser.add_argument(
+        "--config-file", type=existing_file, metavar="FILE", help="settings of the study, see below (YAML)"
+    )
     parser.add_argument(
         "--profile", help="slurm, cluster-generic, or a Snakemake profile of your own: where the jobs are computed"
     )
@@ -69,7 +71,7 @@ def run_study(arguments: Namespace, *targets: str, folder: Path | None = None) -
     files = [arguments.config_file] if arguments.config_file else []
     folder = folder or Path.cwd()
     try:
-        config = {**_read(arguments.config_file), **given(arguments)}
+        config = {**read_settings(arguments.config_file), **given(arguments)}
         complete(config, files, folder)
     except ConfigError as fault:
         print(fault, file=sys.stderr)
@@ -174,8 +176,8 @@ def _take_out(logs: set[Path], output_dir: Path) -> None:
                 folder.rmdir()
 
 
-def _read(file: Path | None) -> Mapping[str, Any]:
-    """Read a file of settings.
+def read_settings(file: Path | None) -> Mapping[str, Any]:
+    """Read a file of settings; without one there are none.
 
     Raises
     ------
@@ -204,7 +206,8 @@ def _cores(word: str) -> str:
     return word
 
 
-def _file(word: str) -> Path:
+def existing_file(word: str) -> Path:
+    """Return the path that an option names, if there is such a file."""
     if not Path(word).is_file():
         raise ArgumentTypeError(f"there is no file {word}")
     return Path(word)
