@@ -52,6 +52,11 @@ rule group:
         "checking that the tables are there"
 
 
+# for the progress, which is told in words
+words = {rule.name: rule.message for rule in workflow.rules if rule.message}
+logger.info("", extra={"words": words, "patients": len(PLAN.subjects)})
+
+
 if config["benchmarks"]:
     for task in workflow.rules:
         if task.log:
@@ -60,9 +65,9 @@ if config["benchmarks"]:
 
 
 onstart:
-    # who each job is of, for the progress: on a cluster Snakemake tells jobs by number alone
+    # of whom each job is, too: on a cluster Snakemake tells jobs by number alone
     steps = [
-        (job.jobid, job.rule.name, job.rule.message, job.wildcards_dict, group and group.jobid)
+        (job.jobid, job.rule.name, job.wildcards_dict, group and group.jobid)
         for job in workflow.dag.needrun_jobs()
         for group in [workflow.dag.get_job_group(job)]
     ]

@@ -49,6 +49,9 @@ class LogHandler(LogHandlerBase):
             and "NO_COLOR" not in os.environ
         )
         self._snakemake = ColorizingTextHandler(nocolor=settings.nocolor, stream=self._stream)
+        if settings.dryrun and quiet == {Quietness.RULES}:
+            # Snakemake then counts the steps and does not list them one by one, a sixth of a large study's dry run
+            settings.quiet = {Quietness.RULES, Quietness.PROGRESS}
         sys.excepthook = _tell_interrupt
         self._telling = Telling(is_dry=settings.dryrun, shows_steps=Quietness.PROGRESS not in quiet)
 

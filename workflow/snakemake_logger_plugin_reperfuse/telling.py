@@ -1,7 +1,8 @@
 """What a run tells: Snakemake's log records in, lines for a person out.
 
-Snakemake tells of jobs by number. Which step a number is, the workflow says before the first one, in a record with the
-attribute ``steps``: (number, rule, words, wildcards, number of the cluster's job that it is part of) for each.
+Snakemake tells of jobs by number. What they are the workflow says in two records of its own: when it is read, one with
+the attributes ``words``, what each rule does, and ``patients``, how many the study has; before the first step, one with
+``steps``: (number, rule, wildcards, number of the cluster's job that it is part of) for each.
 """
 
 import os
@@ -59,24 +60,30 @@ class Telling:
         self._failed: set[int] = set()
         self._done, self._width = 0, 0
         self._pace = Pace({})
-        self._dry = DryRun(is_listed=shows_steps)
-        of_dry_run = {LogEvent.RUN_INFO: self._dry.counted, LogEvent.JOB_INFO: self._dry.listed}
+        self._words: dict[str, str] = {}
+        self._patients = 0
         of_run = {
             LogEvent.JOB_STARTED: self._started,
             LogEvent.JOB_FINISHED: self._finished,
             LogEvent.JOB_ERROR: self._failed_step,
             LogEvent.GROUP_ERROR: self._failed_group,
         }
-        self._told = (of_dry_run if is_dry else of_run) | {LogEvent.ERROR: self._message, None: self._message}
+        self._told = {LogEvent.RUN_INFO: self._counted} if is_dry else of_run
+        self._told |= {LogEvent.ERROR: self._message, None: self._message}
 
     def lines(self, record: LogRecord) -> Iterable[str]:
         """Return what a record tells, a text a line; a message of several lines is one text."""
         told = self._told.get(getattr(record, "event", None))
         return told(record) if told else ()
 
+    def _counted(self, record: Any) -> Iterator[str]:
+        counts = {rule: number for rule, number in record.stats.items() if rule != "total"}
+        yield table(counts, self._words)
+        yield f"Steps that would run: {sum(counts.values())}. Patients of the study: {self._patients}."
+
     def _planned(self, steps: Any) -> Iterator[str]:
-        for number, rule, message, wildcards, group in steps:
-            self._steps[number] = Step(rule, what(rule, message, wildcards), whose(wildcards))
+        for number, rule, wildcards, group in steps:
+            self._steps[number] = Step(rule, what(self._words.get(rule, rule), wildcards), whose(wildcards))
             if group is not None:
                 self._groups.setdefault(group, []).append(number)
         self._pace = Pace(Counter(step.rule for step in self._steps.values()))
@@ -129,8 +136,10 @@ class Telling:
 
     def _message(self, record: Any) -> Iterator[str]:
         text = record.getMessage()
-        if steps := getattr(record, "steps", None):
-            yield from self._planned(steps)
+        if hasattr(record, "words"):
+            self._words, self._patients = record.words, record.patients
+        elif hasattr(record, "steps"):
+            yield from self._planned(record.steps)
         elif text.startswith(_STOPPING):
             self._is_stopping = True
             yield "Stopping ..."
@@ -140,37 +149,6 @@ class Telling:
                 yield text
         elif record.levelno >= WARNING or text.startswith(_TOLD_AS_IT_IS) or is_of_workflow(record):
             yield text
-
-
-class DryRun:
-    """Counts the steps that would run.
-
-    Parameters
-    ----------
-    is_listed : bool
-        Snakemake lists the jobs between two counts; else it counts once.
-    """
-
-    def __init__(self, *, is_listed: bool) -> None:
-        self._counts_to_come = 2 if is_listed else 1
-        self._words: dict[str, str] = {}
-        self._patients: set[str] = set()
-
-    def listed(self, record: Any) -> Iterable[str]:
-        """Note what a job does, and of whom."""
-        self._words.setdefault(record.rule_name, record.rule_msg or "")
-        if subject := record.wildcards.get("subject"):
-            self._patients.add(subject)
-        return ()
-
-    def counted(self, record: Any) -> Iterator[str]:
-        """Tell the last count."""
-        self._counts_to_come -= 1
-        if self._counts_to_come == 0:
-            counts = {rule: number for rule, number in record.stats.items() if rule != "total"}
-            yield table(counts, self._words)
-            patients = f", patients: {len(self._patients)}" if self._patients else ""
-            yield f"Steps that would run: {sum(counts.values())}{patients}. Nothing was computed."
 
 
 def is_of_workflow(record: LogRecord) -> bool:
@@ -184,10 +162,10 @@ def whose(wildcards: Mapping[str, str]) -> str:
     return " ".join(names) or "study"
 
 
-def what(rule: str, message: str | None, wildcards: Mapping[str, str]) -> str:
-    """Say what a step does: the rule's message, and what tells two steps of a rule and session apart."""
+def what(words: str, wildcards: Mapping[str, str]) -> str:
+    """Say what a step does: the rule's words, and what tells two steps of a rule and session apart."""
     more = [value for name, value in wildcards.items() if name not in _LABELS]
-    return (message or rule) + (f" ({', '.join(more)})" if more else "")
+    return words + (f" ({', '.join(more)})" if more else "")
 
 
 def common(names: Iterable[str]) -> str:

@@ -30,8 +30,15 @@ def record(
     return made
 
 
+WORDS = {"correct_motion": MOTION, "extract_brain": "extracting the brain", "map_delay": "mapping delay"}
+
+
+def read(patients: int = 1) -> logging.LogRecord:
+    return record(None, "", words=WORDS, patients=patients)
+
+
 def plan(*steps: tuple[Any, ...], group: str | None = None) -> logging.LogRecord:
-    """Say which step each number is: (rule, words, wildcards), from number 1 on."""
+    """Say which step each number is: (rule, wildcards), from number 1 on."""
     return record(None, "", steps=[(number + 1, *step, group) for number, step in enumerate(steps)])
 
 
@@ -41,10 +48,6 @@ def started(*jobs: int | str, at_s: float = 0.0) -> logging.LogRecord:
 
 def counted(**counts: int) -> logging.LogRecord:
     return record(LogEvent.RUN_INFO, "Job stats", stats=counts | {"total": sum(counts.values())})
-
-
-def listed(rule: str, words: str | None, wildcards: dict[str, str]) -> logging.LogRecord:
-    return record(LogEvent.JOB_INFO, jobid=1, rule_name=rule, rule_msg=words, wildcards=wildcards)
 
 
 def finished(jobid: int, at_s: float = 0.0) -> logging.LogRecord:
@@ -57,16 +60,16 @@ def failed(jobid: int, *logs: str, indent: bool = False) -> logging.LogRecord:
 
 def told(*records: Any, is_dry: bool = False, shows_steps: bool = True) -> list[str]:
     telling = Telling(is_dry=is_dry, shows_steps=shows_steps)
-    return [line for one in records for line in telling.lines(one)]
+    return [line for one in (read(), *records) for line in telling.lines(one)]
 
 
-CORRECT = ("correct_motion", MOTION, BASELINE)
-DELAY = ("map_delay", "mapping delay", BASELINE)
+CORRECT = ("correct_motion", BASELINE)
+DELAY = ("map_delay", BASELINE)
 
 
 def test_a_finished_step_is_a_line_with_patient_session_words_and_count() -> None:
-    brain = ("extract_brain", "extracting the brain", BASELINE | {"datatype": "dwi"})
-    patient, study = ("measure_patient", "measuring changes", {"subject": "01"}), ("report_study", None, {})
+    brain = ("extract_brain", BASELINE | {"datatype": "dwi"})
+    patient, study = ("map_delay", {"subject": "01"}), ("report_study", {})
     lines = told(
         plan(CORRECT, brain, patient, study, *[CORRECT] * 8),
         started(1, 2),
@@ -76,7 +79,7 @@ def test_a_finished_step_is_a_line_with_patient_session_words_and_count() -> Non
         "Steps to do: 12. Each has a line here when it is finished.",
         " 1 of 12  sub-01 ses-baseline  extracting the brain (dwi)",
         f" 2 of 12  sub-01 ses-baseline  {MOTION}",
-        " 3 of 12  sub-01               measuring changes",
+        " 3 of 12  sub-01               mapping delay",
         " 4 of 12  study                report_study",
     ]
 
@@ -157,15 +160,21 @@ def test_errors_warnings_and_the_workflows_words_are_told_whole(one: logging.Log
 
 
 def test_a_dry_run_is_a_table_of_steps_in_words_and_the_number_of_patients() -> None:
-    counts = counted(correct_motion=2, all=1)
-    jobs = [listed("correct_motion", MOTION, BASELINE | {"subject": label}) for label in ("01", "02")]
-    text = "\n".join(told(counts, *jobs, listed("all", None, {}), counts, is_dry=True))
+    text = "\n".join(told(read(patients=2), counted(correct_motion=2, all=1), is_dry=True))
     assert [line.split(maxsplit=2) for line in text.splitlines()[2:6] if line] == [
         ["correct_motion", "2", MOTION],
         ["all", "1"],
         ["total", "3"],
     ]
-    assert text.endswith("Steps that would run: 3, patients: 2. Nothing was computed.")
+    assert text.endswith("Steps that would run: 3. Patients of the study: 2.")
+
+
+def test_a_dry_run_is_not_listed_job_by_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    for given, asked in (({Quietness.RULES}, {Quietness.RULES, Quietness.PROGRESS}), ({Quietness.HOST},) * 2):
+        settings = OutputSettings(dryrun=True, quiet=given)
+        LogHandler(settings, None)
+        assert settings.quiet == asked
 
 
 def test_a_quiet_run_tells_failures_only_and_a_quiet_dry_run_still_counts() -> None:
@@ -225,7 +234,7 @@ def test_how_much_is_said_is_chosen_as_in_snakemake(
     manager = LoggerManager(logging.Logger("a run"), chosen)
     job = record(LogEvent.JOB_INFO, jobid=1, rule_name="x", rule_msg=MOTION, wildcards=BASELINE, **JOB)
     warning = record(None, "a warning", level=logging.WARNING)
-    for one in (plan(("x", MOTION, BASELINE)), started(1), job, finished(1), warning):
+    for one in (read(), plan(CORRECT), started(1), job, finished(1), warning):
         manager.logger.handle(one)
     manager.stop()
     assert [words for words in said if words not in out.getvalue()] == []
