@@ -18,6 +18,8 @@ from reperfuse.study.options import CONFIG, ROOT
 _PROFILES = ROOT / "profiles"
 #: The profiles of a cluster that ship: the one of the cluster, and the one of the workflow that is laid over it.
 _SHIPPED = {"slurm": ("slurm", "default"), "cluster-generic": ("slurm", "cluster-generic")}
+#: At most so many failed sessions are named at the end.
+_NAMED = 10
 #: The keys of the configuration that options give.
 _KEYS = ("bids_dir", "output_dir", "participants", "exclude_participants", "include_sessions")
 
@@ -79,7 +81,9 @@ def run_study(arguments: Namespace, *targets: str, folder: Path | None = None) -
     status = _start(snakemake_words(arguments, *targets), folder)
     _take_out(_logs(folder, study) - earlier, output_dir)
     if status == 0 and not arguments.dry_run and (failed := failed_sessions(output_dir)):
-        print(f"failed: {', '.join(failed)}; the pages and group/failures.tsv say why", file=sys.stderr)
+        more = ", …" if len(failed) > _NAMED else ""
+        names = ", ".join(failed[:_NAMED]) + more
+        print(f"failed ({len(failed)}): {names}; the pages and group/failures.tsv say why", file=sys.stderr)
         return 1
     return status
 
