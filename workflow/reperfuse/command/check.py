@@ -2,9 +2,9 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from reperfuse.command.settings_file import read_settings
 
 #: The exit status: something can be computed, nothing can, or the command, the config or the study cannot be used.
 _OK, _NOTHING, _UNUSABLE = 0, 1, 2
@@ -39,7 +39,7 @@ def _check(bids_dir: Path | None, file: Path | None) -> int:
     from reperfuse.study.start import refuse_missing_tables
 
     files = [file] if file else []
-    config = dict(_read(file)) if file else {}
+    config = read_settings(file)
     config |= {"bids_dir": str(bids_dir)} if bids_dir else {}
     complete(config, files, Path.cwd())
     setup = set_up(config, files)
@@ -53,27 +53,3 @@ def _check(bids_dir: Path | None, file: Path | None) -> int:
         print("\n".join(absent), file=sys.stderr)
         return _UNUSABLE
     return _OK if overview.is_computable else _NOTHING
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    """Read a file of settings.
-
-    Raises
-    ------
-    ConfigError
-        If it is not one.
-    """
-    import yaml
-
-    from reperfuse.study.settings import ConfigError
-    from reperfuse.study.yaml_lines import read_yaml
-
-    try:
-        said = read_yaml(file)
-    except OSError:
-        raise ConfigError(f"there is no file {file} that can be read") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{file} cannot be read as YAML: {' '.join(str(fault).split())}") from None
-    if not isinstance(said, dict | None):
-        raise ConfigError(f"{file} holds no settings; each line should be a key, a colon and its value")
-    return said or {}
