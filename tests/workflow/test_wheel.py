@@ -81,8 +81,9 @@ def files_below(*places: Path) -> set[Path]:
 
 
 def test_it_holds_the_package_the_workflow_and_nothing_else(installed: Installed) -> None:
-    package = ROOT / "workflow" / "reperfuse"
-    wanted = {path.relative_to(package.parent).as_posix() for path in files_below(package)}
+    workflow = ROOT / "workflow"
+    packages = [folder for folder in workflow.iterdir() if (folder / "__init__.py").is_file()]
+    wanted = {path.relative_to(workflow).as_posix() for path in files_below(*packages)}
     places = [ROOT / name for name in SHIPPED]
     wanted |= {f"reperfuse/shipped/{path.relative_to(ROOT).as_posix()}" for path in files_below(*places)}
     assert {"reperfuse/py.typed", "reperfuse/shipped/config/examples/cohort.yaml"} < wanted

@@ -241,7 +241,9 @@ def test_a_failed_session_of_this_run_gives_status_1(
     monkeypatch.setattr(running, "_start", lambda *_: 0)
     assert main(["run", str(study.root), str(out)]) == ended
     assert ("sub-01 ses-post" in capsys.readouterr().err) is (ended == 1)
-    assert main(["run", str(study.root), str(out), "-n"]) == 0  # a question
+    for question in (["-n"], ["--", "-n"], ["--", "--lint"]):
+        assert main(["run", str(study.root), str(out), *question]) == 0
+    assert main(["run", str(study.root), str(tmp_path / "nothing yet"), "--", "--version"]) == 0
 
 
 @pytest.mark.parametrize("status", [1, 2])

@@ -19,7 +19,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_study(parser)
     parser.add_argument(
-        "--skip-bids-validator", action="store_true", help="taken from launchers of BIDS Apps; no validator is run"
+        "--skip-bids-validator",
+        "--skip-bids-validation",
+        action="store_true",
+        help="taken from launchers of BIDS Apps; no validator is run",
     )
 
 

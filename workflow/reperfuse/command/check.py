@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from reperfuse.command.running import existing_file, read_settings
+from reperfuse.command.settings_file import read_settings
 
 #: The exit status: something can be computed, nothing can, or the command, the config or the study cannot be used.
 _OK, _NOTHING, _UNUSABLE = 0, 1, 2
@@ -13,7 +13,7 @@ _OK, _NOTHING, _UNUSABLE = 0, 1, 2
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("bids_dir", nargs="?", type=Path, help="the study, a BIDS folder; or that of the config file")
-    parser.add_argument("--config-file", type=existing_file, metavar="FILE", help="settings of the study (YAML)")
+    parser.add_argument("--config-file", type=Path, metavar="FILE", help="settings of the study (YAML)")
 
 
 def run(arguments: Namespace) -> int:
@@ -39,7 +39,8 @@ def _check(bids_dir: Path | None, file: Path | None) -> int:
     from reperfuse.study.start import refuse_missing_tables
 
     files = [file] if file else []
-    config = {**read_settings(file)} | ({"bids_dir": str(bids_dir)} if bids_dir else {})
+    config = read_settings(file)
+    config |= {"bids_dir": str(bids_dir)} if bids_dir else {}
     complete(config, files, Path.cwd())
     setup = set_up(config, files)
     if tables := config["group_tables"]:

@@ -7,17 +7,20 @@ import signal
 import subprocess
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from reperfuse.command.settings_file import read_settings
 from reperfuse.study.options import CONFIG, ROOT
 
 _PROFILES = ROOT / "profiles"
 #: The profiles of a cluster that ship: the one of the cluster, and the one of the workflow that is laid over it.
 _SHIPPED = {"slurm": ("slurm", "default"), "cluster-generic": ("slurm", "cluster-generic")}
+#: At most so many failed sessions are named at the end.
+_NAMED = 10
 #: The keys of the configuration that options give.
 _KEYS = ("bids_dir", "output_dir", "participants", "exclude_participants", "include_sessions")
 
@@ -41,9 +44,7 @@ def add_study(parser: ArgumentParser) -> None:
     ):
         help_text = f"{what}; labels with or without {'ses-' if 'session' in flag else 'sub-'}"
         parser.add_argument(flag, dest=key, nargs="+", action="extend", metavar="LABEL", help=help_text)
-    parser.add_argument(
-        "--config-file", type=existing_file, metavar="FILE", help="settings of the study, see below (YAML)"
-    )
+    parser.add_argument("--config-file", type=Path, metavar="FILE", help="settings of the study, see below (YAML)")
     parser.add_argument(
         "--profile", help="slurm, cluster-generic, or a Snakemake profile of your own: where the jobs are computed"
     )
@@ -67,11 +68,12 @@ def run_study(arguments: Namespace, *targets: str, folder: Path | None = None) -
         The folder to run in.
     """
     from reperfuse.study.settings import ConfigError, complete
+    from reperfuse.study.start import only_asks
 
     files = [arguments.config_file] if arguments.config_file else []
     folder = folder or Path.cwd()
     try:
-        config = {**read_settings(arguments.config_file), **given(arguments)}
+        config = read_settings(arguments.config_file) | given(arguments)
         complete(config, files, folder)
     except ConfigError as fault:
         print(fault, file=sys.stderr)
@@ -80,8 +82,11 @@ def run_study(arguments: Namespace, *targets: str, folder: Path | None = None) -
     earlier = _logs(folder, study)
     status = _start(snakemake_words(arguments, *targets), folder)
     _take_out(_logs(folder, study) - earlier, output_dir)
-    if status == 0 and not arguments.dry_run and (failed := failed_sessions(output_dir)):
-        print(f"failed: {', '.join(failed)}; the pages and group/failures.tsv say why", file=sys.stderr)
+    asks = arguments.dry_run or only_asks(arguments.options)
+    if status == 0 and not asks and (failed := failed_sessions(output_dir)):
+        more = ", …" if len(failed) > _NAMED else ""
+        names = ", ".join(failed[:_NAMED]) + more
+        print(f"failed ({len(failed)}): {names}; the pages and group/failures.tsv say why", file=sys.stderr)
         return 1
     return status
 
@@ -109,13 +114,13 @@ def snakemake_words(arguments: Namespace, *targets: str) -> list[str]:
 
 
 def failed_sessions(output_dir: Path) -> list[str]:
-    """Return the names of the sessions of the latest run that have the status ``failed``."""
+    """Return the names of the sessions of the latest run that have the status ``failed``; none if there was no run."""
     from reperfuse.files.sidecars import read_sidecar
     from reperfuse.study.manifest import Manifest
     from reperfuse.study.names import Names
 
-    manifest, names = Manifest.read(output_dir / "logs" / "manifest.tsv"), Names(str(output_dir))
-    found = []
+    listed, names, found = output_dir / "logs" / "manifest.tsv", Names(str(output_dir)), []
+    manifest = Manifest.read(listed) if listed.is_file() else Manifest([])
     for subject, sessions in manifest.sessions.items():
         for session in sessions:
             path = Path(names.path("measures", subject, session))
@@ -176,38 +181,7 @@ def _take_out(logs: set[Path], output_dir: Path) -> None:
                 folder.rmdir()
 
 
-def read_settings(file: Path | None) -> Mapping[str, Any]:
-    """Read a file of settings; without one there are none.
-
-    Raises
-    ------
-    ConfigError
-        If it is not one.
-    """
-    import yaml
-
-    from reperfuse.study.settings import ConfigError
-    from reperfuse.study.yaml_lines import read_yaml
-
-    if file is None:
-        return {}
-    try:
-        said = read_yaml(file)
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{file} cannot be read as YAML: {' '.join(str(fault).split())}") from None
-    if not isinstance(said, dict | None):
-        raise ConfigError(f"{file} holds no settings; each line should be a key, a colon and its value")
-    return said or {}
-
-
 def _cores(word: str) -> str:
     if word != "all" and not (word.isdecimal() and int(word) > 0):
         raise ArgumentTypeError(f"{word} is no number of cores, nor all")
     return word
-
-
-def existing_file(word: str) -> Path:
-    """Return the path that an option names, if there is such a file."""
-    if not Path(word).is_file():
-        raise ArgumentTypeError(f"there is no file {word}")
-    return Path(word)

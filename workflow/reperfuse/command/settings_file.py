@@ -1,0 +1,30 @@
+"""Read a study's own file of settings."""
+
+from pathlib import Path
+from typing import Any
+
+
+def read_settings(file: Path | None) -> dict[str, Any]:
+    """Return what a file of settings says; nothing if none is named.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one.
+    """
+    import yaml
+
+    from reperfuse.study.settings import ConfigError
+    from reperfuse.study.yaml_lines import read_yaml
+
+    if file is None:
+        return {}
+    try:
+        said = read_yaml(file)
+    except OSError:
+        raise ConfigError(f"there is no file {file} that can be read") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{file} cannot be read as YAML: {' '.join(str(fault).split())}") from None
+    if not isinstance(said, dict | None):
+        raise ConfigError(f"{file} holds no settings; each line should be a key, a colon and its value")
+    return said or {}
