@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from reperfuse.command.settings_file import read_settings
+from reperfuse.command.settings_file import existing_file, read_settings
 
 #: The exit status: something can be computed, nothing can, or the command, the config or the study cannot be used.
 _OK, _NOTHING, _UNUSABLE = 0, 1, 2
@@ -13,7 +13,7 @@ _OK, _NOTHING, _UNUSABLE = 0, 1, 2
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("bids_dir", nargs="?", type=Path, help="the study, a BIDS folder; or that of the config file")
-    parser.add_argument("--config-file", type=Path, metavar="FILE", help="settings of the study (YAML)")
+    parser.add_argument("--config-file", type=existing_file, metavar="FILE", help="settings of the study (YAML)")
 
 
 def run(arguments: Namespace) -> int:

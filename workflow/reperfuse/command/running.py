@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from reperfuse.command.settings_file import read_settings
+from reperfuse.command.settings_file import existing_file, read_settings
 from reperfuse.study.options import CONFIG, ROOT
 
 _PROFILES = ROOT / "profiles"
@@ -44,7 +44,9 @@ def add_study(parser: ArgumentParser) -> None:
     ):
         help_text = f"{what}; labels with or without {'ses-' if 'session' in flag else 'sub-'}"
         parser.add_argument(flag, dest=key, nargs="+", action="extend", metavar="LABEL", help=help_text)
-    parser.add_argument("--config-file", type=Path, metavar="FILE", help="settings of the study, see below (YAML)")
+    parser.add_argument(
+        "--config-file", type=existing_file, metavar="FILE", help="settings of the study, see below (YAML)"
+    )
     parser.add_argument(
         "--profile", help="slurm, cluster-generic, or a Snakemake profile of your own: where the jobs are computed"
     )

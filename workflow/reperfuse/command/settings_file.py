@@ -1,5 +1,6 @@
 """Read a study's own file of settings."""
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,10 @@ def read_settings(file: Path | None) -> dict[str, Any]:
     if not isinstance(said, dict | None):
         raise ConfigError(f"{file} holds no settings; each line should be a key, a colon and its value")
     return said or {}
+
+
+def existing_file(word: str) -> Path:
+    """Return the path that an option names, if there is such a file."""
+    if not Path(word).is_file():
+        raise ArgumentTypeError(f"there is no file {word}")
+    return Path(word)
