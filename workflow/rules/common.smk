@@ -102,3 +102,5 @@ if is_missing:
     rule simulate_demo:
         output:
             demo.files_of(MANIFEST),
+        message:
+            "simulating the demo study"
