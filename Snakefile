@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
 include: "workflow/rules/perfusion.smk"
 include: "workflow/rules/diffusion.smk"
 include: "workflow/rules/mismatch.smk"

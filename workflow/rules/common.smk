@@ -94,13 +94,3 @@ def ask(question, *given, **more):
 
 
 ANSWER = inspect.signature(lambda wildcards: None).parameters
-
-
-if is_missing:
-
-    # a run simulates it before it reads the rules
-    rule simulate_demo:
-        output:
-            demo.files_of(MANIFEST),
-        message:
-            "simulating the demo study"
