@@ -76,11 +76,10 @@ onstart:
 
 
 onsuccess:
-    is_tabulated = config["group_tables"] or any(job.rule.name == "tabulate_study" for job in workflow.dag.jobs)
+    asked = {job.rule.name for job in workflow.dag.jobs}
+    tables = Path(TABULATED) if config["group_tables"] or "tabulate_study" in asked else None
     took = datetime.now() - workflow.start_time
-    logger.info(
-        summary.finished(OUTPUT_DIR, Path(TABULATED) if is_tabulated else None, took, has_pages=bool(PAGES))
-    )
+    logger.info(summary.finished(OUTPUT_DIR, tables, took, has_pages="report_patient" in asked))
     if crashes := results.crashes(OUTPUT_DIR):
         raise WorkflowError(
             "\n  ".join(

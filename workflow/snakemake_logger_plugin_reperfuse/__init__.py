@@ -51,7 +51,7 @@ class LogHandler(LogHandlerBase):
         self._snakemake = ColorizingTextHandler(nocolor=settings.nocolor, stream=self._stream)
         if settings.dryrun and quiet == {Quietness.RULES}:
             # Snakemake then counts the steps and does not list them one by one, a sixth of a large study's dry run
-            settings.quiet = {Quietness.RULES, Quietness.PROGRESS}
+            settings.quiet = {Quietness.RULES, Quietness.PROGRESS}  # type: ignore[assignment]
         sys.excepthook = _tell_interrupt
         self._telling = Telling(is_dry=settings.dryrun, shows_steps=Quietness.PROGRESS not in quiet)
 

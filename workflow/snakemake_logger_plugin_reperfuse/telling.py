@@ -7,7 +7,7 @@ the attributes ``words``, what each rule does, and ``patients``, how many the st
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from logging import ERROR, INFO, WARNING, LogRecord
 from typing import Any
@@ -62,14 +62,17 @@ class Telling:
         self._pace = Pace({})
         self._words: dict[str, str] = {}
         self._patients = 0
-        of_run = {
-            LogEvent.JOB_STARTED: self._started,
-            LogEvent.JOB_FINISHED: self._finished,
-            LogEvent.JOB_ERROR: self._failed_step,
-            LogEvent.GROUP_ERROR: self._failed_group,
+        self._told: dict[LogEvent | None, Callable[[Any], Iterator[str]]] = {
+            LogEvent.ERROR: self._message,
+            None: self._message,
         }
-        self._told = {LogEvent.RUN_INFO: self._counted} if is_dry else of_run
-        self._told |= {LogEvent.ERROR: self._message, None: self._message}
+        if is_dry:
+            self._told[LogEvent.RUN_INFO] = self._counted
+        else:
+            self._told[LogEvent.JOB_STARTED] = self._started
+            self._told[LogEvent.JOB_FINISHED] = self._finished
+            self._told[LogEvent.JOB_ERROR] = self._failed_step
+            self._told[LogEvent.GROUP_ERROR] = self._failed_group
 
     def lines(self, record: LogRecord) -> Iterable[str]:
         """Return what a record tells, a text a line; a message of several lines is one text."""
