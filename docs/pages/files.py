@@ -66,9 +66,8 @@ def _files(folder: str) -> str:
 def _when(result: Result) -> str:
     """Return which scans a file needs, and in which sessions it is."""
     kinds = [_SCANS[need] for need in result.needs if need not in COMPARISONS]
-    said = [f"needs {' and '.join(kinds)}"] if len(kinds) > 1 else []
-    said += [" or ".join(_ROLES[role] for role in result.roles)] if result.roles else []
-    return f"; {'; '.join(said)}" if said else ""
+    said = f". It needs {' and '.join(kinds)}" if len(kinds) > 1 else ""
+    return said + (f". Sessions {' or '.join(_ROLES[role] for role in result.roles)}" if result.roles else "")
 
 
 @cache
