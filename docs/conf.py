@@ -1,4 +1,4 @@
-"""The site: sphinx-build -W docs build/site. Nothing is fetched while it is built."""
+"""The site: sphinx-build -W docs docs/_build/html. Nothing is fetched while it is built."""
 
 import importlib
 import os
@@ -24,6 +24,8 @@ exclude_patterns = ["_build", "paper", "**/.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"reperfuse {release}"
 html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["formulas.css"]
 html_math_renderer = "mathml"  # drawn by the browser: no script, no network
 
 # a link to a page, a heading or a file that is not there is a warning, and so an error; anchors are those of GitHub
@@ -88,7 +90,8 @@ def inline_math(writer: Any, node: Any) -> None:
 
 def block_math(writer: Any, node: Any) -> None:
     """Write a formula on a line of its own."""
-    writer.body.append(f"<div>{convert(node.astext(), display='block')}</div>")
+    text = re.sub(r"\\(begin|end)\{aligned\}", r"\\\1{align*}", node.astext())  # which the converter knows
+    writer.body.append(f"<div>{convert(text, display='block')}</div>")
     raise SkipNode
 
 
