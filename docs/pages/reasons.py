@@ -1,12 +1,14 @@
 """Every reason that may be given, for docs/troubleshooting.md: the sentences in the code, … where a value stands.
 
-A sentence is a text of four words or more that is neither documentation nor an entry of a sidecar. Of the modules that
+A sentence is a text of three words or more that is neither documentation nor an entry of a sidecar. Of the modules that
 draw figures only what they raise is one. Which module speaks of which subject is told once, in `SUBJECTS`; a module
-that raises a `DataFault` must be there.
+that raises a fault must be there.
 """
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from pages.markdown import escape, item
@@ -16,7 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "workflow" / "reperfuse"
 #: Subject to the modules that speak of it.
 SUBJECTS = {
     "names and folders": ("study/index", "study/layout", "study/given", "files/originals"),
-    "sessions": ("study/absences",),
+    "sessions": ("study/absences", "study/visits"),
     "images": ("files/nifti",),
     "sidecars": ("study/acquisition", "files/sidecars"),
     "tables": ("study/people", "study/clinical", "files/tables"),
@@ -58,11 +60,12 @@ SUBJECTS = {
         "analysis/figures/profile_outcome",
         "analysis/figures/specification_curve",
     ),
-    "config": ("study/settings", "study/start", "study/yaml_lines"),
+    "config": ("study/settings", "study/start", "study/yaml_lines", "study/analysed", "study/results"),
 }
 #: Modules that only hand on the reasons of others.
 HANDED_ON = ("interfaces/base", "interfaces/visits")
-_WORDS = 4
+_WORDS = 3
+_LONG = 9  # characters of a sentence that is not found anywhere
 _GAP = "…"
 
 
@@ -72,12 +75,25 @@ def part(subject: str) -> str:
     return "\n".join(item(escape(text)) for text in found)
 
 
+@cache
+def _patterns() -> list[re.Pattern[str]]:
+    """Return what finds each sentence, whatever values stand in it."""
+    files = [PACKAGE / f"{module}.py" for modules in SUBJECTS.values() for module in modules]
+    found = {text for file in files for text in sentences(file)}
+    return [re.compile(".*".join(map(re.escape, text.split(_GAP))), re.DOTALL) for text in found if len(text) > _LONG]
+
+
+def is_listed(said: str) -> bool:
+    """Tell whether one of the sentences stands in what is said."""
+    return any(pattern.search(said) for pattern in _patterns())
+
+
 def faulty_modules() -> set[str]:
-    """Return the modules that raise a `DataFault`."""
+    """Return the modules that raise a fault of the data, the study or the config."""
     return {
         str(path.relative_to(PACKAGE).with_suffix(""))
         for path in PACKAGE.rglob("*.py")
-        if "DataFault(" in path.read_text(encoding="utf-8") and path.name != "faults.py"
+        if re.search(r"(?<!class )(DataFault|StudyError|ConfigError)\(", path.read_text(encoding="utf-8"))
     }
 
 
@@ -93,7 +109,7 @@ def sentences(path: Path) -> Iterator[str]:
 def _said(node: ast.AST, *, within_class: bool) -> Iterator[str]:
     if isinstance(node, ast.Constant | ast.JoinedStr):
         text = _text(node)
-        if sum(any(letter.isalpha() for letter in word) for word in text.split()) >= _WORDS:
+        if len(text.split()) >= _WORDS and re.match(r"(?![,(])(?=.*[a-z]{2}.* .*[a-z]{2})", text):
             yield text
     if _is_silent(node, within_class=within_class):
         return

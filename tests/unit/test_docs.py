@@ -81,6 +81,7 @@ def judge(name, most):
     assert list(reasons.sentences(module)) == [
         "the value … is late; ask again",
         "…: more than … mL are no lesion; draw it again",
+        "not known: …",
         "the mask was not given to the study",
     ]
 
