@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pages
 import pytest
+import reperfuse
 from pages import files, reasons
 from reperfuse import interfaces
 from reperfuse.study.names import RESULTS
@@ -91,6 +92,40 @@ def test_the_api_has_every_step() -> None:
     assert re.findall(r"autoclass:: (reperfuse.interfaces.*)", text) == [
         f"{interfaces.module_of(name)}.{name}" for names in interfaces._STAGES.values() for name in names
     ]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "config/README.md"])
+def test_a_page_outside_of_the_site_leads_somewhere(name: str) -> None:
+    """The others are checked when the site is built."""
+    page = DOCS.parent / name
+    for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = read_yaml(DOCS.parent / "CITATION.cff")
+    assert citation["version"] == reperfuse.__version__
+    assert f"## {citation['version']} ({citation['date-released']})" in (DOCS.parent / "CHANGELOG.md").read_text(
+        "utf-8"
+    )
+
+
+def test_the_paper_has_the_form_that_its_journal_asks_for() -> None:
+    text = (DOCS / "paper" / "paper.md").read_text(encoding="utf-8")
+    body = text.split("---", 2)[2]
+    assert 750 <= len(body.split()) <= 1750
+    assert re.findall(r"^# (.+)$", body, re.MULTILINE) == [
+        "Summary",
+        "Statement of need",
+        "State of the field",
+        "Software design",
+        "Research impact statement",
+        "AI usage disclosure",
+        "Acknowledgements",
+        "References",
+    ]
+    sources = re.findall(r"^@\w+\{(\w+),", (DOCS / "paper" / "paper.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"@(\w+)", body)) == set(sources)
 
 
 @pytest.mark.parametrize(("name", "preset"), read_yaml(REFLOW_PRESETS).items(), ids=str)
