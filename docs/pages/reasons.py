@@ -1,8 +1,8 @@
 """Every reason that may be given, for docs/troubleshooting.md: the sentences in the code, … where a value stands.
 
 A sentence is a text of three words or more that is neither documentation nor an entry of a sidecar. Of the modules that
-draw figures only what they raise is one. Which module speaks of which subject is told once, in `SUBJECTS`; a module
-that raises a fault must be there.
+draw figures, or are a command, only what they raise is one. Which module speaks of which subject is told once, in
+`SUBJECTS`; a module that raises a fault must be there.
 """
 
 import ast
@@ -60,7 +60,17 @@ SUBJECTS = {
         "analysis/figures/profile_outcome",
         "analysis/figures/specification_curve",
     ),
-    "config": ("study/settings", "study/start", "study/yaml_lines", "study/analysed", "study/results"),
+    "config": (
+        "command/check",
+        "command/init",
+        "command/settings_file",
+        "study/folder",
+        "study/settings",
+        "study/start",
+        "study/yaml_lines",
+        "study/analysed",
+        "study/results",
+    ),
 }
 #: Modules that only hand on the reasons of others.
 HANDED_ON = ("interfaces/base", "interfaces/visits")
@@ -100,7 +110,7 @@ def faulty_modules() -> set[str]:
 def sentences(path: Path) -> Iterator[str]:
     """Yield what a module may say, in the order of its lines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    if path.parent.name == "figures":
+    if path.parent.name in ("figures", "command"):
         raised = (node for node in ast.walk(tree) if isinstance(node, ast.Raise))
         return (text for node in raised for text in _said(node, within_class=False))
     return _said(tree, within_class=False)
