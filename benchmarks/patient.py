@@ -2,8 +2,8 @@
 
 Run: ``python benchmarks/patient.py [--cores 2] [--folder DIR]``. A patient is simulated (DSC 128 × 128 × 22 × 80,
 DWI 192 × 192 × 24, FLAIR 256 × 256 × 24), the workflow runs from raw scans to tables and pages, and Snakemake's
-benchmark files become a table (Markdown, as in docs/cluster.md). The start-up of a job is what a process costs that
-imports the job's interface and does nothing.
+benchmark files become a table (Markdown, as in docs/how-to/cluster.md). The start-up of a job is what a process costs
+that imports the job's interface and does nothing.
 """
 
 import argparse

@@ -88,10 +88,10 @@ NOT_KNOWN = [
     ("nihss_baseline", "43"), ("nihss_baseline", "14/42"), ("nihss_baseline", "-1"), ("nihss_baseline", "14 (est.)"),
 ]  # fmt: skip
 NO_TIME = [
-    ("2025-03-04", "onset_time cannot be compared with acq_time"), ("04.03.2025 08:10", "onset_time cannot be compared with acq_time"), ("45720.34", "not a plausible number"),
-    ("-3", "not a plausible number"), ("25:10", "onset_time cannot be compared with acq_time"), ("2025-03-05T08:10:00", "is later than the session"),
-    ("2023-03-05T08:10:00", "more than a year"), ("2025-03-04T08:10:00Z", "onset_time cannot be compared with acq_time"),
-    ("morning", "onset_time cannot be compared with acq_time"), ("8.10 h", "onset_time cannot be compared with acq_time"),
+    ("2025-03-04", "be compared with acq_time"), ("04.03.2025 08:10", "be compared with acq_time"), ("45720.34", "not a plausible number"),
+    ("-3", "not a plausible number"), ("25:10", "be compared with acq_time"), ("2025-03-05T08:10:00", "is later than the session"),
+    ("2023-03-05T08:10:00", "more than a year"), ("2025-03-04T08:10:00Z", "be compared with acq_time"),
+    ("morning", "be compared with acq_time"), ("8.10 h", "be compared with acq_time"),
 ]  # fmt: skip
 
 DAMAGES = [

@@ -4,8 +4,11 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import pages
 import pytest
-from damages.faults_page import page
+import reperfuse
+from pages import files, reasons
+from reperfuse import interfaces
 from reperfuse.study.names import RESULTS
 from reperfuse.study.options import REFLOW_PRESETS
 from reperfuse.study.yaml_lines import read_yaml
@@ -39,16 +42,90 @@ def test_an_estimate_is_where_its_page_says() -> None:
             assert hasattr(module, function), function
 
 
-@pytest.mark.parametrize("name", [name for name, result in RESULTS.items() if result.delivered])
-def test_a_delivered_result_is_described(name: str) -> None:
-    outputs = (DOCS / "outputs.md").read_text(encoding="utf-8")
-    ending = RESULTS[name].ending.removeprefix("space-dscref_")
-    stem = re.sub(r"tmax\d+", "tmax", ending.partition(".")[0])
-    assert stem in re.sub(r"tmax\d+", "tmax", outputs)
+@pytest.mark.parametrize("name", pages.MADE)
+def test_a_page_says_what_the_code_says(name: str) -> None:
+    """Write them anew: ``PYTHONPATH=workflow:tests:docs python -m pages``."""
+    assert (DOCS / name).read_text(encoding="utf-8") == pages.page(name)
 
 
-def test_the_table_of_faults_is_that_of_the_corpus() -> None:
-    assert (DOCS / "validation" / "faults.md").read_text(encoding="utf-8") == page()
+def test_every_file_and_table_is_described() -> None:
+    text = (DOCS / "outputs.md").read_text(encoding="utf-8")
+    assert all(f"- `{result.ending}`: " in text for result in RESULTS.values())
+    assert {f"columns {table}" for table in files.tables()} <= set(pages.parts("outputs.md"))
+
+
+def test_every_reason_has_a_place() -> None:
+    assert set(pages.parts("troubleshooting.md")) == set(reasons.SUBJECTS)
+    spoken = [module for modules in reasons.SUBJECTS.values() for module in modules]
+    assert len(spoken) == len(set(spoken))
+    assert reasons.faulty_modules() <= {*spoken, *reasons.HANDED_ON}
+
+
+def test_a_reason_is_found_however_it_is_made(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        '''"""What this is about, in some words."""
+LATE = "the value {} is late; ask again"
+class Step:
+    curve = image("a curve of the step, in s")
+def judge(name, most):
+    """Judge something and say so."""
+    if most:
+        raise DataFault(f"{name}: more than {most} mL are no lesion; draw it again")
+    if name:
+        raise ValueError("a fault of the program, not of the data")
+    say(Source="taken from a mask of the study")
+    return f"not known: {'the mask was not given to the study' if name else ''}"
+''',
+        encoding="utf-8",
+    )
+    assert list(reasons.sentences(module)) == [
+        "the value … is late; ask again",
+        "…: more than … mL are no lesion; draw it again",
+        "not known: …",
+        "the mask was not given to the study",
+    ]
+
+
+def test_the_api_has_every_step() -> None:
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    assert re.findall(r"autoclass:: (reperfuse.interfaces.*)", text) == [
+        f"{interfaces.module_of(name)}.{name}" for names in interfaces._STAGES.values() for name in names
+    ]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "config/README.md"])
+def test_a_page_outside_of_the_site_leads_somewhere(name: str) -> None:
+    """The others are checked when the site is built."""
+    page = DOCS.parent / name
+    for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = read_yaml(DOCS.parent / "CITATION.cff")
+    assert citation["version"] == reperfuse.__version__
+    assert f"## {citation['version']} ({citation['date-released']})" in (DOCS.parent / "CHANGELOG.md").read_text(
+        "utf-8"
+    )
+
+
+def test_the_paper_has_the_form_that_its_journal_asks_for() -> None:
+    text = (DOCS / "paper" / "paper.md").read_text(encoding="utf-8")
+    body = text.split("---", 2)[2]
+    assert 750 <= len(body.split()) <= 1750
+    assert re.findall(r"^# (.+)$", body, re.MULTILINE) == [
+        "Summary",
+        "Statement of need",
+        "State of the field",
+        "Software design",
+        "Research impact statement",
+        "AI usage disclosure",
+        "Acknowledgements",
+        "References",
+    ]
+    sources = re.findall(r"^@\w+\{(\w+),", (DOCS / "paper" / "paper.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"@(\w+)", body)) == set(sources)
 
 
 @pytest.mark.parametrize(("name", "preset"), read_yaml(REFLOW_PRESETS).items(), ids=str)

@@ -37,7 +37,7 @@ def test_containers_install_by_the_constraints(recipe: str) -> None:
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    named = [*project["dependencies"], *(item for extra in ("cluster", "test") for item in extras[extra])]
+    named = [*project["dependencies"], *(item for extra in ("cluster", "docs", "test") for item in extras[extra])]
     names = {re.split(r"[<>=\[]", item)[0].lower() for item in named}
     assert names - set(pins()) == {"reperfuse"}
 

@@ -6,6 +6,7 @@ import pytest
 from damages import Damage, corpus
 from damages.judging import finish, plan_of, said, two_patients, value_of
 from damages.patient import FOLDERS
+from pages.reasons import is_listed
 from reperfuse.study.manifest import StudyError
 from reperfuse.study.settings import ConfigError
 
@@ -32,6 +33,7 @@ def test_a_damage_costs_what_it_must_and_is_said(name: str, tiny: Path, undamage
         with pytest.raises((StudyError, ConfigError)) as refused:
             plan_of(patient)
         assert damage.says in str(refused.value)
+        assert is_listed(str(refused.value))
         return
     plan = plan_of(patient)
     finish(plan, tmp_path)
@@ -42,6 +44,7 @@ def test_a_damage_costs_what_it_must_and_is_said(name: str, tiny: Path, undamage
         assert value_of(plan.clinical, "01", column) == value
     told = set(said(plan, "01"))
     for line in told:
+        assert is_listed(line) or line.startswith("unknown exclusion"), line
         assert line.isprintable()
         assert str(tmp_path) not in line
     if damage.found == "indexing":

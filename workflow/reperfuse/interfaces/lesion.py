@@ -144,7 +144,7 @@ class ProjectLesionInputSpec(StepInputSpec):
 class ProjectLesionOutputSpec(TraitedSpec):
     """Outputs of `ProjectLesion`."""
 
-    lesion = image("follow-up lesion on the grid of another session")
+    lesion = image("lesion or deficit of another session, on the grid of this one")
 
 
 class ProjectLesion(Step):

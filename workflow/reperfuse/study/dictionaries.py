@@ -59,10 +59,15 @@ def table_dictionaries(
     }
     identity, *results = tables["patients"].items()
     analysis = dict([identity]) | clinical | visits | dict(results) | derived
-    levels = {name: f"{found['title']}; {found['differs']}" for name, found in definitions.items()}
+    levels = {name: f"{found['title']}. {_capital(found['differs'])}" for name, found in definitions.items()}
     for name in ("reflow", "imr"):
         tables[name]["preset"]["Levels"] = levels
     return {"sessions": columns, **tables, "analysis": analysis}
+
+
+def _capital(text: str) -> str:
+    """Return text as a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def public_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
