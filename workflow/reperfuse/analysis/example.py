@@ -45,13 +45,13 @@ def _readme(true: Effects) -> str:
         "Simulated stroke patients: the clinical table of a study, and the tables of its results. Nobody was scanned.\n"
         "Written by: python -m reperfuse.analysis.example <folder>\n\n"
         "Simulated effects (reperfuse.simulation.cohort.effects):\n"
-        f"  NIHSS at 24 h: {true.nihss_24h_per_ml:+.2f} points per mL of IMR; at day 5: {true.nihss_day5_per_ml:+.2f}\n"
-        f"  mRS at 90 days: common odds ratio of a higher grade {true.mrs_odds_ratio_per_ml:.2f} per mL of IMR\n"
-        f"  IMR above 5 mL: odds {true.imr_odds_grade_3:.2f} at mTICI 3,"
+        f"- NIHSS at 24 h: {true.nihss_24h_per_ml:+.2f} points per mL of IMR; at day 5: {true.nihss_day5_per_ml:+.2f}\n"
+        f"- mRS at 90 days: common odds ratio of a higher grade {true.mrs_odds_ratio_per_ml:.2f} per mL of IMR\n"
+        f"- IMR above 5 mL: odds {true.imr_odds_grade_3:.2f} at mTICI 3,"
         f" {true.imr_odds_ratio_below_3:.2f} times that at lower grades\n"
-        f"  favourable response: odds ratio of reperfusion {true.response_odds_ratio_target:g} with the target profile,"
+        f"- favourable response: odds ratio of reperfusion {true.response_odds_ratio_target:g} with the target profile,"
         f" {true.response_odds_ratio_other:g} without\n"
-        f"  median growth, mL: {true.growth_ml[True, True]:g} reperfused and {true.growth_ml[True, False]:g} not,"
+        f"- median growth, mL: {true.growth_ml[True, True]:g} reperfused and {true.growth_ml[True, False]:g} not,"
         f" with the target profile; {true.growth_ml[False, True]:g} and {true.growth_ml[False, False]:g} without\n"
     )
 
