@@ -11,6 +11,9 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
+STARTED = datetime.now()
+
+
 report: "workflow/report/workflow.rst"
 
 
@@ -76,7 +79,7 @@ onstart:
 
 onsuccess:
     is_tabulated = config["group_tables"] or any(job.rule.name == "tabulate_study" for job in workflow.dag.jobs)
-    took = datetime.now() - workflow.start_time
+    took = datetime.now() - STARTED
     logger.info(
         summary.finished(OUTPUT_DIR, Path(TABULATED) if is_tabulated else None, took, has_pages=bool(PAGES))
     )
