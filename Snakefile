@@ -11,6 +11,9 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
+STARTED = datetime.now()
+
+
 report: "workflow/report/workflow.rst"
 
 
@@ -78,7 +81,7 @@ onstart:
 onsuccess:
     asked = {job.rule.name for job in workflow.dag.jobs}
     tables = Path(TABULATED) if config["group_tables"] or "tabulate_study" in asked else None
-    took = datetime.now() - workflow.start_time
+    took = datetime.now() - STARTED
     logger.info(summary.finished(OUTPUT_DIR, tables, took, has_pages="report_patient" in asked))
     if crashes := results.crashes(OUTPUT_DIR):
         raise WorkflowError(
