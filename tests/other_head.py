@@ -38,13 +38,18 @@ class Head:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scanner gives of it (x, y, z); ``true_ml`` is the tissue whose ADC is below the core's threshold."""
+    """What a scanner gives of it (x, y, z); ``true_ml`` is the tissue whose ADC is below the core's threshold.
+
+    ``series`` holds an image at b = 0 and three at b = 1000 s/mm²; ``affine`` leads to the head's own frame.
+    """
 
     adc: Array
     trace: Array
     mirrored: Array
     brain: Mask
     true_ml: float
+    series: Array
+    affine: Array
 
 
 def random_field(rng: np.random.Generator, fwhm_mm: float) -> NDArray[np.float32]:
@@ -77,7 +82,7 @@ def injure(head: Head, ml: float, adc: float, edge_mm: float, seed: int) -> tupl
     radii = (3000 * ml / 4 / np.pi) ** (1 / 3) * np.array([0.9, 1.25, 0.95])
     place = -rng.uniform(36, 46), rng.uniform(-15, 20), rng.uniform(-5, 20)
     away = np.sqrt(sum(((axis - at) / r) ** 2 for axis, at, r in zip((X, Y, Z), place, radii, strict=True)))
-    away = np.where(X < -3, away + 0.12 * random_field(rng, 25), 9.0)
+    away = np.where(X < -3, away + 0.12 * random_field(rng, 25), np.inf)
     injury = head.tissue / (1 + np.exp(np.clip((away - 1) * radii.mean() / (edge_mm / 2), -50, 50)))
     return injury, np.where(head.grey, GREY, WHITE) * (1 - injury) + adc * injury
 
@@ -91,30 +96,45 @@ def scan(
     before = before * (1 + (t2_ratio - 1) * injury) * (1 + 0.25 * np.sin(X / 60 + seed) * np.cos(Y / 70))
     after = before * np.exp(-1000 * np.where(head.fluid, FLUID, adc))
     core = head.tissue & (adc < CORE_ADC)
-    pose = rigid(rng.uniform(-4, 4, 3), rng.uniform(-6, 6, 3), (0.0, 0.0, 0.0))
-    means, affine = _sample([before, after, head.inside.astype(np.float32)], voxel, pose)
+    means, affine = _sample([before, after, head.inside.astype(np.float32)], voxel, draw_pose(rng))
 
     def measure(mean: Array) -> Array:
         blurred = ndimage.gaussian_filter(mean, (0.35, 0.35, 0))
         real, imaginary = rng.standard_normal((2, *mean.shape)) / snr
         return np.hypot(blurred + real, imaginary)
 
-    b0, trace = measure(means[0]), np.exp(np.mean([np.log(measure(means[1])) for _ in range(3)], axis=0))
-    return Scan(np.log(b0 / trace) / 1000, trace, _mirror(trace, affine), means[2] > 0.5, core.sum() / 1000)
+    series = np.stack([measure(means[0]), *(measure(means[1]) for _ in range(3))], axis=-1)
+    trace = np.exp(np.log(series[..., 1:]).mean(axis=-1))
+    adc = np.log(series[..., 0] / trace) / 1000
+    return Scan(adc, trace, _mirror(trace, affine), means[2] > 0.5, core.sum() / 1000, series, affine)
 
 
-def _sample(images: list[Array], voxel: tuple[float, float, float], pose: Array) -> tuple[list[Array], Array]:
-    """Return the means of images over each voxel of a grid, and its affine."""
+def draw_pose(rng: np.random.Generator) -> Array:
+    """Draw how the head lies in a scanner."""
+    return rigid(rng.uniform(-4, 4, 3), rng.uniform(-6, 6, 3), (0.0, 0.0, 0.0))
+
+
+def places_in(voxel: tuple[float, float, float], pose: Array) -> tuple[Array, list[int], Array]:
+    """Return where the points of a scan's voxels lie on the head's grid (3, n).
+
+    Points are in the order of an array of the second result's shape, whose odd axes run within a voxel. The third
+    result is the scan's affine.
+    """
     size = np.array(voxel)
     shape, parts = np.ceil(np.array(SHAPE) / size).astype(int), np.ceil(size / 0.95).astype(int)
     axes = [((np.arange(n * m) + 0.5) / m - n / 2) * v for n, m, v in zip(shape, parts, size, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1)
     places = pose[:3, :3] @ points + pose[:3, 3:] + np.array(SHAPE)[:, None] / 2 - 0.5
-    split = [n for pair in zip(shape, parts, strict=True) for n in pair]
-    means = [ndimage.map_coordinates(np.float32(one), places, order=1).reshape(split).mean((1, 3, 5)) for one in images]
     affine = np.eye(4)
     affine[:3, :3] = pose[:3, :3] * size
     affine[:3, 3] = pose[:3, 3] - affine[:3, :3] @ ((shape - 1) / 2)
+    return places, [int(n) for pair in zip(shape, parts, strict=True) for n in pair], affine
+
+
+def _sample(images: list[Array], voxel: tuple[float, float, float], pose: Array) -> tuple[list[Array], Array]:
+    """Return the means of images over each voxel of a grid, and its affine."""
+    places, split, affine = places_in(voxel, pose)
+    means = [ndimage.map_coordinates(np.float32(one), places, order=1).reshape(split).mean((1, 3, 5)) for one in images]
     return means, affine
 
 

@@ -5,6 +5,7 @@ from reperfuse.faults import DataFault
 from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder, normal_level
 from reperfuse.simulation.hemodynamics import arterial_curve, tissue_curves
+from reperfuse.volumes.morphology import opened
 from reperfuse.volumes.smoothing import smooth_inside
 
 
@@ -39,6 +40,20 @@ def test_every_cleaning_step_can_be_left_out():
     assert not hypoperfusion_finder(tmax, brain, VOXEL, half=half)(6.0).any()
     assert not hypoperfusion_finder(tmax, brain, VOXEL, csf=lesion)(6.0).any()
     assert not hypoperfusion_finder(tmax, brain, VOXEL, vessels=lesion)(6.0).any()
+
+
+def test_an_artery_in_a_core_hides_no_late_tissue():
+    """Its blood is in the curves of the voxels beside it; they are late as the tissue beyond is, or as they read."""
+    tmax, brain, artery = np.full((30, 30, 8), 2.0), np.ones((30, 30, 8), bool), np.zeros((30, 30, 8), bool)
+    tmax[5:25, 5:25, 2:7] = 9.0
+    late = tmax > 6
+    artery[14, 5:20, 4] = True
+    tmax[13:16, 5:20, 4] = 3.0
+    find = hypoperfusion_finder(tmax, brain, (3.0, 3.0, 5.0), vessels=artery)
+    assert (find(6.0) & ~late).sum() == 0
+    assert (find(6.0) & ~artery).sum() >= 0.99 * (late & ~artery).sum()
+    alone = hypoperfusion_finder(tmax, brain, (3.0, 3.0, 5.0), vessels=artery, smoothing_mm=0)
+    np.testing.assert_array_equal(alone(6.0), opened(tmax > 6, 2.0, np.array([3.0, 3.0, 5.0])) & ~artery)
 
 
 def test_normal_tissue_is_what_is_not_late_itself():

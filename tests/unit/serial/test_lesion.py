@@ -10,6 +10,7 @@ from reperfuse.simulation.physiology import Injury
 from reperfuse.simulation.protocols import Matrix, make_grid
 from reperfuse.simulation.scanner import FlairProtocol, acquire_flair
 from reperfuse.simulation.truth import is_inside
+from scipy import ndimage
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.3])
@@ -19,6 +20,20 @@ def test_followup_lesion_needs_no_low_adc(bias):
     adc = np.where(brain, 0.8e-3, np.nan)  # pseudo-normal
     found = followup_lesion(image, brain, VOXEL, mirrored=image[::-1], adc=adc)
     assert dice(found, lesion) > 0.9
+
+
+def test_fluid_in_a_voxel_hides_no_infarct():
+    """A voxel of half infarct, half fluid has the ADC of fluid, and still half of the infarct's brightness."""
+    series, brain, lesion = head()
+    image, adc = series[..., 1].copy(), np.where(brain, 0.8e-3, np.nan)
+    inside = np.argwhere(ndimage.binary_erosion(lesion, iterations=2))
+    half, mostly = (tuple(inside[len(inside) // 3 :: 40].T), tuple(inside[len(inside) // 3 + 20 :: 40].T))
+    adc[half], adc[mostly] = 1.8e-3, 2.5e-3
+    image[half] *= 0.6
+    image[mostly] *= 0.2
+    found = followup_lesion(image, brain, VOXEL, mirrored=series[::-1, ..., 1], adc=adc)
+    assert found[half].all()
+    assert not found[mostly].any()
 
 
 def test_followup_of_a_healthy_head_is_empty():

@@ -14,7 +14,7 @@ from scipy import ndimage
 from reperfuse.diffusion.fluid import adc_without_fluid
 from reperfuse.head.symmetry import brightness
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small
+from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small, surrounded
 from reperfuse.volumes.smoothing import sides, smooth
 
 #: Tissue whose ADC is below this is injured whatever the threshold, mm²/s.
@@ -121,7 +121,7 @@ def core_finder(
             injured_beside_fluid = bright & (dry < (1 - _MARGIN) * adc_threshold) & dilated(core, reach_mm, voxel)
             core = pieces_with(core | injured_beside_fluid, core)
             core |= bright & _border(core, dry, tissue, border_mm, voxel, adc_threshold)
-            core |= bright & (ndimage.uniform_filter(core.astype(np.float32), 3) > 0.5)
+            core |= bright & surrounded(core)
         return core
 
     return find

@@ -24,6 +24,7 @@ def hypoperfusion_finder(
     smoothing_mm: float = 3.0,
     opening_mm: float = 2.0,
     min_volume_ml: float = 3.0,
+    vessel_reach_mm: float = 4.0,
 ) -> Callable[[float], Mask]:
     """Prepare to find the hypoperfused tissue, Tmax above any threshold, cleaned.
 
@@ -31,6 +32,9 @@ def hypoperfusion_finder(
     more: a voxel that holds late and normal tissue peaks with the one of more flow, which is the normal one until about
     0.6 of it is late, and with the plain mean the deficit would end inside its border. Elsewhere the plain mean
     decides, for the quadratic one takes noise for lateness.
+
+    Beside a large vessel, a smoothed curve holds the vessel's blood: an artery that crosses a core hides how late the
+    little blood of the tissue around it is. There the tissue beyond decides, as far as the Gaussian reaches.
 
     Parameters
     ----------
@@ -49,6 +53,8 @@ def hypoperfusion_finder(
         Radius of the opening; 0 for none.
     min_volume_ml : float
         Smallest region kept; 0 for all.
+    vessel_reach_mm : float
+        As far from a vessel, a curve holds its blood: the width at half maximum by which the curves were smoothed.
 
     Returns
     -------
@@ -61,8 +67,14 @@ def hypoperfusion_finder(
         if excluded is not None:
             tissue &= ~excluded
     known, late = tissue & np.isfinite(tmax), np.maximum(tmax, 0)  # ahead of the arterial input is not late
-    mean = smooth(tmax, known, smoothing_mm, voxel)
-    quadratic = np.sqrt(smooth(late**2, known, smoothing_mm, voxel))
+    if vessels is not None:
+        known &= ~dilated(vessels, vessel_reach_mm, voxel)
+
+    def around(values: Array) -> Array:
+        found = smooth(values, known, smoothing_mm, voxel)
+        return np.where(np.isfinite(found), found, values)
+
+    mean, quadratic = around(tmax), np.sqrt(around(late**2))
     if half is not None:
         tissue &= half
 

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from reperfuse.head.symmetry import brightness
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small
-from reperfuse.volumes.smoothing import sides
+from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small, surrounded
+from reperfuse.volumes.smoothing import sides, smooth
 
 
 def followup_lesion(
@@ -24,7 +24,7 @@ def followup_lesion(
     csf_adc: float | None = 1.5e-3,
     smoothing_mm: float = 3.0,
     homologue_mm: float = 4.0,
-    opening_mm: float = 2.0,
+    opening_mm: float = 1.0,
     border_mm: float = 10.0,
     rim_mm: float = 0.0,
     min_volume_ml: float = 0.5,
@@ -34,7 +34,9 @@ def followup_lesion(
     By then the ADC may be normal again, so only the asymmetry counts: regions brighter than their
     mirror image by `relative_intensity` that hold, somewhere, a core brighter by `peak_intensity`.
     A voxel at the region's border holds infarct and healthy tissue; it counts where its brightness lies
-    nearer to that of the region than to that of the tissue outside.
+    nearer to that of the region than to that of the tissue outside. Fluid is dark on either image: among infarct, a
+    voxel at least half as bright as the infarct is infarct too, be there fluid in it. The core is found in the same
+    way (:func:`reperfuse.diffusion.core.core_finder`), so growth compares like with like.
 
     Parameters
     ----------
@@ -76,4 +78,6 @@ def followup_lesion(
         found = pieces_with(found | (around & dilated(found, rim_mm, voxel)), found)
     inside, outside = sides(found, near, tissue, border_mm, voxel, fill=1.0)
     edge = found & ~ndimage.binary_erosion(found, FACES)
-    return remove_small(found & ~(edge & (near < (inside + outside) / 2)), min_volume_ml, voxel)
+    found = remove_small(found & ~(edge & (near < (inside + outside) / 2)), min_volume_ml, voxel)
+    half = smooth(image, found, border_mm, voxel, fill=np.inf) / 2
+    return found | (brain & (image > half) & surrounded(found))

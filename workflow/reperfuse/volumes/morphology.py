@@ -80,6 +80,11 @@ def fill(mask: Mask, voxel: Array) -> Mask:
     return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in filled]), 0, across)
 
 
+def surrounded(mask: Mask) -> Mask:
+    """Find the voxels most of whose neighbourhood of 27 voxels is in a mask; beyond the image lies its mirror image."""
+    return ndimage.uniform_filter(mask.astype(np.float32), 3) > 0.5
+
+
 def ball(radius_mm: float, voxel: ArrayLike) -> Mask:
     """Return the voxels within a radius of the one in the middle, as a footprint."""
     offsets = [np.arange(-(radius_mm // size), radius_mm // size + 1) * size for size in np.asarray(voxel, float)]
