@@ -68,6 +68,7 @@ rule sweep_core:
         **step("SweepCore"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         half_width=config["stability"]["adc"],
+        **config["intervals"],
     message:
         "measuring the diffusion lesion at every threshold"
     script:

@@ -37,6 +37,7 @@ rule measure_session:
         penumbra=ask(Plan.own, "penumbra"),
         deficit_mirror=ask(Plan.own, "mirror", datatype="perf"),
         deficit_curves=ask(Plan.own, "deficit_curves"),
+        deficit_draws=ask(Plan.resampled, "deficit_draws"),
         motion=ask(Plan.own, "motion"),
         curves=ask(Plan.own, "aif"),
         transform=ask(Plan.own, "dwi_to_dscref"),

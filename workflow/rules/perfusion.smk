@@ -244,6 +244,43 @@ rule normalize_perfusion:
         "../scripts/run_interface.py"
 
 
+rule resample_perfusion:
+    input:
+        series=result("moco"),
+        brain=result("brain", datatype="perf"),
+        curves=result("aif"),
+        transforms=result("poses"),
+        tmax=result("tmax"),
+        reference=result("dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        cbv=result("cbv"),
+        mirror=ask(facts.mirror_of_known_side),
+        rcbf=result("rcbf"),
+        rcbv=result("rcbv"),
+    output:
+        draws=result("deficit_draws"),
+        rcbv_sd=result("rcbv_sd"),
+    log:
+        session_log("resample_perfusion"),
+    conda:
+        CONDA
+    params:
+        **config["concentration"],
+        **config["deconvolution"],
+        **config["hypoperfusion"],
+        **config["intervals"],
+        **step("ResamplePerfusion"),
+        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+        side=ask(facts.side),
+    message:
+        "measuring the late tissue again with noise added"
+    script:
+        "../scripts/run_interface.py"
+
+
 rule sweep_perfusion:
     input:
         tmax=result("tmax"),

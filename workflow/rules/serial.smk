@@ -45,6 +45,7 @@ rule segment_lesion:
         CONDA
     params:
         **step("SegmentLesion"),
+        **config["intervals"],
         unreadable=ask(Plan.unreadable, "lesion"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=ask(Plan.expert_datatype),
@@ -218,6 +219,7 @@ rule map_reflow:
         baseline_deficit=ask(Plan.lesion_after, "deficit"),
         early=ask(Plan.own, "core_dscref"),
         adc=ask(Plan.own, "adc_dscref"),
+        rcbv_sd=ask(Plan.resampled, "rcbv_sd"),
         mirror=result("mirror", datatype="perf"),
     output:
         mirrored=result("mirrored"),
@@ -231,6 +233,7 @@ rule map_reflow:
         CONDA
     params:
         **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+        **config["intervals"],
         **step("MapReflow"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],

@@ -121,3 +121,19 @@ def test_what_forbids_the_automatic_lesion_leaves_the_outline_as_it_is(followup:
     assert row["infarct_followup_ml"] == pytest.approx(volume_ml(infarct, GRID.affine))
     assert (row["lesion_automatic_ml"], row["lesion_dice"]) == ("n/a", "n/a")
     assert said in dict(measures["Failures"])["lesion_automatic"]
+
+
+def test_an_automatic_lesion_has_draws_and_an_experts_none(scan: dict[str, np.ndarray], tmp_path: Path) -> None:
+    """The volume of a sharp infarct of 40 mL moves by tenths of a millilitre; the same image gives the same draws."""
+    followup = Followup(tmp_path, scan)
+    found = followup.lesion()
+    draws = read_sidecar(found)["Draws"]["infarct_followup_ml"]
+    assert len(draws) == 19
+    assert np.mean(draws) == pytest.approx(volume_ml(nifti.load(found).mask, GRID.affine), rel=0.05)
+    assert 0 < np.std(draws) < 1.0
+    assert read_sidecar(followup.lesion())["Draws"]["infarct_followup_ml"] == draws
+    measures = followup.measures(found)["Row"]
+    assert measures["infarct_followup_ml_low"] < measures["infarct_followup_ml"] < measures["infarct_followup_ml_high"]
+    drawn = followup.drawn(scan["infarct"])
+    assert "Draws" not in read_sidecar(drawn)
+    assert followup.measures(drawn)["Row"]["infarct_followup_ml_low"] == "n/a"

@@ -364,8 +364,8 @@ def test_tables_hold_every_threshold_and_every_stability(session: Session, tmp_p
     assert thresholds[1] == ["sub-01", "ses-baseline", "adc", "0.00055", "13"]
     assert ["sub-01", "ses-baseline", "tmax", "6", "90"] in thresholds
     stability = Path(done.stability).read_text()
-    assert "sub-01\tses-baseline\tmine\tbig\ttmax6_ml\tunstable\t5\t6\n" in stability
-    assert "sub-01\tses-baseline\textend\tmismatch\ttmax6_ml\tstable\t5\t7\n" in stability
+    assert "sub-01\tses-baseline\tmine\tbig\ttmax6_ml\tunstable\t5\t6\tn/a\n" in stability
+    assert "sub-01\tses-baseline\textend\tmismatch\ttmax6_ml\tstable\t5\t7\tn/a\n" in stability
 
 
 # --- the steps of cleaning -------------------------------------------------------------------------------
@@ -592,3 +592,34 @@ def test_a_sweep_without_relative_flow_says_why(maps: dict[str, str], tmp_path: 
     done = SweepPerfusion(**maps, **OFF, deficit=deficit, **relative).run(cwd=str(tmp_path)).outputs
     assert sidecars.reasons(done.rcbf_sweep) == [NO_MIRROR]
     assert volumes_of_bits(done.tmax_sweep) == read_sidecar(done.curves)["Curves"]["tmax"]
+
+
+def test_intervals_are_made_of_the_draws(session: Session) -> None:
+    """Core of 20 and deficit of 90 mL: mismatch and ratio combine the draws of one index."""
+    spread = np.linspace(-4, 4, 39)
+    curves = read_sidecar(session.files["core_curves"])
+    session.document("core_curves", curves | {"Draws": {"core_ml": (23 + spread).tolist()}})
+    session.document("deficit_draws", {"Draws": {"tmax6_ml": (95 - spread).tolist(), "tmax10_ml": [0.0] * 39}})
+    found = session.measure()
+    row = found["Row"]
+    assert (row["core_ml_low"], row["core_ml_high"]) == pytest.approx((20 + spread[1], 20 + spread[-2]))
+    assert (row["tmax6_ml_low"], row["tmax6_ml_high"]) == pytest.approx((90 + spread[1], 90 + spread[-2]))
+    assert (row["mismatch_ml_low"], row["mismatch_ml_high"]) == pytest.approx((70 + 2 * spread[1], 70 + 2 * spread[-2]))
+    ratios = (90 - spread) / (20 + spread)
+    assert (row["mismatch_ratio_low"], row["mismatch_ratio_high"]) == pytest.approx((ratios[-2], ratios[1]))
+    assert row["tmax8_ml_low"] == "n/a"
+    assert row["tmax10_ml_low"] == row["tmax10_ml_high"] == pytest.approx(25)
+    assert found["Draws"]["core_ml"] == pytest.approx((20 + spread).tolist())
+
+
+def test_the_share_of_draws_in_which_a_class_holds_is_beside_its_stability(session: Session) -> None:
+    own = {
+        "title": "Mine",
+        "doi": "none",
+        "classes": [{"name": "big", "all": ["tmax6_ml >= 89"]}],
+        "otherwise": "small",
+    }
+    unknown = session.measure(criteria={"mine": own})["Stability"]
+    assert [entry["held_share"] for entry in unknown] == ["n/a"]
+    session.document("deficit_draws", {"Draws": {"tmax6_ml": [88.0, 90.0, 91.0, 91.0]}})
+    assert [entry["held_share"] for entry in session.measure(criteria={"mine": own})["Stability"]] == [0.75]

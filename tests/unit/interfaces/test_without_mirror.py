@@ -1,6 +1,7 @@
 """Lesions of a head without a mirror plane: the core and an expert's lesion stay, what is told by asymmetry is not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,3 +152,24 @@ def test_the_volumes_of_the_bits_are_those_of_the_sweep(head: dict[str, str], tm
     assert found == read_sidecar(done.curves)["Curves"]["adc"]
     assert len({ml for _, ml in found}) > 3
     np.testing.assert_array_equal(mask_at(done.adc_sweep, OPTIONS["adc_threshold"]), nifti.load(core).mask)
+
+
+def test_the_core_has_draws_where_the_noise_of_its_images_is_known(head: dict[str, str], tmp_path: Path) -> None:
+    """Noise of 0 moves no voxel; where it is not known, or none are asked for, there are no draws."""
+    given = with_mirror(head) | {name: head[name] for name in ("adc", "trace")}
+
+    def draws(sd: float | None, resamples: int = 5) -> Any:
+        trace, noise = nifti.load(head["trace"]), {"sd": sd, "correlation": [0.0, 0.0, 0.0]}
+        about = {} if sd is None else {"Noise": {"trace": noise, "b0": noise, "b_value": 1000.0}}
+        nifti.save(head["trace"], trace.data, trace.affine, sidecar=about)
+        done = SweepCore(**given, **OPTIONS, resamples=resamples).run(cwd=str(tmp_path)).outputs
+        found = read_sidecar(done.curves)
+        return found["Draws"], dict(map(tuple, found["Curves"]["adc"]))[620e-6]
+
+    assert draws(None)[0] == {}
+    assert draws(80.0, resamples=0)[0] == {"core_ml": []}
+    quiet, core_ml = draws(0.0)
+    assert quiet["core_ml"] == pytest.approx([core_ml] * 5)
+    noisy, _ = draws(80.0)
+    assert len(set(noisy["core_ml"])) > 1
+    assert draws(80.0)[0] == noisy

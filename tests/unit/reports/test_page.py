@@ -363,3 +363,18 @@ def test_criteria_judge_the_baseline_and_say_what_they_lack(tmp_path: Path) -> N
     assert f"DEFUSE 2 n/a {lacks}" in text
     assert text.count("Profile by DEFUSE 2") + text.count("defuse2") <= 2
     assert "defuse2" not in text.split("Within hours after treatment")[-1]
+
+
+def test_a_value_is_shown_with_its_interval_and_its_ends_are_no_rows(tmp_path) -> None:
+    shown = {"growth_ml": 12.42, "growth_ml_low": -1.26, "growth_ml_high": 16.2}
+    shown |= {"reperfusion_fraction": 0.98, "reperfusion_fraction_low": 0.963, "reperfusion_fraction_high": 1.0}
+    shown |= {"tmax6_baseline_ml": 90.0, "tmax6_baseline_ml_low": "n/a", "tmax6_baseline_ml_high": "n/a"}
+    page = read(patient(tmp_path, [], **shown), [], [])
+    text = " ".join(page.text.split())
+    assert "12.4 mL [−1.3 to 16.2]" in text
+    assert "98 % [96–100]" in text
+    assert "90.0 mL [" not in text
+    assert "90 % intervals, where the mean of repeated scans of this patient on this scanner would lie" in text
+    assert "growth_ml_low" not in text
+    without = read(patient(tmp_path, [], growth_ml=12.42), [], [])
+    assert "90 % intervals" not in without.text

@@ -167,6 +167,17 @@ def test_a_class_says_whether_it_holds_when_thresholds_move(bands, is_stable, sa
     assert found.rule == "mismatch ratio ≥ 1.8 and mismatch ≥ 15 mL"
 
 
+def test_a_class_says_how_often_it_holds_with_noise_added() -> None:
+    (found,) = judge(
+        {"defuse2": "DEFUSE 2"}, row(SESSIONS, FOUND), SESSIONS, [band(parameter="core_ml", held_share=0.846)]
+    )
+    assert (found.is_stable, found.stability) == (True, "stable; with noise added, it holds in 85 %")
+    (found,) = judge(
+        {"defuse2": "DEFUSE 2"}, row(SESSIONS, FOUND), SESSIONS, [band(parameter="core_ml", held_share="n/a")]
+    )
+    assert found.stability == "stable"
+
+
 def test_a_class_that_is_not_known_says_why() -> None:
     unknown = row(SESSIONS, {}, {"defuse2": "age not known"})
     (found,) = judge({"defuse2": "DEFUSE 2"}, unknown, SESSIONS, [])

@@ -90,10 +90,22 @@ def fit_adc(
     with np.errstate(invalid="ignore"):
         adc[invalid | ~(adc > 0) | ~(adc <= max_adc)] = np.nan
 
-    weighted = b[used & (b >= min_b)]
-    shell = used & (np.abs(b - weighted[np.abs(weighted - trace_b).argmin()]) <= b0_tolerance)
+    shell = trace_shell(b, b0_tolerance, min_b, max_b, trace_b)
     b0 = _geometric_mean(signal, b <= b0_tolerance)
     return Diffusion(adc, _geometric_mean(signal, shell), b0, float(b[shell].mean()))
+
+
+def trace_shell(
+    b: NDArray[np.float64],
+    b0_tolerance: float = 50.0,
+    min_b: float = 500.0,
+    max_b: float = 1500.0,
+    trace_b: float = 1000.0,
+) -> NDArray[np.bool_]:
+    """Tell the images that the trace is the mean of, by their b-values (n,) in s/mm²; see `fit_adc`."""
+    weighted = b[(b >= min_b) & (b <= max_b)]
+    nearest = weighted[np.abs(weighted - trace_b).argmin()]
+    return np.asarray((np.abs(b - nearest) <= b0_tolerance) & (b <= max_b))
 
 
 def _usable_images(

@@ -15,6 +15,7 @@ _STAGES = {
     "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion", "SegmentPenumbra"),
     "delay": ("MapDelay", "SegmentDelay"),
     "peak": ("MapTimeToPeak",),
+    "resampling": ("ResamplePerfusion",),
     "diffusion": ("ComputeADC", "SegmentCore", "SweepCore"),
     "registration": ("RegisterImages", "ResampleDiffusion"),
     "session": ("MeasureSession",),

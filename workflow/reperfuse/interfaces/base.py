@@ -103,6 +103,7 @@ def _trait(option: Option, section: str) -> Any:
         return traits.Enum(option.default, option.schema["enum"], **about)
     of_type = {
         "boolean": traits.Bool,
+        "integer": traits.Int,
         "number": traits.Float,
         "array": traits.List,
     }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from reperfuse.diffusion.adc import fit_adc
 from reperfuse.diffusion.core import core_finder
+from reperfuse.diffusion.noise import DiffusionNoise, map_noise, series_noise
 from reperfuse.diffusion.plausible import check_adc
 from reperfuse.diffusion.units import NOT_UNDERSTOOD, convert_adc, spelled
 from reperfuse.faults import DataFault
@@ -26,11 +28,15 @@ from reperfuse.head.tissue import csf_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
 from reperfuse.mismatch.stability import thresholds
 from reperfuse.study.options import defaults
-from reperfuse.volumes.image import Image, is_same_grid, volume_ml
+from reperfuse.volumes.arrays import Mask
+from reperfuse.volumes.image import Image, crop, is_same_grid, volume_ml
+from reperfuse.volumes.noise import Noise, generator
 from reperfuse.volumes.transforms import resample_mask
 
 #: Of a trace image that does not say, s/mm².
 _B_VALUE = 1000.0
+#: Around the brain, where a core is found: nothing farther away is looked at.
+_MARGIN_MM = 12.0
 
 
 class ComputeADCInputSpec(StepInputSpec):
@@ -73,18 +79,18 @@ class ComputeADC(Step):
         bvals = _read_numbers(self.inputs.bvals, "b-values").ravel()
         bvecs = _read_numbers(self.inputs.bvecs, "diffusion directions") if isdefined(self.inputs.bvecs) else None
         found = fit_adc(series.data, bvals, bvecs)
-        said = self._doubts(found.adc, found.b0, series, series.data)
+        brain = _brain(found.b0, series)
+        said = self._doubts(found.adc, brain, series, series.data)
         self._stripped = is_stripped(found.b0, series.voxel_size_mm)
         self._save("adc", found.adc, series, Source="fitted to the diffusion-weighted series", **said)
         fitted = {"Source": "fitted to the diffusion-weighted series"}
-        self._save("trace", found.trace, series, BValue=found.trace_b, **fitted)
+        noise = None if brain is None else series_noise(series.data, bvals, brain)
+        self._save("trace", found.trace, series, BValue=found.trace_b, **fitted, **_told(noise))
         self._save("reference", found.b0, series, **fitted)
 
-    def _doubts(self, adc: NDArray[Any], reference: NDArray[Any], like: Image, stored: NDArray[Any]) -> dict[str, Any]:
+    def _doubts(self, adc: NDArray[Any], brain: Mask | None, like: Image, stored: NDArray[Any]) -> dict[str, Any]:
         """Return what the sidecar of the ADC says of images that may not be what they stand for."""
-        try:
-            brain = brain_mask(reference, like.voxel_size_mm)
-        except DataFault:  # the step that needs it says so, or is given one
+        if brain is None:
             return {}
         check_adc(adc, brain, like.affine)
         warnings = check_clipped(stored, brain)
@@ -102,14 +108,39 @@ class ComputeADC(Step):
             if not is_same_grid(stored, scanner):
                 raise DataFault("the scanner's trace image and ADC map lie on different grids; export both again")
             trace, source = stored.data, "scanner"
-        said = self._doubts(adc, trace, scanner, trace)
+        brain = _brain(trace, scanner)
+        said = self._doubts(adc, brain, scanner, trace)
         self._stripped = is_stripped(np.nan_to_num(trace), scanner.voxel_size_mm)
         self._save("adc", adc, scanner, Source="scanner", Factor=factor, FactorSource=how, **said)
-        self._save("trace", trace, scanner, Source=source, BValue=self.inputs.b_value)
+        # computed from the ADC, the trace holds all of its noise
+        noise = None if brain is None else map_noise(trace, brain, self.inputs.b_value, is_alone=source != "scanner")
+        self._save("trace", trace, scanner, Source=source, BValue=self.inputs.b_value, **_told(noise))
         self._save("reference", trace, scanner, Source=source)
 
     def _save(self, name: str, data: NDArray[Any], like: Image, **extra: Any) -> None:
         self.save_image(name, data, like, SkullStripped=self._stripped, **extra)
+
+
+def _brain(reference: NDArray[Any], like: Image) -> Mask | None:
+    """Find the brain; None where it is not found: the step that needs it says so, or is given one."""
+    try:
+        return brain_mask(reference, like.voxel_size_mm)
+    except DataFault:
+        return None
+
+
+def _told(noise: DiffusionNoise | None) -> dict[str, Any]:
+    """Return what the sidecar of the trace says of its noise."""
+    return {} if noise is None else {"Noise": asdict(noise)}
+
+
+def read_noise(trace: str) -> DiffusionNoise | None:
+    """Return the noise of diffusion images from the sidecar of the trace; None where it is not known."""
+    known = read_sidecar(trace).get("Noise")
+    if known is None:
+        return None
+    images = {name: Noise(known[name]["sd"], tuple(known[name]["correlation"])) for name in ("trace", "b0")}
+    return DiffusionNoise(**images, b_value=known["b_value"])
 
 
 def _read_numbers(path: str, what: str) -> NDArray[np.float64]:
@@ -144,10 +175,22 @@ class CoreStep(Step):
     def _finder(self, adc: Image) -> Callable[[float], np.ndarray]:
         """Return the function that gives the core below a threshold (mm²/s)."""
         trace, brain = nifti.load(self.inputs.trace), nifti.load(self.inputs.brain)
+        find = self._finder_in(adc, trace, brain)
+        self._doubts = [*read_sidecar(self.inputs.adc).get("Warnings", []), *check_extent(brain.mask, brain.affine)]
+
+        def find_plausible(adc_threshold: float) -> np.ndarray:
+            core = find(adc_threshold)
+            check_lesion_size("the core", volume_ml(core, adc.affine), brain.mask, brain.affine)
+            return core
+
+        return find_plausible
+
+    def _finder_in(self, adc: Image, trace: Image, brain: Image) -> Callable[[float], np.ndarray]:
+        """Return the function that gives the core of some maps, be it larger than a core can be."""
         mirrored = None
         if not reasons(self.inputs.mirror):
             mirrored = reflect(trace.data, trace.affine, load_mirror(self.inputs.mirror))
-        find = core_finder(
+        return core_finder(
             adc.data,
             trace.data,
             brain.mask,
@@ -157,14 +200,6 @@ class CoreStep(Step):
             b_value=float(read_sidecar(self.inputs.trace).get("BValue", _B_VALUE)),
             **self._options("core", "adc_threshold"),
         )
-        self._doubts = [*read_sidecar(self.inputs.adc).get("Warnings", []), *check_extent(brain.mask, brain.affine)]
-
-        def find_plausible(adc_threshold: float) -> np.ndarray:
-            core = find(adc_threshold)
-            check_lesion_size("the core", volume_ml(core, adc.affine), brain.mask, brain.affine)
-            return core
-
-        return find_plausible
 
 
 class SegmentCore(CoreStep):
@@ -189,6 +224,7 @@ class SegmentCore(CoreStep):
         self.save_image("core", core, adc, BrainMedianADC=median, **extra)
 
 
+@takes("intervals", "resamples")
 class SweepCoreInputSpec(SegmentCoreInputSpec):
     """Inputs of `SweepCore`."""
 
@@ -223,9 +259,24 @@ class SweepCore(CoreStep):
         curves = {"adc": [[limit, volume_ml(core.mask, adc.affine)] for limit, core in cores.items()]}
         if outside:
             curves["coreg_adc"] = [[limit, outside(core)] for limit, core in cores.items()]
-        self.save_document("curves", {"Curves": curves})
+        self.save_document("curves", {"Curves": curves, "Draws": self._draws(adc)})
         masks = {limit: core.mask for limit, core in cores.items()}
         self.save_sweep("adc_sweep", masks, adc, "mm2/s", self.inputs.adc_threshold)
+
+    def _draws(self, adc: Image) -> dict[str, list[float]]:
+        """Return the core's volume (mL) in maps with noise added; empty where the noise is not known."""
+        noise, whole_brain = read_noise(self.inputs.trace), nifti.load(self.inputs.brain)
+        if noise is None:
+            return {}
+        boxed, box = crop(adc, whole_brain.mask, _MARGIN_MM)
+        trace, brain = (Image(one.data[box], boxed.affine) for one in (nifti.load(self.inputs.trace), whole_brain))
+        random, volumes = generator(trace.data), []
+        for _ in range(self.inputs.resamples):
+            noisy_adc, noisy_trace = noise.add(boxed.data, trace.data, random)
+            maps = Image(noisy_adc, boxed.affine), Image(noisy_trace, boxed.affine)
+            core = self._finder_in(*maps, brain)(self.inputs.adc_threshold)
+            volumes.append(volume_ml(core, adc.affine))
+        return {"core_ml": volumes}
 
     def _outside(self) -> Callable[[Image], float] | None:
         """Return the function that gives the volume (mL) of the deficit outside a core, if perfusion is known."""

@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
 from reperfuse.faults import DataFault
@@ -16,14 +17,20 @@ from reperfuse.head.coverage import check_extent
 from reperfuse.head.given import check_lesion, read_mask
 from reperfuse.head.mirror import half, reflect
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes
+from reperfuse.interfaces.diffusion import read_noise
 from reperfuse.mismatch.mismatch import laterality, side
 from reperfuse.serial.lesion import followup_lesion
 from reperfuse.volumes.arrays import Mask
-from reperfuse.volumes.image import Image, dice, volume_ml
+from reperfuse.volumes.image import Image, crop, dice, volume_ml
+from reperfuse.volumes.noise import generator, image_noise
 from reperfuse.volumes.transforms import Transform, resample_mask, share_within
+
+#: Around the brain, where a lesion is found: nothing farther away is looked at.
+_MARGIN_MM = 12.0
 
 
 @takes("hypoperfusion", "csf_adc")
+@takes("intervals", "resamples")
 class SegmentLesionInputSpec(StepInputSpec):
     """Inputs of `SegmentLesion`."""
 
@@ -69,7 +76,8 @@ class SegmentLesion(Step):
         lesion, doubts = self._automatic(reference, brain)
         said += self._other_side(lesion, reference) + doubts
         extra: dict[str, Any] = {"Warnings": list(dict.fromkeys(said))} if said else {}
-        self.save_image("lesion", lesion, reference, LesionSource="automatic", **extra)
+        draws = self._draws(reference, brain)
+        self.save_image("lesion", lesion, reference, LesionSource="automatic", Draws=draws, **extra)
 
     def _drawn(self, reference: Image, brain: Image) -> tuple[Mask, list[str]]:
         """Return the expert's lesion on the grid of the reference, and what is to be said of it."""
@@ -91,22 +99,40 @@ class SegmentLesion(Step):
         """Return the lesion as it is found by its asymmetry, and what is doubtful of the images."""
         self._refuse_faults("mirror")
         adc = nifti.load(self.inputs.adc).data if isdefined(self.inputs.adc) else None
-        mirrored = reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror))
-        lesion = followup_lesion(
-            reference.data,
-            brain.mask,
-            reference.voxel_size_mm,
-            mirrored=mirrored,
-            adc=adc,
-            csf_adc=self.inputs.csf_adc,
-            rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
-        )
+        lesion, mirrored = self._find(reference, brain.mask, adc)
         check_lesion_size("the lesion", volume_ml(lesion, reference.affine), brain.mask, brain.affine)
         if adc is None:
             doubts = check_clipped(reference.data, brain.mask) + flair_doubts(reference.data, mirrored, brain.mask)
         else:
             doubts = list(read_sidecar(self.inputs.adc).get("Warnings", []))
         return lesion, doubts
+
+    def _find(self, reference: Image, brain: Mask, adc: np.ndarray | None) -> tuple[Mask, np.ndarray]:
+        """Return the lesion of an image, and the mirrored image that it was found by."""
+        mirrored = reflect(reference.data, reference.affine, load_mirror(self.inputs.mirror))
+        lesion = followup_lesion(
+            reference.data,
+            brain,
+            reference.voxel_size_mm,
+            mirrored=mirrored,
+            adc=adc,
+            csf_adc=self.inputs.csf_adc,
+            rim_mm=4.0 if adc is None else 0.0,  # without diffusion the reference is FLAIR
+        )
+        return lesion, mirrored
+
+    def _draws(self, reference: Image, brain: Image) -> dict[str, list[float]]:
+        """Return the automatic lesion's volume (mL) in images with noise added."""
+        adc_path = self.inputs.adc if isdefined(self.inputs.adc) else None
+        boxed, box = crop(reference, brain.mask, _MARGIN_MM)
+        adc = nifti.load(adc_path).data[box] if adc_path else None
+        stated = read_noise(self.inputs.reference)
+        noise = stated.trace if stated else image_noise(reference.data, brain.mask)
+        random, volumes = generator(boxed.data), []
+        for _ in range(self.inputs.resamples):
+            noisy = Image(np.maximum(boxed.data + noise.draw(boxed.data.shape, random), 0), boxed.affine)
+            volumes.append(volume_ml(self._find(noisy, brain.mask[box], adc)[0], reference.affine))
+        return {"infarct_followup_ml": volumes}
 
     def _compare(self, drawn: Mask, reference: Image, brain: Image) -> dict[str, Any]:
         """Return the automatic lesion's volume and its overlap with the one drawn, or why there is none.

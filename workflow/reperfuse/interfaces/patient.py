@@ -3,11 +3,14 @@
 import math
 from typing import Any
 
+import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_number, read_sidecar, reasons
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined, takes
+from reperfuse.mismatch.intervals import columns, interval, plausible
+from reperfuse.serial.bounds import BOUNDED, patient_draws
 from reperfuse.serial.growth import growth_ml, initial_growth_rate
 from reperfuse.serial.imr import judge
 from reperfuse.serial.reperfusion import is_reperfused, reperfusion_fraction
@@ -62,6 +65,7 @@ class MeasurePatient(Step):
             for key in ("Reasons", "Warnings"):
                 failures += [["lesion_automatic", said] for said in automatic.get(key, [])]
         row = self._growth() | self._reperfusion() | self._reflow(failures)
+        row |= self._bounds(row)
         if self.inputs.has_late:
             row |= self._reflow_late(failures)
         roles = {"post": "reflow", "late": "reflow_late"}
@@ -152,6 +156,25 @@ class MeasurePatient(Step):
         notes += [f"not checked: {what}" for what in self._read("reflow").get("NotChecked", [])]
         row["imr_note"] = "; ".join(notes)
         return row
+
+    def _bounds(self, row: dict[str, Any]) -> dict[str, float]:
+        """Return the intervals of the row, from the draws of the volumes."""
+        before, after = (self._draws(name) for name in ("baseline", "post"))
+        lesion = plausible(row["infarct_followup_ml"], self._draws("lesion").get("infarct_followup_ml"))
+        draws = patient_draws(
+            core=before.get("core_ml"),
+            lesion=row["infarct_followup_ml"] if row["lesion_source"] == "expert" else lesion,
+            deficit=before.get("tmax6_ml"),
+            deficit_after=after.get("tmax6_ml"),
+            impaired=plausible(row["imr_ml"], self._draws("reflow").get("imr_ml")),
+        )
+        found = {name: interval(row[name], draws[name]) for name in BOUNDED}
+        return {column: value for name, ends in found.items() for column, value in columns(name, ends).items()}
+
+    def _draws(self, name: str) -> dict[str, np.ndarray]:
+        path = self._good(name)
+        drawn = read_sidecar(path).get("Draws", {}) if path else {}
+        return {volume: np.array(values, float) for volume, values in drawn.items()}
 
     def _reflow_late(self, failures: list[list[str]]) -> dict[str, Any]:
         imr_ml, (hours, _) = self._number("reflow_late", "imr_ml"), self.inputs.hours_late

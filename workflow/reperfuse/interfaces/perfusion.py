@@ -99,9 +99,14 @@ class TissueStep(CurvesStep):
     def _tissue(self) -> Tissue:
         """Return smoothed curves of the first passage, without what motion and a wrong level leave in them."""
         check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
-        series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
+        return self._tissue_of(nifti.load(self.inputs.series), nifti.load(self.inputs.brain))
+
+    def _baseline(self) -> Baseline:
         stated = read_sidecar(self.inputs.curves)["Baseline"]
-        baseline = Baseline(stated["First"], stated["Arrival"])
+        return Baseline(stated["First"], stated["Arrival"])
+
+    def _tissue_of(self, series: Image, brain: Image) -> Tissue:
+        baseline = self._baseline()
         curves, whole = self._first_passage(series, brain, baseline)
         used = slice(baseline.first, baseline.first + curves.shape[-1])
         arterial = read_columns(self.inputs.curves)["aif"][used]
@@ -148,14 +153,11 @@ class DeconvolvePerfusionOutputSpec(TraitedSpec):
     )
 
 
-class DeconvolvePerfusion(TissueStep):
-    """Deconvolve the tissue curves with the arterial input."""
+class DeconvolutionStep(TissueStep):
+    """A step that deconvolves the tissue curves with the arterial input."""
 
-    input_spec = DeconvolvePerfusionInputSpec
-    output_spec = DeconvolvePerfusionOutputSpec
-
-    def _compute(self) -> None:
-        tissue = self._tissue()
+    def _maps(self, tissue: Tissue) -> dict[str, Array]:
+        """Return the maps of tissue, (x, y, z) each, by name."""
         maps = self._deconvolve(tissue.curves, tissue.arterial)
         dt_s = self.inputs.repetition_time_s
         values = {name: getattr(maps, name) for name in ("cbf", "cbv", "mtt", "tmax")}
@@ -163,8 +165,7 @@ class DeconvolvePerfusion(TissueStep):
             sealed = remove_leakage(tissue.curves, maps.tmax, dt_s)
             values |= {"uncorrected_cbv": maps.cbv, "cbv": self._deconvolve(sealed, tissue.arterial).cbv}
         flows = np.abs(maps.tmax) <= self.inputs.latest_tmax_s
-        for name, value in values.items():
-            self.save_image(name, tissue.volume(np.where(flows, value, np.nan)), tissue.brain)
+        return {name: tissue.volume(np.where(flows, value, np.nan)) for name, value in values.items()}
 
     def _deconvolve(self, tissue: np.ndarray, arterial: np.ndarray) -> PerfusionMaps:
         return deconvolve(
@@ -173,6 +174,18 @@ class DeconvolvePerfusion(TissueStep):
             self.inputs.repetition_time_s,
             **self._options("deconvolution", "latest_tmax_s"),
         )
+
+
+class DeconvolvePerfusion(DeconvolutionStep):
+    """Deconvolve the tissue curves with the arterial input."""
+
+    input_spec = DeconvolvePerfusionInputSpec
+    output_spec = DeconvolvePerfusionOutputSpec
+
+    def _compute(self) -> None:
+        tissue = self._tissue()
+        for name, volume in self._maps(tissue).items():
+            self.save_image(name, volume, tissue.brain)
 
 
 @takes("hypoperfusion", "csf_ratio", "vessel_ratio")

@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict
 
+import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse.faults import DataFault
@@ -14,6 +15,8 @@ from reperfuse.serial.definitions import Comparisons, Preset, Reading, unjudged
 from reperfuse.serial.imr import Definition, Impairment, Scene, find_impairment
 from reperfuse.study import options
 from reperfuse.volumes.image import Image
+from reperfuse.volumes.noise import Noise, generator
+from reperfuse.volumes.smoothing import smooth_inside
 
 #: The inputs that hold the lesion of each source, and what each is called.
 _LESIONS = {"followup": "lesion", "core": "baseline_core", "deficit": "baseline_deficit"}
@@ -29,6 +32,7 @@ _FLUID = "fluid in the lesion, which may count as impaired, for there is no ADC 
 
 
 @takes("hypoperfusion", "csf_adc", "vessel_ratio")
+@takes("intervals", "resamples")
 @takes(
     "imr",
     *("map", "lesion_source", "asymmetry_threshold", "rule"),
@@ -47,6 +51,7 @@ class MapReflowInputSpec(StepInputSpec):
     baseline_deficit = File(exists=True, desc="tissue with Tmax above 6 s before treatment")
     early = File(exists=True, desc="diffusion lesion after treatment: the early part of the lesion")
     adc = File(exists=True, desc="ADC after treatment (mm²/s)")
+    rcbv_sd = File(exists=True, desc="standard deviation of relative CBV by the noise of the series (1)")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     definitions = traits.Dict(
         options.measured_by(options.read_definitions(options.REFLOW_PRESETS, options.defaults("imr"))),
@@ -70,7 +75,7 @@ class MapReflow(Step):
 
     input_spec = MapReflowInputSpec
     output_spec = MapReflowOutputSpec
-    does_without = ("rcbf", "tmax4", "early", "adc", *_LESIONS.values())
+    does_without = ("rcbv_sd", "rcbf", "tmax4", "early", "adc", *_LESIONS.values())
     #: By every definition; empty until they could be read.
     _readings: tuple[Reading, ...] = ()
 
@@ -87,7 +92,8 @@ class MapReflow(Step):
             # one definition may lack what another has
             presets = self._presets().items()
             self._readings = tuple(row for name, one in presets for row in comparisons.readings(name, one))
-        self._save(found, maps["rcbv"], found.judged.null_ml if own.is_compared else math.nan)
+        draws = self._draws(own, maps, scenes, definition)
+        self._save(found, maps["rcbv"], found.judged.null_ml if own.is_compared else math.nan, draws)
 
     def _presets(self) -> dict[str, Preset]:
         return {name: Preset(**settings) for name, settings in self.inputs.definitions.items()}
@@ -123,7 +129,24 @@ class MapReflow(Step):
             missing[called] = "; ".join(said)
         return None if called in missing else str(path)
 
-    def _save(self, found: Impairment, rcbv: Image, null_ml: float) -> None:
+    def _draws(
+        self, own: Preset, maps: dict[str, Image], scenes: dict[str, Scene], definition: Definition
+    ) -> dict[str, list[float]]:
+        """Return the impaired volume (mL) with noise added to relative CBV; empty where another map decides."""
+        path = self._good("rcbv_sd")
+        if path is None or own.map != "rcbv":
+            return {}
+        spread, about, rcbv = nifti.load(path).data, read_sidecar(path), maps["rcbv"]
+        noise, random, volumes = Noise(1.0, tuple(about["NoiseCorrelation"])), generator(rcbv.data), []
+        known = np.isfinite(rcbv.data) & np.isfinite(spread)
+        for _ in range(self.inputs.resamples):
+            field = noise.draw(rcbv.data.shape, random)
+            field = smooth_inside(field, known, rcbv.voxel_size_mm, about["SmoothingFWHMMm"])
+            noisy = Image(rcbv.data + spread * field / np.nanstd(field), rcbv.affine)
+            volumes.append(_find(own, maps | {"rcbv": noisy}, scenes, definition, {}).imr_ml)
+        return {"imr_ml": volumes}
+
+    def _save(self, found: Impairment, rcbv: Image, null_ml: float, draws: dict[str, list[float]]) -> None:
         note = {"SmoothingFWHMMm": found.judged.smoothing_fwhm_mm, "NoiseSD": found.judged.noise_sd}
         self.save_image("mirrored", found.shown.mirror, rcbv, **note)
         self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note)
@@ -137,6 +160,7 @@ class MapReflow(Step):
             "imr_null_ml": null_ml,
             "imr_covered": found.covered,
             "asymmetry_sweep_ml": sweep_ml,
+            "Draws": draws,
             "NotEvaluable": found.doubts,
             "NotChecked": [] if self._good("adc") or self.inputs.csf_adc is None else [_FLUID],
             "Definitions": [asdict(row) for row in self._readings],

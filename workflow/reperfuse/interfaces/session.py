@@ -13,6 +13,7 @@ from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import half
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined
 from reperfuse.mismatch import session
+from reperfuse.mismatch.intervals import bounds, plausible_volumes
 from reperfuse.mismatch.mismatch import covered_share, laterality, side
 from reperfuse.study.options import defaults
 from reperfuse.volumes.image import volume_ml
@@ -35,6 +36,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     rttp45 = File(exists=True, desc="tissue whose curve peaks 4.5 s later than normal tissue's")
     deficit_mirror = File(exists=True, desc="the head's mirror plane in perfusion space")
     deficit_curves = File(exists=True, desc="volumes of the perfusion maps against their thresholds")
+    deficit_draws = File(exists=True, desc="volumes that the perfusion series gives with noise added")
     penumbra = File(exists=True, desc="Tmax above 6 s outside the core")
     motion = File(exists=True, desc="motion of each frame (mm, rad)")
     curves = File(exists=True, desc="arterial input")
@@ -99,16 +101,20 @@ class MeasureSession(Step):
             read_number(deficit.get("NormalTmax")),
         )
         row["hours_from_onset"] = known.value("hours_from_onset")
+        resampled = [self._sidecar_of(name).get("Draws", {}) for name in ("core_curves", "deficit_draws")]
+        draws = plausible_volumes(row, resampled[0] | resampled[1])
+        row |= bounds(row, draws)
         classes = session.Classes({}, [], [])
         if self.inputs.role == "baseline":
             widths, threshold = self.inputs.half_widths, self.inputs.core_threshold
-            classes = session.judge(row, self.inputs.criteria, known, curves, widths, threshold)
+            classes = session.judge(row, self.inputs.criteria, known, curves, widths, threshold, draws)
         failures += classes.failures
         row |= classes.row | self._quality()
         warnings = self._warnings(row)
         row["status"] = session.status(warnings, list(broken), _MIRRORS, is_empty=not own)
         thresholds = session.tabulated(curves, self._swept()) + self._asymmetry_sweep()
-        self._save("measures", row, failures, warnings, Thresholds=thresholds, Stability=classes.stability)
+        tables = {"Thresholds": thresholds, "Stability": classes.stability}
+        self._save("measures", row, failures, warnings, **tables, Draws=draws)
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save the row of a session of which nothing is known but why."""
@@ -116,7 +122,7 @@ class MeasureSession(Step):
         self._save(name, row, [["session", reason] for reason in reasons], [])
 
     def _save(
-        self, name: str, row: dict[str, Any], failures: list[list[str]], warnings: list[str], **more: list[Any]
+        self, name: str, row: dict[str, Any], failures: list[list[str]], warnings: list[str], **more: Any
     ) -> None:
         labels = {"participant_id": f"sub-{self.inputs.participant}", "session_id": f"ses-{self.inputs.session}"}
         said = dict.fromkeys([*(f"{what}: {reason}" for what, reason in failures), *warnings])

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reperfuse.mismatch.criteria import CLINICAL, POST, VOLUMES, Criterion, Curve, classify
+from reperfuse.mismatch.intervals import share_held
 from reperfuse.mismatch.mismatch import hypoperfusion_intensity_ratio, volumetric_mismatch
 from reperfuse.mismatch.stability import TABULATED, stability
+from reperfuse.volumes.arrays import Array
 
 Row = dict[str, Any]
 
@@ -122,6 +124,7 @@ def judge(
     curves: Curves,
     half_widths: Mapping[str, float],
     core_threshold: float,
+    draws: Mapping[str, Array] | None = None,
 ) -> Classes:
     """Tell a baseline session's class by every criterion, and whether it holds when a threshold moves.
 
@@ -138,6 +141,8 @@ def judge(
         How far each map's threshold is moved either way.
     core_threshold : float
         The core lies below, mm²/s.
+    draws : mapping of str to (n,) array, optional
+        What the volumes would be with other noise, see `reperfuse.mismatch.intervals.plausible_volumes`.
 
     Returns
     -------
@@ -156,9 +161,10 @@ def judge(
         unknown = [f"{what} is not known: {reasons[what]}" for what in missing if what in reasons]
         if unknown:
             found.failures.append([name, "; ".join(unknown)])
+        held = share_held(criterion, quantities, draws or {})
         for one in stability(criterion, quantities, curves, half_widths, core_threshold):
             stable = None if one.stable is None else ("stable" if one.stable else "unstable")
-            entry = {"criterion": name, "class": found.row[name], "stability": stable}
+            entry = {"criterion": name, "class": found.row[name], "stability": stable, "held_share": held}
             found.stability.append(entry | {"parameter": one.parameter, "low": one.low, "high": one.high})
     return found
 

@@ -12,7 +12,7 @@ from reperfuse.reports.provenance import Origin
 from reperfuse.reports.reasons import NO_VALUE, why_patient, why_session
 from reperfuse.reports.rendering import embedded, render
 from reperfuse.reports.summary import Values, clinical_line, headline, in_words, judge
-from reperfuse.reports.values import Numbers, Value, show
+from reperfuse.reports.values import Numbers, Value, show_row
 from reperfuse.study.ratings import rating_in_words
 
 ROLES = ("baseline", "post", "late", "followup")
@@ -128,11 +128,8 @@ def render_patient(
     visits = sorted((read_sidecar(path) for path in sessions), key=_role_order)
     by_role = {visit["Row"]["role"]: visit for visit in visits if visit.get("Row", {}).get("role")}
     row, columns = subject.get("Row", {}), study.dictionaries["sessions"]
-    values = {
-        column: show(column, row.get(column), entry, why_patient(column, study.dictionaries, subject, by_role))
-        for column, entry in study.dictionaries["patients"].items()
-        if column not in _NOT_IN_TABLE
-    }
+    told = {name: entry for name, entry in study.dictionaries["patients"].items() if name not in _NOT_IN_TABLE}
+    values = show_row(row, told, lambda column: why_patient(column, study.dictionaries, subject, by_role))
     first = by_role.get("baseline", {"Reasons": ["there is no baseline session"]})
     baseline = _values(first, columns)
     # criteria judge the baseline session only
@@ -172,10 +169,7 @@ def render_patient(
 
 
 def _values(visit: Mapping[str, Any], columns: Dictionary) -> Values:
-    row = visit.get("Row", {})
-    return {
-        name: show(name, row.get(name), entry, why_session(name, columns, visit)) for name, entry in columns.items()
-    }
+    return show_row(visit.get("Row", {}), columns, lambda name: why_session(name, columns, visit))
 
 
 def _role_order(visit: Mapping[str, Any]) -> tuple[int, str]:

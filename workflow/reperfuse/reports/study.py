@@ -144,7 +144,7 @@ def _rank(status: str) -> int:
 
 def _table(name: str, rows: Rows, dictionary: Dictionary, rated: Rated) -> Table:
     """Return a table whose units stand in its head."""
-    columns = list(rows[0]) if rows else []
+    columns = [column for column in rows[0] if "end_of" not in dictionary.get(column, {})] if rows else []
     columns.sort(key=lambda column: _FIRST.index(column) if column in _FIRST else len(_FIRST))
     cells = [[show(column, row[column], dictionary.get(column, {})) for column in columns] for row in rows]
     heads = []

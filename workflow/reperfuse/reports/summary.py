@@ -288,7 +288,10 @@ def _stability(bands: Sequence[Mapping[str, Any]]) -> tuple[bool | None, str]:
     if not judged:
         return None, "not known"
     moved = [_held(band) for band in judged if band["stability"] != "stable"]
-    return (False, f"changes: the class holds only for {', '.join(moved)}") if moved else (True, "stable")
+    share = judged[0].get("held_share")
+    noise = "" if share in (None, *NO_VALUE) else f"; with noise added, it holds in {100 * float(share):.0f} %"
+    text = f"changes: the class holds only for {', '.join(moved)}" if moved else "stable"
+    return not moved, text + noise
 
 
 def _held(band: Mapping[str, Any]) -> str:

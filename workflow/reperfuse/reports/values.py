@@ -1,7 +1,7 @@
 """Numbers as a reader sees them: rounded, with their unit, or with the reason why there is none."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reperfuse.reports.reasons import NO_VALUE
@@ -22,13 +22,14 @@ _SHARES = {
 
 @dataclass(frozen=True)
 class Value:
-    """A value as it is read: ``text`` with its ``unit``, and why there is none."""
+    """A value as it is read: ``text`` with its ``unit`` and the ends of its ``interval``, or why there is none."""
 
     column: str
     description: str
     text: str
     unit: str = ""
     why: str = ""
+    interval: str = ""
 
     @property
     def is_missing(self) -> bool:
@@ -58,6 +59,32 @@ class Numbers:
         return cls(known, missing)
 
 
+def show_row(
+    row: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]], why: Callable[[str], str]
+) -> dict[str, Value]:
+    """Write the values of a row of a table, each with the interval whose ends are columns of their own.
+
+    Parameters
+    ----------
+    row : mapping
+    entries : mapping
+        The table's dictionary.
+    why : callable
+        From a column to the reason why it has no value.
+    """
+    found = {}
+    for column, entry in entries.items():
+        if "end_of" in entry:
+            continue
+        value = show(column, row.get(column), entry, why(column))
+        ends = [show(column, row.get(f"{column}_{end}"), entry) for end in ("low", "high")]
+        if entry.get("interval") and not any(one.is_missing for one in (value, *ends)):
+            between = " to " if any("−" in end.text for end in ends) else "–"
+            value = replace(value, interval=f"[{between.join(end.text for end in ends)}]")
+        found[column] = value
+    return found
+
+
 def show(column: str, value: Any, entry: Mapping[str, Any], why: str = "") -> Value:
     """Write a value the way a reader wants it; ``entry`` is the column's in the data dictionary."""
     description, unit, levels = entry.get("Description", ""), entry.get("Units", ""), entry.get("Levels", {})
@@ -71,7 +98,7 @@ def show(column: str, value: Any, entry: Mapping[str, Any], why: str = "") -> Va
         return Value(column, description, str(value))
     if number in (float("inf"), float("-inf")):
         return Value(column, description, "∞" if number > 0 else "−∞")
-    if column in _SHARES:
+    if entry.get("end_of", column) in _SHARES:
         return Value(column, description, _signed(f"{100 * number:.0f}"), "%")
     text = f"{number:.{_DECIMALS[unit]}f}" if unit in _DECIMALS else f"{number:g}"
     return Value(column, description, _signed(text), "" if unit == "1" else unit)

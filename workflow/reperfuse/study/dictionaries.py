@@ -48,6 +48,7 @@ def table_dictionaries(
         if name == "hir":
             needs = {"needs": columns["mismatch_ratio"]["needs"]}
             columns |= {criterion: _criterion_column(definition) | needs for criterion, definition in catalogue.items()}
+    columns, tables["patients"] = (_with_ends(found) for found in (columns, tables["patients"]))
     clinical, derived = tables.pop("clinical"), tables.pop("derived")
     visits = {
         f"{role}_{name}": entry | {key: f"{when}: {entry[key]}" for key in ("LongName", "Description")}
@@ -68,6 +69,23 @@ def table_dictionaries(
 def _capital(text: str) -> str:
     """Return text as a sentence begins."""
     return text[:1].upper() + text[1:]
+
+
+def _with_ends(columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return columns with those of the ends of their intervals, each behind its own."""
+    found: dict[str, Any] = {}
+    for name, entry in columns.items():
+        found[name] = entry
+        for end, which in (("low", "Lower"), ("high", "Upper")) if entry.get("interval") else ():
+            found[f"{name}_{end}"] = {
+                "LongName": f"{entry['LongName']}, {which.lower()} end",
+                "Description": f"{which} end of the 90 % interval of {name}: where the mean of repeated scans of this "
+                "patient on this scanner would lie; it does not contain the shift that noise gives to Tmax volumes, "
+                "the choice of the arterial input, the reader, another scanner, or motion",
+                "Units": entry["Units"],
+                "end_of": name,
+            }
+    return found
 
 
 def public_entry(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,8 @@ RESULTS: Mapping[str, Result] = {
     "delay_curves": _perf("desc-delay_measures.json", delivered=False),
     "rttp45": _perf("desc-rttp45_mask.nii.gz"),
     "deficit_curves": _perf("desc-thresholds_measures.json", delivered=False),
+    "deficit_draws": _perf("desc-resampled_measures.json", delivered=False),
+    "rcbv_sd": _perf("desc-relsd_cbv.nii.gz", delivered=False),
     "tmax_sweep": _perf("desc-tmaxsweep_dseg.nii.gz", delivered=False),
     "rcbf_sweep": _perf("desc-rcbfsweep_dseg.nii.gz", delivered=False),
     # diffusion

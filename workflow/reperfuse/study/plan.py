@@ -145,6 +145,10 @@ class Plan:
         made = self.makes(name, subject, session, datatype)
         return self.names.path(name, subject, session, datatype=datatype) if made else []
 
+    def resampled(self, name: str, subject: str, session: str) -> File:
+        """Return a result that intervals are made of, if the study wants any."""
+        return self.own(name, subject, session) if self.config["intervals"]["resamples"] else []
+
     def each(self, name: str, subject: str, datatype: str | None = None) -> list[str]:
         """Return a result of each of the patient's sessions that has it."""
         sessions = self.sessions(subject)

@@ -36,6 +36,17 @@ class Image:
         return self.data > 0.5
 
 
+def crop(image: Image, mask: Mask, margin_mm: float = 0.0) -> tuple[Image, tuple[slice, ...]]:
+    """Return the box of an image that holds a mask (x, y, z) with a margin, and the slices it was cut out by."""
+    around = np.ceil(margin_mm / np.array(image.voxel_size_mm)).astype(int)
+    places = np.argwhere(mask) if mask.any() else np.argwhere(np.ones_like(mask))
+    first, last = np.maximum(places.min(axis=0) - around, 0), places.max(axis=0) + around + 1
+    box = tuple(slice(int(low), int(high)) for low, high in zip(first, last, strict=True))
+    affine = image.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ first
+    return Image(image.data[box], affine), box
+
+
 def is_same_grid(first: Image, second: Image, tolerance_mm: float = 1e-3) -> bool:
     """Tell whether two images sample the same points of the world."""
     if first.data.shape[:3] != second.data.shape[:3]:
