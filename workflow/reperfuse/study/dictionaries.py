@@ -79,9 +79,9 @@ def _with_ends(columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         for end, which in (("low", "Lower"), ("high", "Upper")) if entry.get("interval") else ():
             found[f"{name}_{end}"] = {
                 "LongName": f"{entry['LongName']}, {which.lower()} end",
-                "Description": f"{which} end of the 90 % interval of {name}: where the mean of repeated scans of this "
-                "patient on this scanner would lie; it does not contain the shift that noise gives to Tmax volumes, "
-                "the choice of the arterial input, the reader, another scanner, or motion",
+                "Description": f"{which} end of the 90 % interval of {name}, for the mean of repeated scans of this "
+                "patient on this scanner. It does not contain the shift that noise gives to Tmax volumes. Nor does it "
+                "contain the choice of the arterial input, the reader, another scanner, or motion",
                 "Units": entry["Units"],
                 "end_of": name,
             }
