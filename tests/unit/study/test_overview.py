@@ -123,7 +123,7 @@ def test_a_study_without_tables(study: Study) -> None:
 
 
 def test_sessions_of_other_names(tmp_path: Path) -> None:
-    study = Study(tmp_path / "study")
+    study = Study(tmp_path / "my study")
     for label in ("01", "02", "03"):
         study.dsc("01", label, GOOD)
     found = seen(study)
@@ -133,7 +133,7 @@ def test_sessions_of_other_names(tmp_path: Path) -> None:
     block = ["sessions:", '  baseline: "01"', '  post: "02"', '  followup: "03"']
     lines = found.lines()
     assert lines[-6:-1] == ["the roles of the sessions, guessed by order; check, and put into study.yaml:", *block]
-    assert f"`reperfuse init {study.root}` writes" in lines[-1]
+    assert f"`reperfuse init '{study.root}'` writes" in lines[-1]
     assert "sessions  none has a role; without a role: 01 (1), 02 (1), 03 (1)" in lines
     # the block, as it stands, is what was meant
     (tmp_path / "study.yaml").write_text("\n".join([f"bids_dir: {study.root}", *block]))

@@ -1,5 +1,6 @@
 """``reperfuse init``: write a commented study.yaml from what was found of a study."""
 
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -35,5 +36,6 @@ def run(arguments: Namespace) -> int:
     except OSError as error:
         print(f"{output} cannot be written: {error.strerror}", file=sys.stderr)
         return 2
-    print(f"{output} is written; check it, then: reperfuse check --config-file {output}")
+    command = shlex.join(["reperfuse", "check", "--config-file", str(output)])
+    print(f"{output} is written; check it, then: {command}")
     return 0

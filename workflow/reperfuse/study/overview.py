@@ -1,5 +1,6 @@
 """What was found of a study, what was not, and what can be computed of it for how many: a screen of plain text."""
 
+import shlex
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +85,8 @@ class Overview:
             lines += [f"the roles of the sessions, guessed by {self.guess.basis}; check, and put into study.yaml:"]
             lines += self.guess.block()
         if self.guess or any("into the config" in sentence for sentence in self.missing):
-            lines.append(f"`reperfuse init {self.study}` writes a study.yaml with what can be guessed of this")
+            command = shlex.join(["reperfuse", "init", str(self.study)])
+            lines.append(f"`{command}` writes a study.yaml with what can be guessed of this")
         return lines
 
 
