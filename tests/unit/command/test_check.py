@@ -79,6 +79,10 @@ def test_tables_of_an_earlier_run(study: Study, capsys: pytest.CaptureFixture[st
 def test_what_cannot_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checked() == 2
     assert "name the folder of the study" in capsys.readouterr().err
+    (tmp_path / "own.yaml").write_text("core: {min_volume_ml: 1}")
+    assert checked("--config-file", str(tmp_path / "own.yaml")) == 2
+    assert "name the folder of the study" in capsys.readouterr().err
+    (tmp_path / "own.yaml").unlink()
     with pytest.raises(SystemExit) as ended:
         checked("--config-file", str(tmp_path / "none.yaml"))
     assert ended.value.code == 2

@@ -139,12 +139,26 @@ def test_the_demo_runs_in_its_folder(calls: list[Any], tmp_path: Path, monkeypat
     assert not Path("other").exists()
 
 
+def test_the_study_may_be_named_in_the_file_of_settings_alone(
+    calls: list[Any], study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path("own.yaml")
+    file.write_text("core: {min_volume_ml: 1}\n")
+    for words in (["run"], ["run", "--config-file", str(file)]):
+        assert main(words) == 2
+        assert "name the folder of the study" in capsys.readouterr().err
+    assert not calls
+    file.write_text(f"bids_dir: {study!r}\n")
+    assert main(["run", "--config-file", str(file)]) == 0
+    (call,) = calls
+    assert "bids_dir" not in str(call)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         ([], "the following arguments are required: <command>"),
         (["rnu", "x"], "there is no command and no folder rnu; the commands are run, check, init, demo, simulate"),
-        (["run"], "the following arguments are required: bids_dir"),
         (["run", "{}", "out", "--participants", "01"], "unrecognized arguments: --participants"),
         (["run", "{}", "--cores", "0"], "0 is no number of cores, nor all"),
         (["run", "{}", "--config-file", "no.yaml"], "there is no file no.yaml"),

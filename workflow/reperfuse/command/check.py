@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from reperfuse.command.settings_file import existing_file, read_settings
+from reperfuse.command.settings_file import existing_file, read_settings, refuse_unnamed
 
 #: The exit status: something can be computed, nothing can, or the command, the config or the study cannot be used.
 _OK, _NOTHING, _UNUSABLE = 0, 1, 2
@@ -22,8 +22,7 @@ def run(arguments: Namespace) -> int:
     from reperfuse.study.settings import ConfigError
 
     try:
-        if arguments.bids_dir is None and arguments.config_file is None:
-            raise ConfigError("check: name the folder of the study, or a --config-file that holds its bids_dir")
+        refuse_unnamed(arguments.bids_dir, arguments.config_file)
         return _check(arguments.bids_dir, arguments.config_file)
     except (ConfigError, StudyError) as fault:
         print(fault, file=sys.stderr)

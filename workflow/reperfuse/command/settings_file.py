@@ -1,4 +1,4 @@
-"""Read a study's own file of settings."""
+"""A study's own file of settings, and whether it names the study."""
 
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -29,6 +29,20 @@ def read_settings(file: Path | None) -> dict[str, Any]:
     if not isinstance(said, dict | None):
         raise ConfigError(f"{file} holds no settings; each line should be a key, a colon and its value")
     return said or {}
+
+
+def refuse_unnamed(bids_dir: str | Path | None, file: Path | None) -> None:
+    """Make sure that a study is named, by a folder or in a file of settings.
+
+    Raises
+    ------
+    ConfigError
+        If neither names one.
+    """
+    from reperfuse.study.settings import ConfigError
+
+    if bids_dir is None and not read_settings(file).get("bids_dir"):
+        raise ConfigError("name the folder of the study, or a --config-file that holds its bids_dir")
 
 
 def existing_file(word: str) -> Path:
