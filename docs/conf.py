@@ -24,6 +24,7 @@ exclude_patterns = ["_build", "paper", "**/.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"reperfuse {release}"
 html_show_sphinx = False
+smartquotes = False  # quotes and dashes are pasted into a terminal
 html_static_path = ["_static"]
 html_css_files = ["formulas.css"]
 html_math_renderer = "mathml"  # drawn by the browser: no script, no network
