@@ -37,7 +37,7 @@ SUBSTITUTED = (
     (re.compile(r"^reperfuse run(?! .*-n\b)", re.MULTILINE), "reperfuse run -n", "the same"),
     (re.compile(r"^reperfuse init", re.MULTILINE), "rm study.yaml; reperfuse init", "there are settings already"),
     (re.compile(r"^pytest$", re.MULTILINE), "pytest --collect-only -q tests/unit/volumes", "all tests take an hour"),
-    (re.compile(r"^pre-commit install$", re.MULTILINE), "pre-commit --version", "it would change the repository"),
+    (re.compile(r"^pre-commit install$", re.MULTILINE), ":", "it would change the repository; .ci/run runs the hooks"),
     (re.compile(r"/data/study"), "{study}", "a tiny simulated study"),
     (re.compile(r"participants=01,02"), "participants=01", "it has one patient"),
 )

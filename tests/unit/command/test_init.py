@@ -40,7 +40,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 def test_what_it_writes_makes_the_study_computable(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(study.root.rglob("*"))
-    assert called(check, str(study.root)) == 1
+    assert called(check, str(study.root)) == 2
+    assert "write `inputs: {dsc: {datatype: func, suffix: bold, task: dsc}}` into" in capsys.readouterr().err
     assert called(init, str(study.root)) == 0
     assert sorted(study.root.rglob("*")) == before
     capsys.readouterr()

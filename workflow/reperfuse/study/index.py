@@ -87,16 +87,19 @@ def index_study(
     layout = walk(bids_dir, output_dir)
     visits.look_at(layout.files)
     scans: list[Scan] = []
+    finds = False
     for kind, filters in inputs.items():
         tables = Inherited(file for file in layout.files if file.entities.get("suffix") == filters["suffix"])
         found = select((file for file in layout.files if file.is_image), kind, filters)
         for group in _by_session(found, visits).values():
             scans += _choose(kind, group, tables, visits, acquisition or {})
         scans += misnamed(kind, filters, layout.files, found, visits)
+        finds = finds or bool(found)
     for kind, folder in (given or {}).items():
         scans += find_given(kind, folder, visits, layout.subjects)
-    if not any(scan.kind in inputs for scan in scans) and not layout.faults:
-        raise StudyError(f"{bids_dir}: {_NO_SCAN}{_held(layout.files)}")
+    if not finds and not layout.faults:
+        hint = next((f"; {scan.reason}" for scan in scans if scan.kind in inputs), "")
+        raise StudyError(f"{bids_dir}: {_NO_SCAN}{_held(layout.files)}{hint}")
     scans += [Scan(label, "", "", what, "", reason=reason) for label, what, reason in layout.faults]
     known = {scan.participant for scan in scans}
     scans += [
