@@ -26,7 +26,7 @@ def test_each_step_has_a_line_and_the_end_says_how_it_went(small: Small) -> None
     assert {match[3] for match in found if match} == {"sub-01", "sub-01 ses-baseline", "sub-01 ses-followup", "study"}
     end = "\n".join(steps[total:])
     assert end.startswith("Sessions: 1 ok, 1 with a warning, 0 failed.")
-    assert re.search(r"^  1 x  motion: framewise displacement reaches … mm$", end, re.MULTILINE)
+    assert re.search(r"^  1 x  motion: framewise displacement reaches … mm \(limit … mm\)$", end, re.MULTILINE)
     assert re.search(r"^Finished in \d+ (s|min)\. The results are in .*out$", end, re.MULTILINE)
     assert steps[-1].endswith("out/sub-<label>.html")
 
