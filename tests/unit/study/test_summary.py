@@ -83,3 +83,9 @@ def test_a_stop_is_told_apart_from_a_failure(tmp_path: Path) -> None:
 )
 def test_a_duration_reads_well(seconds: float, said: str) -> None:
     assert duration(timedelta(seconds=seconds)) == said
+
+
+def test_of_reasons_as_frequent_the_first_comes_first() -> None:
+    reasons = "motion: far; aif: small; noise: much; time: short"
+    sessions = [{"status": "warn", "reasons": reasons}]
+    assert [reason for reason, _ in most_frequent(sessions, [])] == ["motion: far", "aif: small", "noise: much"]

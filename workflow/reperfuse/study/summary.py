@@ -66,16 +66,16 @@ def most_frequent(
 
     Numbers and names of files are left out, so that the same reason is one.
     """
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter()  # of two that are as frequent, the one that is met first comes first
     for row in sessions:
         if row["status"] != "ok" and row["reasons"] != "n/a":
-            counts.update({_general(reason) for reason in _apart(row["reasons"])})
+            counts.update(list(dict.fromkeys(_general(reason) for reason in _apart(row["reasons"]))))
     # those of a session are among its reasons
-    of_patients = {
+    of_patients = dict.fromkeys(
         (row["participant_id"], _general(f"{row['what']}: {row['reason']}"))
         for row in failures
         if row["session_id"] == "n/a"
-    }
+    )
     counts.update(reason for _, reason in of_patients)
     return [(textwrap.shorten(reason, _WIDTH, placeholder=" …"), n) for reason, n in counts.most_common(_REASONS)]
 
