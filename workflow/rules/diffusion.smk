@@ -66,9 +66,9 @@ rule sweep_core:
     params:
         **config["core"],
         **step("SweepCore"),
+        **config["intervals"],
         csf_adc=config["hypoperfusion"]["csf_adc"],
         half_width=config["stability"]["adc"],
-        **config["intervals"],
     message:
         "measuring the diffusion lesion at every threshold"
     script:
