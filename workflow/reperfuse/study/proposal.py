@@ -19,7 +19,6 @@ _HEAD = """\
 # Settings of this study, written by `reperfuse init` from the names that it found.
 # Check what is called a guess. Every other setting keeps its default; add only what you change.
 """
-_FLAT = "role_without_session: baseline  # a guess"
 
 
 def propose(bids_dir: Path) -> str:
