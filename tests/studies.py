@@ -11,6 +11,9 @@ from reperfuse.study.manifest import Manifest
 
 INPUTS = {
     "dsc": {"datatype": "perf", "suffix": "dsc"},
+    "ctp": {"suffix": "ctp"},
+    "asl": {"datatype": "perf", "suffix": "asl"},
+    "m0scan": {"datatype": "perf", "suffix": "m0scan"},
     "dwi": {"datatype": "dwi", "suffix": "dwi"},
     "adc": {"datatype": "dwi", "suffix": "ADC"},
     "trace": {"datatype": "dwi", "suffix": "trace"},
@@ -51,6 +54,10 @@ class Study:
 
     def dsc(self, subject: str, session: str, sidecar: dict[str, Any] | None, extra: str = "", **kw: Any) -> Path:
         name = f"sub-{subject}/ses-{session}/perf/sub-{subject}_ses-{session}{extra}_dsc.nii.gz"
+        return self.add(name, sidecar, **{"frames": 20} | kw)
+
+    def ctp(self, subject: str, session: str, sidecar: dict[str, Any] | None, **kw: Any) -> Path:
+        name = f"sub-{subject}/ses-{session}/ct/sub-{subject}_ses-{session}_ctp.nii.gz"
         return self.add(name, sidecar, **{"frames": 20} | kw)
 
     def index(self, **kw: Any) -> Manifest:

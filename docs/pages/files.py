@@ -22,7 +22,15 @@ RULES = Path(__file__).parents[2] / "workflow" / "rules"
 
 _MADE = re.compile(r'"?(\w+)"?(?:=|: )result\("(\w+)"')
 _FOLDERS = {"{datatype}": "each"}
-_SCANS = {"dsc": "perfusion", "dwi|adc": "diffusion", "flair": "FLAIR"}
+_SCANS = {
+    "dsc": "DSC",
+    "ctp": "CT perfusion",
+    "asl": "ASL",
+    "dsc|ctp": "DSC or CT perfusion",
+    "dsc|ctp|asl": "perfusion",
+    "dwi|adc": "diffusion",
+    "flair": "FLAIR",
+}
 _ROLES = {
     "baseline": "before treatment",
     "post": "after treatment",

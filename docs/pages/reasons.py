@@ -20,7 +20,7 @@ SUBJECTS = {
     "names and folders": ("study/index", "study/layout", "study/given", "files/originals"),
     "sessions": ("study/absences", "study/visits"),
     "images": ("files/nifti",),
-    "sidecars": ("study/acquisition", "files/sidecars"),
+    "sidecars": ("study/acquisition", "study/series", "study/labelling", "files/sidecars"),
     "tables": ("study/people", "study/clinical", "files/tables"),
     "content": ("head/brain", "head/content", "head/coverage", "head/mirror", "head/alignment"),
     "masks": ("head/given", "interfaces/lesion"),

@@ -69,7 +69,8 @@ def dsc_with(study: Study, sidecar: dict[str, Any], frames: int = 40, spacing_s:
         (GOOD | {"RepetitionTime": 1.0, "AcquisitionDuration": 80.0}, 1.0, "AcquisitionDuration says 80 s"),
         (GOOD | {"RepetitionTime": 0.065}, 0.065, "0.065 s between frames is not plausible"),
         (GOOD | {"RepetitionTime": 12.0}, 12.0, "12 s between frames is not plausible"),
-        ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0, 5.0] * 13 + [9.0]}, 0.0, "VolumeTiming is not even"),
+        ({"EchoTime": 0.03, "VolumeTiming": [*range(39), 60]}, 0.0, "VolumeTiming is not even"),
+        ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0, 5.0] * 13 + [9.0]}, 0.0, "VolumeTiming should increase"),
         ({"EchoTime": 0.03, "VolumeTiming": [0.0, 2.0]}, 0.0, "VolumeTiming should hold 40 times"),
         (GOOD | {"RepetitionTime": "Smith, John"}, 0.0, "RepetitionTime is not a plausible number"),
     ],
@@ -149,3 +150,48 @@ def test_an_image_that_lost_its_geometry_is_no_head(study: Study) -> None:
 def test_the_unit_of_a_map_is_passed_on_in_known_words(study: Study, units: str | None, passed_on: str | None) -> None:
     study.add("sub-01/ses-baseline/dwi/sub-01_ses-baseline_ADC.nii.gz", {} if units is None else {"Units": units})
     assert json.loads(study.index().scans[0].settings).get("units") == passed_on
+
+
+TWO_PHASES = [*map(float, range(15)), 17.0, 20.0, 23.0, 26.0, 29.0]
+
+
+@pytest.mark.parametrize("key", ["VolumeTiming", "FrameTimesStart"])
+def test_the_frames_of_ct_may_be_uneven(study: Study, key: str) -> None:
+    study.ctp("01", "baseline", {key: [4.0 + time for time in TWO_PHASES], "RepetitionTime": 1.5})
+    settings = json.loads(study.index().scans[0].settings)
+    assert settings == {"repetition_time_s": 1.0, "frame_times_s": TWO_PHASES}
+
+
+def test_ct_with_even_times_has_no_times_of_its_own(study: Study) -> None:
+    study.ctp("01", "baseline", {"FrameTimesStart": [1.5 * number for number in range(20)]})
+    assert json.loads(study.index().scans[0].settings) == {"repetition_time_s": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "said"),
+    [
+        ({}, "RepetitionTime is missing"),
+        ({"FrameTimesStart": [1000.0 * time for time in TWO_PHASES]}, "3000 s between two frames do not show"),
+        ({"FrameTimesStart": TWO_PHASES[:-1]}, "FrameTimesStart should hold 20 times"),
+        ({"FrameTimesStart": TWO_PHASES[::-1]}, "FrameTimesStart should increase from frame to frame"),
+    ],
+)
+def test_times_of_ct_that_cannot_be_are_named(study: Study, sidecar: dict[str, Any], said: str) -> None:
+    study.ctp("01", "baseline", sidecar)
+    assert said in reason(study.index())
+
+
+def test_ct_takes_its_spacing_from_the_config_where_it_has_no_sidecar(study: Study) -> None:
+    study.ctp("01", "baseline", None)
+    manifest = study.index(acquisition={"repetition_time_s": 1.5, "echo_time_s": None})
+    assert json.loads(manifest.scans[0].settings) == {"repetition_time_s": 1.5}
+
+
+def test_an_m0_image_needs_the_time_between_its_shots(study: Study) -> None:
+    name = "sub-01/ses-baseline/perf/sub-01_ses-baseline_m0scan.nii.gz"
+    study.add(name, {"RepetitionTimePreparation": 8.0})
+    assert json.loads(study.index().scans[0].settings) == {"repetition_time_preparation_s": 8.0}
+    study.add(name, {"RepetitionTimePreparation": 8000.0})
+    assert "RepetitionTimePreparation is not a plausible number of seconds" in reason(study.index())
+    study.add(name, {})
+    assert "RepetitionTimePreparation is missing" in reason(study.index())

@@ -417,3 +417,13 @@ def test_what_nobody_has_foreseen_costs_one_scan(
     assert found["01", "baseline", "dsc"].startswith("sub-01_ses-baseline_dsc.nii.gz: internal error (TypeError)")
     assert "patient" not in found["01", "baseline", "dsc"]
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_session_has_one_perfusion_scan_and_dsc_comes_first(study: Study) -> None:
+    study.dsc("01", "baseline", GOOD)
+    study.ctp("01", "baseline", {"RepetitionTime": 1.5})
+    study.ctp("01", "post", {"RepetitionTime": 1.5})
+    found = rows(study.index())
+    assert found["01", "baseline", "dsc"] == found["01", "post", "ctp"] == ""
+    named = "sub-01_ses-baseline_ctp.nii.gz: sub-01_ses-baseline_dsc.nii.gz of the same session is used instead"
+    assert found["01", "baseline", "ctp"] == named

@@ -27,6 +27,11 @@ CONFIG: Mapping[str, Any] = {
 FULL = {"d0": "dsc dwi flair", "d1": "dsc dwi", "d7": "dwi flair"}
 
 
+#: What a result needs that is made of a session's DSC series, and of that and diffusion.
+NEEDS_PERFUSION = [("dsc",), ("dsc|ctp",), ("dsc|ctp|asl",)]
+NEEDS_BOTH = [(*needs, "dwi|adc") for needs in NEEDS_PERFUSION]
+
+
 def scans_of(patient: str, scans: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> list[Scan]:
     """Scans of a patient: of each session the kinds, of which one with an exclamation mark cannot be used."""
     return [
@@ -523,9 +528,9 @@ def endings(plan: Plan, session: str) -> dict[str, bool]:
 
 def test_a_session_delivers_what_can_be_made_of_it() -> None:
     plan = plan_of(FULL)
-    perfusion = {r.ending for r in RESULTS.values() if r.delivered and r.needs == ("dsc",)}
+    perfusion = {r.ending for r in RESULTS.values() if r.delivered and r.needs in NEEDS_PERFUSION}
     diffusion = {"ADC.nii.gz", "trace.nii.gz", "desc-core_mask.nii.gz"}
-    both = {r.ending for r in RESULTS.values() if r.delivered and r.needs == ("dsc", "dwi|adc")}
+    both = {r.ending for r in RESULTS.values() if r.delivered and r.needs in NEEDS_BOTH}
     reflow = {"desc-mirror_cbv.nii.gz", "desc-asymmetry_cbv.nii.gz", "desc-imr_mask.nii.gz"}
     compared = {"space-dscref_desc-lesion_mask.nii.gz", *reflow}
     brain = "desc-brain_mask.nii.gz"
@@ -555,3 +560,18 @@ def test_a_page_tells_of_a_result_of_each_step(study: Path) -> None:
     told = plan.told_results("01")
     assert {path.partition("_ses-")[2].partition("_")[2] for path in told} <= steps
     assert len(told) == len(set(told)) > len(TOLD)
+
+
+def test_a_session_of_ct_or_asl_has_what_its_kind_gives() -> None:
+    plan = plan_of({"d0": "ctp", "d1": "asl", "d7": "dwi"})
+    assert [plan.perfusion("01", session) for session in ("d0", "d1", "d7")] == ["ctp", "asl", ""]
+    made = {
+        name: [plan.makes(name, "01", session) for session in ("d0", "d1", "d7")] for name in ("cbf", "tmax", "moco")
+    }
+    assert made == {"cbf": [True, True, False], "tmax": [True, False, False], "moco": [False, False, False]}
+
+
+def test_a_scan_that_a_step_needs_is_asked_for_where_there_is_none() -> None:
+    plan = plan_of({"d0": "ctp"})
+    assert plan.needed("ctp", "01", "d0") == plan.raw("ctp", "01", "d0")
+    assert not Path(plan.needed("dsc", "01", "d0")).exists()

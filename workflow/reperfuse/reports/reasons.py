@@ -25,7 +25,9 @@ def why_session(column: str, columns: Columns, visit: Mapping[str, Any]) -> str:
     failures = dict.fromkeys((what, reason) for what, reason in visit.get("Failures", []) if what in needs)
     faulty = {what for what, _ in failures}
     # what is wrong with the scan says more than that there is none
-    vague = {name for name, kinds in (("perfusion", {"dsc"}), ("diffusion", {"dwi", "adc"})) if kinds & faulty}
+    vague = {
+        name for name, kinds in (("perfusion", {"dsc", "ctp", "asl"}), ("diffusion", {"dwi", "adc"})) if kinds & faulty
+    }
     found = [reason for what, reason in failures if what not in vague] + visit.get("Reasons", [])
     return "; ".join(dict.fromkeys(found)) or str(columns[column].get("undefined", ""))
 

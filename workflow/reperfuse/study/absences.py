@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reperfuse.faults import DataFault
 from reperfuse.study import facts
+from reperfuse.study.names import PERFUSION
 from reperfuse.study.plan import Plan
 from reperfuse.study.ratings import rejections
 from reperfuse.study.results import removed
@@ -15,9 +16,10 @@ _GONE = "is no longer in the study; its earlier results are in the folder remove
 def absent_scans(plan: Plan, subject: str, session: str) -> list[list[str]]:
     """Return [what, reason] for the scans of a session that are missing or cannot be used."""
     absences = [[kind, reason] for kind, reason in plan.manifest.reasons(subject, session)]
-    for what, kinds in (("perfusion", ("dsc",)), ("diffusion", ("dwi", "adc"))):
+    for what, kinds in (("perfusion", PERFUSION), ("diffusion", ("dwi", "adc"))):
         if not plan.has(subject, session, "|".join(kinds)):
-            absences.append([what, f"the session has no usable {what} scan ({' or '.join(kinds)})"])
+            *others, last = kinds
+            absences.append([what, f"the session has no usable {what} scan ({', '.join(others)} or {last})"])
     return absences
 
 
@@ -34,12 +36,12 @@ def lacking(plan: Plan, subject: str) -> dict[str, list[str]]:
     lesion = lacks("followup", "diffusion or FLAIR scan", "dwi|adc|flair")
     diffusion, perfusion = (
         lacks("baseline", "diffusion scan", "dwi|adc"),
-        lacks("baseline", "perfusion scan", "dsc"),
+        lacks("baseline", "perfusion scan", "dsc|ctp"),
     )
-    perfusion_after = lacks("post", "perfusion scan", "dsc")
+    perfusion_after = lacks("post", "perfusion scan", "dsc|ctp")
     sources = {"followup": [lesion], "core": [diffusion, perfusion], "deficit": [perfusion]}
     judged_in = sources[plan.reflow_settings["lesion_source"]]
-    late = [lacks("late", "perfusion scan", "dsc"), *judged_in] if "late" in labels else []
+    late = [lacks("late", "perfusion scan", "dsc|ctp"), *judged_in] if "late" in labels else []
     needs = {
         "lesion": [lesion],
         "growth": [diffusion, lesion],

@@ -4,35 +4,35 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from reperfuse.diffusion.units import spelled
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.originals import begin, read_text
 from reperfuse.files.sidecars import sidecar_path
-from reperfuse.perfusion.timing import ECHO_TIME_S, FRAME_SPACING_S
+from reperfuse.files.tables import read_rows
+from reperfuse.study.labelling import asl_settings
 from reperfuse.study.layout import File, Inherited
+from reperfuse.study.series import bolus_settings, is_number
 
 #: A head is wider than this, mm.
 _LEAST_EXTENT_MM = 90.0
-#: Frames without which no first passage is known.
-_FEWEST_FRAMES = 20
 #: FLAIR is weighted by T2, so its echo is late, s: 0.08 or more.
 _SHORTEST_FLAIR_S = 0.05
 #: Highest b-value that is taken for none, and the lowest that weights by diffusion, s/mm².
 _HIGHEST_B0, _LOWEST_B = 100.0, 300.0
 #: The strongest weighting that a scanner of people gives, s/mm².
 _HIGHEST_B = 40_000.0
+#: Of an M0 image, between its shots, s; what lies above was written in milliseconds.
+_LONGEST_SHOT_S = 30.0
 #: What is read of a sidecar.
 _READ = (
     *("RepetitionTime", "EchoTime", "VolumeTiming", "AcquisitionDuration", "SliceTiming", "SliceEncodingDirection"),
-    *("PhaseEncodingDirection", "PhaseEncodingAxis", "Units"),
+    *("PhaseEncodingDirection", "PhaseEncodingAxis", "Units", "FrameTimesStart", "PostLabelingDelay", "M0Type"),
+    *("ArterialSpinLabelingType", "LabelingDuration", "RepetitionTimePreparation", "BolusCutOffDelayTime"),
 )
-#: Largest plausible values, in s; what lies above was written in milliseconds.
-_LONGEST = {"RepetitionTime": 20.0, "EchoTime": ECHO_TIME_S[1]}
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,12 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
     for table in tables.of(file, ".json"):
         sidecar |= _read_json(table)
     settings: dict[str, Any] = {} if header.is_oriented else {"is_oriented": False}
-    if kind == "dsc":
-        settings |= _series(path, sidecar, header, acquisition)
+    if kind in ("dsc", "ctp"):
+        settings |= bolus_settings(kind, path, sidecar, header, acquisition)
+    elif kind == "asl":
+        settings |= asl_settings(path, sidecar, _volume_types(file, tables), header)
+    elif kind == "m0scan":
+        settings |= _calibration(path, sidecar)
     elif kind == "dwi":
         settings |= _gradients(file, tables, volumes) | _phase_encoding(sidecar)
     elif len(header.shape) != 3:
@@ -79,7 +83,7 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
 def _check_flair(path: Path, sidecar: Mapping[str, Any]) -> None:
     """Make sure that an image called FLAIR was not taken at the echo time of another."""
     echo_s = sidecar.get("EchoTime")
-    if _is_number(echo_s) and 0 < echo_s < _SHORTEST_FLAIR_S:
+    if is_number(echo_s) and 0 < echo_s < _SHORTEST_FLAIR_S:
         raise DataFault(
             f"{path.name}: EchoTime is {1000 * echo_s:g} ms, as in a T1 or T2* image, and FLAIR has 80 ms or more; "
             "name the scan by its kind"
@@ -113,68 +117,20 @@ def _whole(digits: str) -> float:
     return int(digits) if len(digits) < 16 else float(digits)
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _volume_types(file: File, tables: Inherited) -> list[str]:
+    """Return what each volume of an ASL series is, as its table says; empty without one."""
+    found = tables.of(file, "aslcontext.tsv")
+    return [row.get("volume_type", "") for row in read_rows(found[-1])] if found else []
 
 
-def _series(
-    path: Path, sidecar: Mapping[str, Any], header: nifti.Header, acquisition: Mapping[str, float | None]
-) -> dict[str, Any]:
-    """Return the timing of a DSC series."""
-    if len(header.shape) != 4:
-        raise DataFault(
-            f"{path.name}: a DSC series has four dimensions, and this image has shape {header.shape}; convert the "
-            "series again"
-        )
-    frames, stated_once = header.shape[3], acquisition.get("repetition_time_s") is not None
-    if frames < _FEWEST_FRAMES:
-        raise DataFault(
-            f"{path.name}: {frames} frames do not show the first passage, at least {_FEWEST_FRAMES} needed; export the "
-            "whole series"
-        )
-    repetition = _frame_spacing(path, sidecar, frames, acquisition)
-    spacing = header.frame_spacing_s
-    # 0 and 1 s are what converters write when they do not know
-    if spacing not in (None, 0.0, 1.0) and not stated_once and abs(spacing / repetition - 1) > 0.02:
-        raise DataFault(
-            f"{path.name}: its header says {spacing:g} s between frames, and its sidecar {repetition:g} s; "
-            "correct one of them, or set acquisition.repetition_time_s in the config"
-        )
-    whole = sidecar.get("AcquisitionDuration")
-    if _is_number(whole) and whole > 0 and not stated_once and not 0.8 < whole / (frames * repetition) < 1.25:
-        raise DataFault(
-            f"{path.name}: {frames} frames of {repetition:g} s take {frames * repetition:g} s, and its sidecar's "
-            f"AcquisitionDuration says {whole:g} s; check that RepetitionTime is not that of one shot, correct one of "
-            "them, or set acquisition.repetition_time_s in the config"
-        )
-    least, most = FRAME_SPACING_S
-    if not least <= repetition <= most:
-        raise DataFault(
-            f"{path.name}: {repetition:g} s between frames is not plausible for a first passage "
-            f"({least:g} to {most:g} s); check that it is not the time of one shot, and not in ms"
-        )
-    return {
-        "repetition_time_s": repetition,
-        "echo_time_s": _seconds("EchoTime", "echo_time_s", path, sidecar, acquisition),
-    } | _slice_timing(path, sidecar, header.shape, repetition)
-
-
-def _frame_spacing(
-    path: Path, sidecar: Mapping[str, Any], frames: int, acquisition: Mapping[str, float | None]
-) -> float:
-    """Return the time between frames: the repetition time, or that of an even VolumeTiming, s."""
-    times = sidecar.get("VolumeTiming")
-    if "RepetitionTime" in sidecar or times is None or acquisition.get("repetition_time_s") is not None:
-        return _seconds("RepetitionTime", "repetition_time_s", path, sidecar, acquisition)
-    where = sidecar_path(path).name
-    if not isinstance(times, list) or len(times) != frames or not all(map(_is_number, times)):
-        raise DataFault(f"{where}: VolumeTiming should hold {frames} times, one for each frame; correct it")
-    steps = [later - earlier for earlier, later in pairwise(times)]
-    if not all(math.isfinite(step) for step in steps) or min(steps) <= 0 or max(steps) > 1.02 * min(steps):
-        raise DataFault(
-            f"{where}: VolumeTiming is not even, and only evenly spaced frames can be deconvolved; correct it"
-        )
-    return float(sum(steps) / len(steps))
+def _calibration(path: Path, sidecar: Mapping[str, Any]) -> dict[str, float]:
+    """Return the time between the shots of an M0 image, s: a short one leaves part of the magnetisation out."""
+    key = "RepetitionTimePreparation"
+    time_s = sidecar.get(key)
+    if not is_number(time_s) or not 0 < time_s <= _LONGEST_SHOT_S:
+        said = "is missing" if time_s is None else "is not a plausible number of seconds"
+        raise DataFault(f"{sidecar_path(path).name}: {key} {said}; correct it (in s)")
+    return {"repetition_time_preparation_s": float(time_s)}
 
 
 def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
@@ -227,44 +183,3 @@ def _phase_encoding(sidecar: Mapping[str, Any]) -> dict[str, str]:
     said = sidecar.get("PhaseEncodingDirection", sidecar.get("PhaseEncodingAxis"))
     stated = said.removesuffix("-") if isinstance(said, str) else ""
     return {"phase_encoding_axis": stated} if stated in ("i", "j", "k") else {}
-
-
-def _seconds(
-    key: str,
-    setting: str,
-    path: Path,
-    sidecar: Mapping[str, Any],
-    acquisition: Mapping[str, float | None],
-) -> float:
-    value = acquisition.get(setting)
-    value = sidecar.get(key) if value is None else value
-    where = sidecar_path(path).name
-    if value is None:
-        raise DataFault(f"{where}: {key} is missing; add it (in s), or set acquisition.{setting} in the config")
-    if not _is_number(value) or not 0 < value <= _LONGEST[key]:
-        # not the value itself: text of a sidecar may name a patient
-        said = f"{key} is {value:g}, which is" if _is_number(value) else f"{key} is"
-        raise DataFault(f"{where}: {said} not a plausible number of seconds; correct it")
-    return float(value)
-
-
-def _slice_timing(
-    path: Path, sidecar: Mapping[str, Any], shape: tuple[int, ...], repetition_s: float
-) -> dict[str, Any]:
-    """Return the axis of the slices and the time of each in the order of its voxels, where the sidecar says."""
-    times = sidecar.get("SliceTiming")
-    if times is None:
-        return {}
-    where = sidecar_path(path).name
-    direction = sidecar.get("SliceEncodingDirection", "k")
-    if not isinstance(direction, str) or direction.removesuffix("-") not in ("i", "j", "k"):
-        # not the value itself: text of a sidecar may name a patient
-        raise DataFault(f"{where}: SliceEncodingDirection should be i, j or k, with or without -; correct it")
-    axis = "ijk".index(direction[0])
-    numbers = isinstance(times, list) and all(map(_is_number, times))
-    if not numbers or len(times) != shape[axis] or not all(0 <= time < repetition_s for time in times):
-        raise DataFault(
-            f"{where}: SliceTiming should hold {shape[axis]} times, one for each slice, from 0 to less than "
-            f"{repetition_s:g} s; correct it, or leave it out"
-        )
-    return {"slice_axis": axis, "slice_times_s": times[::-1] if direction.endswith("-") else times}

@@ -2,7 +2,8 @@
 
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from reperfuse.study.given import GIVEN, find_given
 from reperfuse.study.layout import File, Inherited, select, walk
 from reperfuse.study.lookalikes import misnamed
 from reperfuse.study.manifest import Manifest, Scan, StudyError
+from reperfuse.study.names import PERFUSION
 from reperfuse.study.visits import Visits, as_labels
 
 _NO_SCAN = "no scan found; `inputs` in the config sets the names that are searched for"
@@ -89,12 +91,14 @@ def index_study(
     scans: list[Scan] = []
     finds = False
     for kind, filters in inputs.items():
-        tables = Inherited(file for file in layout.files if file.entities.get("suffix") == filters["suffix"])
+        beside = (filters["suffix"], "aslcontext") if kind == "asl" else (filters["suffix"],)
+        tables = Inherited(file for file in layout.files if file.entities.get("suffix") in beside)
         found = select((file for file in layout.files if file.is_image), kind, filters)
         for group in _by_session(found, visits).values():
             scans += _choose(kind, group, tables, visits, acquisition or {})
         scans += misnamed(kind, filters, layout.files, found, visits)
         finds = finds or bool(found)
+    scans = list(_one_perfusion(scans))
     for kind, folder in (given or {}).items():
         scans += find_given(kind, folder, visits, layout.subjects)
     if not finds and not layout.faults:
@@ -110,6 +114,20 @@ def index_study(
     people = _people({scan.participant for scan in scans}, participants, excluded)
     kept = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions) | {""}
     return Manifest(scan for scan in scans if scan.participant in people and scan.session in kept)
+
+
+def _one_perfusion(scans: Sequence[Scan]) -> Iterator[Scan]:
+    """Leave one perfusion scan in each session: DSC before CT before ASL."""
+    used: dict[tuple[str, str], Scan] = {}
+    for kind in PERFUSION:
+        for scan in scans:
+            if scan.kind == kind and not scan.reason:
+                used.setdefault((scan.participant, scan.session), scan)
+    for scan in scans:
+        best = used.get((scan.participant, scan.session), scan)
+        is_second = scan.kind in PERFUSION and scan.kind != best.kind and not scan.reason
+        names = (Path(scan.path).name, Path(best.path).name)
+        yield replace(scan, reason="{}: {} of the same session is used instead".format(*names)) if is_second else scan
 
 
 def _held(files: Iterable[File]) -> str:

@@ -14,13 +14,15 @@ from reperfuse.study.manifest import StudyError
 
 #: What a BIDS label is made of.
 LABEL = re.compile(r"[a-zA-Z0-9]+")
-_IMAGES, TABLES = (".nii", ".nii.gz"), (".json", ".bval", ".bvec")
+_IMAGES, TABLES = (".nii", ".nii.gz"), (".json", ".bval", ".bvec", "aslcontext.tsv")
 #: How images end that cannot be read here, or are named in capitals.
 _OTHER_IMAGE = re.compile(r"\.(nii|img|hdr|mgz|mgh|nrrd|mha|mhd|dcm|ima)(\.(gz|zip|bz2|xz|zst|7z))?$", re.IGNORECASE)
 #: Characters that would break a line or a cell of a table, or that no text has.
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: A folder that was meant to be a patient's.
 _NEARLY_SUBJECT = re.compile(r"sub[-_ ]?[a-zA-Z0-9]+", re.IGNORECASE)
+#: What names what a file holds, not which scan it belongs to.
+_OF_THE_FILE = ("extension", "suffix")
 #: Folders that hold no raw scan, wherever they lie.
 _NOT_RAW = ("derivatives", "sourcedata", "code", "stimuli")
 
@@ -216,7 +218,7 @@ def _is_one_of(found: Any, values: Iterable[Any]) -> bool:
 
 
 class Inherited:
-    """The tables of one suffix, found for an image as BIDS' inheritance principle says.
+    """The tables of one kind of scan, found for an image as BIDS' inheritance principle says.
 
     Parameters
     ----------
@@ -236,7 +238,9 @@ class Inherited:
                 file
                 for file in self._by_folder.get(folder, ())
                 if file.path.name.endswith(ending)
-                and all(image.entities.get(key) == value for key, value in file.entities.items() if key != "extension")
+                and all(
+                    image.entities.get(key) == value for key, value in file.entities.items() if key not in _OF_THE_FILE
+                )
             ]
             found += [file.path for file in sorted(applicable, key=lambda file: len(file.entities))]
         return found

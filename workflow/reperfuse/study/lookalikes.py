@@ -18,6 +18,9 @@ from reperfuse.study.visits import Visits
 #: What else people call each kind of scan, at the end of the name.
 _CALLED: Mapping[str, re.Pattern[str]] = {
     "dsc": re.compile(r"dsc|pwi|perf|perfusion", re.IGNORECASE),
+    "ctp": re.compile(r"ctp|ctperf|ctperfusion|pct", re.IGNORECASE),
+    "asl": re.compile(r"asl|pcasl|pasl|casl", re.IGNORECASE),
+    "m0scan": re.compile(r"m0scan|m0", re.IGNORECASE),
     "dwi": re.compile(r"dwi|dti", re.IGNORECASE),
     "adc": re.compile(r"adc|adcmap", re.IGNORECASE),
     "trace": re.compile(r"trace|tracew|isodwi", re.IGNORECASE),
@@ -26,6 +29,9 @@ _CALLED: Mapping[str, re.Pattern[str]] = {
 #: What a sentence calls it.
 SPOKEN = {
     "dsc": "a DSC series",
+    "ctp": "a CT perfusion series",
+    "asl": "an ASL series",
+    "m0scan": "an M0 image of ASL",
     "dwi": "a diffusion series",
     "adc": "an ADC map",
     "trace": "a trace image",

@@ -23,8 +23,8 @@ class Scan:
     role : str
         baseline, post, late, followup, or empty for a session without a role.
     kind : str
-        dsc, dwi, adc, trace, flair, lesion or aif; brain_dwi, brain_perf or brain_anat for a brain mask
-        of the study's own; patient for a participant without any scan, whose folder is the path.
+        dsc, ctp, asl, m0scan, dwi, adc, trace, flair, lesion or aif; brain_dwi, brain_perf or brain_anat for a brain
+        mask of the study's own; patient for a participant without any scan, whose folder is the path.
     path : str
         Absolute path of the image, or of the curve.
     settings : str

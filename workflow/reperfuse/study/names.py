@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_PERFUSION, _DIFFUSION = ("dsc",), ("dwi|adc",)
+#: Kinds of perfusion scans; the first that a session has is used. Of the first two, a bolus of contrast is followed.
+PERFUSION = ("dsc", "ctp", "asl")
+#: Needs: a bolus, any perfusion scan, diffusion.
+_BOLUS, _FLOW, _DIFFUSION = ("dsc|ctp",), ("|".join(PERFUSION),), ("dwi|adc",)
 
 
-_BOTH = (*_PERFUSION, *_DIFFUSION)
+_BOTH = (*_FLOW, *_DIFFUSION)
 
 
 #: Kinds of scans that the image of a datatype is made from.
-KINDS: Mapping[str, tuple[str, ...]] = {"dwi": ("dwi", "adc"), "perf": ("dsc",), "anat": ("flair",)}
+KINDS: Mapping[str, tuple[str, ...]] = {"dwi": ("dwi", "adc"), "perf": PERFUSION, "anat": ("flair",)}
 
 
 #: Roles of sessions in which reflow is judged: hours after treatment, and a day after it.
@@ -47,7 +50,7 @@ class Result:
 
 
 def _perf(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True) -> Result:
-    return Result("perf", ending, needs or _PERFUSION, roles, delivered)
+    return Result("perf", ending, needs or _BOLUS, roles, delivered)
 
 
 def _dwi(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True) -> Result:
@@ -56,18 +59,18 @@ def _dwi(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool 
 
 RESULTS: Mapping[str, Result] = {
     # perfusion
-    "moco": _perf("desc-moco_dsc.nii.gz"),
-    "dscref": _perf("dscref.nii.gz"),
-    "motion": _perf("desc-motion_timeseries.tsv"),
+    "moco": _perf("desc-moco_dsc.nii.gz", "dsc"),
+    "dscref": _perf("dscref.nii.gz", *_FLOW),
+    "motion": _perf("desc-motion_timeseries.tsv", *_FLOW),
     "poses": _perf("from-dscref_to-dsc_mode-points_xfm.tsv"),
     "aif": _perf("desc-aif_timeseries.tsv"),
-    "cbf": _perf("cbf.nii.gz"),
+    "cbf": _perf("cbf.nii.gz", *_FLOW),
     "cbv": _perf("cbv.nii.gz"),
     "uncorrected_cbv": _perf("desc-uncorrected_cbv.nii.gz", delivered=False),
     "mtt": _perf("mtt.nii.gz"),
     "tmax": _perf("tmax.nii.gz"),
     "ttp": _perf("ttp.nii.gz"),
-    "rcbf": _perf("desc-rel_cbf.nii.gz"),
+    "rcbf": _perf("desc-rel_cbf.nii.gz", *_FLOW),
     "rcbv": _perf("desc-rel_cbv.nii.gz"),
     "tmax4": _perf("desc-tmax4_mask.nii.gz"),
     "tmax6": _perf("desc-tmax6_mask.nii.gz"),
@@ -96,7 +99,7 @@ RESULTS: Mapping[str, Result] = {
     "adc_dscref": _dwi("space-dscref_ADC.nii.gz", *_BOTH),
     "trace_dscref": _dwi("space-dscref_trace.nii.gz", *_BOTH),
     "core_dscref": _dwi("space-dscref_desc-core_mask.nii.gz", *_BOTH),
-    "penumbra": _perf("desc-penumbra_mask.nii.gz", *_BOTH),
+    "penumbra": _perf("desc-penumbra_mask.nii.gz", *_BOLUS, *_DIFFUSION),
     # of each datatype
     "brain": Result("{datatype}", "desc-brain_mask.nii.gz"),
     "mirror": Result("{datatype}", "desc-mirror_xfm.json"),
@@ -110,7 +113,7 @@ RESULTS: Mapping[str, Result] = {
     "baseline_mask": _perf("space-dscref_desc-baseline{source}_mask.nii.gz", "deficits", roles=AFTER, delivered=False),
     "deficits": _perf("desc-reperfusion_dseg.nii.gz", "deficits", roles=("post",), delivered=False),
     "earlier_tmax": _perf("space-dscref_desc-baseline_tmax.nii.gz", "deficits", roles=("post",), delivered=False),
-    "lesion_dscref": _perf("space-dscref_desc-lesion_mask.nii.gz", *_PERFUSION, "lesion", roles=AFTER),
+    "lesion_dscref": _perf("space-dscref_desc-lesion_mask.nii.gz", *_FLOW, "lesion", roles=AFTER),
     "mirrored": _perf("desc-mirror_cbv.nii.gz", "reflow", roles=AFTER),
     "asymmetry": _perf("desc-asymmetry_cbv.nii.gz", "reflow", roles=AFTER),
     "imr": _perf("desc-imr_mask.nii.gz", "reflow", roles=AFTER),

@@ -14,7 +14,10 @@ from reperfuse.study.plan import Plan
 from reperfuse.study.possible import INSTEAD, Share, numbered, shares, split
 
 #: What a line calls each kind of scan, and of what is given.
-_SCANS = {"dsc": "DSC", "dwi": "diffusion series", "adc": "ADC maps", "trace": "trace images", "flair": "FLAIR"}
+_SCANS = {
+    **{"dsc": "DSC", "ctp": "CT perfusion", "asl": "ASL"},
+    **{"dwi": "diffusion series", "adc": "ADC maps", "trace": "trace images", "flair": "FLAIR"},
+}
 _GIVEN = {"lesion": "lesion masks", "brain": "brain masks", "aif": "arterial inputs"}
 #: Reasons of scans that are not used, and names in a list, that fit on a screen.
 _MOST_REASONS, _MOST_NAMES = 4, 8

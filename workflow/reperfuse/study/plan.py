@@ -14,7 +14,7 @@ from typing import Any
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
-from reperfuse.study.names import AFTER, COMPARISONS, KINDS, RESULTS, TOLD, Names
+from reperfuse.study.names import AFTER, COMPARISONS, KINDS, PERFUSION, RESULTS, TOLD, Names
 from reperfuse.study.ratings import Ratings
 
 #: A path, or nothing.
@@ -67,6 +67,11 @@ class Plan:
         """Tell whether a session has a usable scan of each kind; alternatives are written with a bar: "dwi|adc"."""
         return session is not None and all(self.manifest.has(subject, session, *kind.split("|")) for kind in kinds)
 
+    def perfusion(self, subject: str, session: str) -> str:
+        """Return the kind of the session's perfusion scan: dsc, ctp or asl; empty if it has none."""
+        scan = self.manifest.find(subject, session, *PERFUSION)
+        return scan.kind if scan else ""
+
     def roles(self, subject: str) -> dict[str, str]:
         """Return the role of each of the patient's sessions that has one."""
         found = {session: self.role(subject, session) for session in self.sessions(subject)}
@@ -101,12 +106,12 @@ class Plan:
             wanted = bool(self.config["growth"]["undo_swelling"])
             return wanted and self.has(subject, before, "dwi") and self.has(subject, later, "dwi")
         if comparison == "deficits":
-            return self.has(subject, before, "dsc") and self.has(subject, after, "dsc")
+            return self.has(subject, before, "dsc|ctp") and self.has(subject, after, "dsc|ctp")
         judged_in = self.reflow_settings["lesion_source"]
         if judged_in == "followup":
-            return has_lesion and self.has(subject, after, "dsc")
-        kinds = ("dsc", "dwi|adc") if judged_in == "core" else ("dsc",)
-        return self.has(subject, before, *kinds) and self.has(subject, after, "dsc")
+            return has_lesion and self.has(subject, after, "dsc|ctp")
+        kinds = ("dsc|ctp", "dwi|adc") if judged_in == "core" else ("dsc|ctp",)
+        return self.has(subject, before, *kinds) and self.has(subject, after, "dsc|ctp")
 
     def makes(self, name: str, subject: str, session: str | None, datatype: str | None = None) -> bool:
         """Tell whether a result can be made of a session."""
@@ -130,6 +135,15 @@ class Plan:
         if scan is None or (unless and self.has(subject, session, unless)) or f'"{UNREADABLE}":' in scan.settings:
             return []
         return scan.path
+
+    def needed(self, kind: str, subject: str, session: str) -> str:
+        """Return the session's raw scan of a kind that a step cannot do without.
+
+        Where the session has none, this is a path that does not exist: of rules that make the same file, Snakemake then
+        takes the one of the kind that the session has.
+        """
+        scan = self.raw(kind, subject, session)
+        return scan if isinstance(scan, str) else f"no {kind} scan"
 
     def unreadable(self, kind: str, subject: str, session: str) -> str:
         """Return why a file given for a step cannot be read, empty if it can: the step has no result then."""

@@ -11,12 +11,12 @@ from reperfuse.study.columns import READERS
 from reperfuse.study.plan import Plan
 
 #: What is computed of a session, and the scans that it needs.
-_WITHIN = {"perfusion maps": ("dsc",), "core": ("dwi|adc",), "mismatch": ("dsc", "dwi|adc")}
+_WITHIN = {"perfusion maps": ("dsc|ctp|asl",), "core": ("dwi|adc",), "mismatch": ("dsc|ctp", "dwi|adc")}
 #: What compares sessions: the name it has among the absences, and the scans whose faults explain why it cannot be done.
 _COMPARED = {
     "infarct growth": ("growth", "dwi|adc|flair"),
-    "reperfusion": ("reperfusion", "dsc"),
-    "IMR": ("reflow", "dsc"),
+    "reperfusion": ("reperfusion", "dsc|ctp"),
+    "IMR": ("reflow", "dsc|ctp"),
 }
 #: A reason that is none: the session has the scan.
 INSTEAD = "of the same session is used instead"
@@ -73,8 +73,8 @@ def _within(plan: Plan, people: Iterable[str]) -> Iterator[Share]:
 
 
 def _no_scans(kinds: Iterable[str]) -> str:
-    called = {"dsc": "DSC", "dwi|adc": "diffusion"}
-    return f"no session with {' and '.join(called[kind] for kind in kinds)}"
+    called = ["diffusion" if kind == "dwi|adc" else "perfusion" for kind in kinds]
+    return f"no session with {' and '.join(called)}"
 
 
 def _fault(plan: Plan, subject: str, kinds: str) -> str:
