@@ -11,9 +11,8 @@ from reperfuse.diffusion.units import spelled
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.originals import begin, read_text
-from reperfuse.files.sidecars import sidecar_path
 from reperfuse.files.tables import read_rows
-from reperfuse.study.labelling import asl_settings
+from reperfuse.study.labelling import asl_settings, m0_settings
 from reperfuse.study.layout import File, Inherited
 from reperfuse.study.series import bolus_settings, is_number
 
@@ -25,8 +24,6 @@ _SHORTEST_FLAIR_S = 0.05
 _HIGHEST_B0, _LOWEST_B = 100.0, 300.0
 #: The strongest weighting that a scanner of people gives, s/mm².
 _HIGHEST_B = 40_000.0
-#: Of an M0 image, between its shots, s; what lies above was written in milliseconds.
-_LONGEST_SHOT_S = 30.0
 #: What is read of a sidecar.
 _READ = (
     *("RepetitionTime", "EchoTime", "VolumeTiming", "AcquisitionDuration", "SliceTiming", "SliceEncodingDirection"),
@@ -67,7 +64,7 @@ def read_scan(kind: str, file: File, tables: Inherited, acquisition: Mapping[str
     elif kind == "asl":
         settings |= asl_settings(path, sidecar, _volume_types(file, tables), header)
     elif kind == "m0scan":
-        settings |= _calibration(path, sidecar)
+        settings |= m0_settings(path, sidecar, header)
     elif kind == "dwi":
         settings |= _gradients(file, tables, volumes) | _phase_encoding(sidecar)
     elif len(header.shape) != 3:
@@ -121,16 +118,6 @@ def _volume_types(file: File, tables: Inherited) -> list[str]:
     """Return what each volume of an ASL series is, as its table says; empty without one."""
     found = tables.of(file, "aslcontext.tsv")
     return [row.get("volume_type", "") for row in read_rows(found[-1])] if found else []
-
-
-def _calibration(path: Path, sidecar: Mapping[str, Any]) -> dict[str, float]:
-    """Return the time between the shots of an M0 image, s: a short one leaves part of the magnetisation out."""
-    key = "RepetitionTimePreparation"
-    time_s = sidecar.get(key)
-    if not is_number(time_s) or not 0 < time_s <= _LONGEST_SHOT_S:
-        said = "is missing" if time_s is None else "is not a plausible number of seconds"
-        raise DataFault(f"{sidecar_path(path).name}: {key} {said}; correct it (in s)")
-    return {"repetition_time_preparation_s": float(time_s)}
 
 
 def _gradients(file: File, tables: Inherited, volumes: int) -> dict[str, Any]:
