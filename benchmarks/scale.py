@@ -145,7 +145,12 @@ def main() -> None:
         # a cluster's job reads the manifest, which the first job's main process has written
         manifest = study / "derivatives" / "reperfuse" / "logs" / "manifest.tsv"
         index_study(study, inputs=INPUTS, roles=ROLES).write(manifest)
-        job = ["--mode=remote", "--allowed-rules=compute_adc", "--target-jobs", "compute_adc:subject=0001,session=post"]
+        job = [
+            "--mode=remote",
+            "--allowed-rules=prepare_diffusion",
+            "--target-jobs",
+            "prepare_diffusion:subject=0001,session=post",
+        ]
         show("parsing in a job", 1, measured(dry_run(ROOT / "Snakefile", *config, *job), folder))
         few, many = options.patients[0], options.patients[-1]
         if few != many:

@@ -20,6 +20,7 @@ from reperfuse.interfaces import (
     DeconvolvePerfusion,
     ExtractBrain,
     QuantifyGrowth,
+    ResampleCore,
     ResampleDiffusion,
     SegmentCore,
     SegmentHypoperfusion,
@@ -97,13 +98,13 @@ def measure(patient: Scans, folder: Path) -> Volumes:
     before, after = (_diffusion(patient, name, folder / name) for name in ("before", "after"))
     core = SegmentCore(**{key: before[key] for key in ("adc", "trace", "brain", "mirror")}).run(cwd=folder / "core")
     dsc = _perfusion(patient, folder / "dsc")
-    near = ResampleDiffusion(
-        adc=before["adc"], trace=before["trace"], core=core.outputs.core, reference=dsc["reference"], transform=still
-    ).run(cwd=folder / "near").outputs  # fmt: skip
+    there = {"reference": dsc["reference"], "transform": still}
+    near = ResampleDiffusion(adc=before["adc"], trace=before["trace"], **there).run(cwd=folder / "near").outputs
+    near_core = ResampleCore(core=core.outputs.core, **there).run(cwd=folder / "near_core").outputs.core
     late = SegmentHypoperfusion(
         **{key: dsc[key] for key in ("tmax", "brain", "reference", "cbv", "mirror")}, adc=near.adc, side=patient.side
     ).run(cwd=folder / "late").outputs.tmax6  # fmt: skip
-    penumbra = SegmentPenumbra(deficit=late, core=near.core).run(cwd=folder / "penumbra").outputs.penumbra
+    penumbra = SegmentPenumbra(deficit=late, core=near_core).run(cwd=folder / "penumbra").outputs.penumbra
     lesion = SegmentLesion(
         reference=after["trace"], brain=after["brain"], mirror=after["mirror"], adc=after["adc"], side=patient.side
     ).run(cwd=folder / "lesion").outputs.lesion  # fmt: skip

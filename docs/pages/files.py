@@ -21,6 +21,7 @@ from pages.markdown import escape, item
 RULES = Path(__file__).parents[2] / "workflow" / "rules"
 
 _MADE = re.compile(r'"?(\w+)"?(?:=|: )result\("(\w+)"')
+_CONSTANT = re.compile(r"^[A-Z_]+ = .*?\n\n", flags=re.MULTILINE | re.DOTALL)
 _FOLDERS = {"{datatype}": "each"}
 _SCANS = {
     "dsc": "DSC",
@@ -51,15 +52,19 @@ def _outputs() -> dict[str, Any]:
     found = {}
     for path in sorted(RULES.glob("*.smk")):
         text = path.read_text(encoding="utf-8")
-        spare = dict(_MADE.findall(text.partition("\nrule ")[0])) | dict(re.findall(r'{"(\w+)": result\("(\w+)"', text))
-        for rule in re.split(r"^rule ", text, flags=re.MULTILINE)[1:]:
-            step = re.search(r'step\("(\w+)"\)', rule)
-            if step is None or "    output:" not in rule:
+        shared = dict(_MADE.findall("".join(_CONSTANT.findall(text))))
+        step = ""
+        for rule in re.split(r"^(?:use )?rule ", text, flags=re.MULTILINE)[1:]:
+            # a rule that uses another has its step
+            step = named[1] if (named := re.search(r'step\("(\w+)"\)', rule)) else step
+            if "    output:" not in rule:
                 continue
-            spec = getattr(interfaces, step[1]).output_spec()
-            written = rule.partition("    output:")[2].partition("    log:")[0]
-            made = dict(_MADE.findall(written)) | (spare if "**" in written else {})
-            found |= {result: spec.trait(trait) for trait, result in made.items()}
+            spec = getattr(interfaces, step).output_spec()
+            written = rule.partition("    output:")[2].partition("    log:")[0].partition("    message:")[0]
+            made = dict(_MADE.findall(written)) | (shared if "**" in written else {})
+            found |= {
+                result: spec.trait(trait) for trait, result in made.items() if trait in spec.copyable_trait_names()
+            }
     return found
 
 

@@ -81,7 +81,7 @@ def test_the_generic_profile_submits_through_a_command(small: Small, slurm: Sing
         f"--workflow-profile={ROOT / 'profiles' / 'cluster-generic'}",
         f"--cluster-generic-submit-cmd={submit} --output=/dev/null",
         "--cluster-generic-cancel-cmd=scancel",
-        "--until=compute_adc",
+        "--until=prepare_diffusion",
         config=small.config,
         cores=1,
         environment=slurm.environment,

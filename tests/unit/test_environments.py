@@ -76,5 +76,5 @@ def test_every_rule_is_in_a_group_of_the_profile() -> None:
     profile = yaml.safe_load((ENVS.parent / "profiles" / "slurm" / "profile.yaml").read_text())
     rules = sorted((ENVS.parent / "workflow" / "rules").glob("*.smk"))
     text = "".join(path.read_text(encoding="utf-8") for path in rules)
-    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(profile["groups"])
+    assert set(re.findall(r"^(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:", text, re.MULTILINE)) == set(profile["groups"])
     assert set(profile["set-resources"]) <= set(profile["groups"])

@@ -104,7 +104,8 @@ class Session:
             "mirror": self.plane("core_mirror", "dwi"),
         }
         self.files |= self.step("SegmentCore", **given, **CONFIG["core"])
-        self.core_inputs = given
+        self.files |= self.step("SweepCore", **given, **CONFIG["core"], half_width=CONFIG["stability"]["adc"])
+        self.files["core_curves"] = self.files["curves"]
 
     def perfusion(self) -> None:
         grid, pose, protocol, patient = self.plan.grids["dsc"], self.plan.poses["dsc"], PROTOCOL.dsc, self.patient
@@ -141,28 +142,21 @@ class Session:
         plane = self.files["deficit_mirror"]
         moved = str(self.folder / "moved.txt")
         write_itk(moved, self.plan.poses["dwi"] @ np.linalg.inv(self.plan.poses["dsc"]))
-        maps = {name: self.files[name] for name in ("adc", "trace", "core", "reference")}
-        resampled = self.step("ResampleDiffusion", **maps, transform=moved)
-        core = self.files["core_dscref"] = resampled["core"]
+        there = {"reference": self.files["reference"], "transform": moved}
+        resampled = self.step("ResampleDiffusion", adc=self.files["adc"], trace=self.files["trace"], **there)
+        core = self.files["core_dscref"] = self.step("ResampleCore", core=self.files["core"], **there)["core"]
         cleaned = {"tmax": self.files["tmax"], "adc": resampled["adc"], "mirror": plane, "side": self.side}
         cleaned |= given | CONFIG["hypoperfusion"]
         self.files |= self.step("SegmentHypoperfusion", **cleaned)
         deficit = self.files["tmax6"]
-        self.files |= self.step("SegmentPenumbra", deficit=deficit, core=core)
+        swept = {"adc_sweep": self.files["adc_sweep"], "transform": moved}
+        self.files |= self.step("SegmentPenumbra", deficit=deficit, core=core, **swept)
         relative = self.step(
             "NormalizePerfusion", **given, cbf=self.files["cbf"], core=core, deficit=deficit, mirror=plane
         )
         half_widths = CONFIG["stability"]
         self.files["deficit_curves"] = self.step(
             "SweepPerfusion", **cleaned, **relative, core=core, deficit=deficit, half_widths=half_widths
-        )["curves"]
-        self.files["core_curves"] = self.step(
-            "SweepCore",
-            **self.core_inputs,
-            **CONFIG["core"],
-            half_width=half_widths["adc"],
-            deficit=deficit,
-            transform=moved,
         )["curves"]
 
     def measure(self, **inputs: Any) -> str:
@@ -197,7 +191,7 @@ def test_patients_of_every_kind_are_classified_right(kind: str, tmp_path: Path) 
     row = read_sidecar(sessions["baseline"].measure(**post))["Row"]
     curves = {
         name: dict(map(tuple, curve))
-        for path in ("core_curves", "deficit_curves")
+        for path in ("core_curves", "penumbra", "deficit_curves")
         for name, curve in read_sidecar(sessions["baseline"].files[path])["Curves"].items()
     }
     assert curves["coreg_adc"][620e-6] == curves["coreg_tmax"][6.0] == pytest.approx(row["mismatch_coreg_ml"])

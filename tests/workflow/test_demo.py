@@ -57,25 +57,26 @@ def test_a_deleted_map_reruns_what_hangs_on_it(demo: Demo) -> None:
     jobs = snakemake(demo.folder, *WHY).jobs
     kept.rename(penumbra)
     assert {
-        "segment_penumbra",
+        "measure_mismatch",
         "measure_session",
         "quantify_growth",
         "measure_patient",
         "tabulate_study",
     } <= jobs
-    assert not jobs & {"deconvolve_perfusion", "segment_core", "register_diffusion", "segment_hypoperfusion"}
+    assert not jobs & {"map_perfusion", "measure_core", "align_diffusion", "align_followup"}
 
 
 def test_a_changed_threshold_reruns_what_hangs_on_it(demo: Demo, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text("bids_dir: null  # the demo\ncore: {adc_threshold: 600.0e-6}\n")
     jobs = snakemake(demo.folder, *WHY, "--configfile", str(study)).jobs
-    assert {"segment_core", "resample_diffusion", "segment_penumbra", "measure_session"} <= jobs
+    assert {"measure_core", "measure_mismatch", "measure_session"} <= jobs
     assert not jobs & {
-        "deconvolve_perfusion",
-        "compute_adc",
-        "register_diffusion",
-        "correct_motion",
+        "map_perfusion",
+        "prepare_diffusion",
+        "align_diffusion",
+        "prepare_perfusion",
+        "align_followup",
     }
 
 
@@ -85,7 +86,7 @@ OWN = "{mine: {title: Mine, doi: none, classes: [{name: severe, all: [%s]}], oth
 def test_a_criterion_of_ones_own_reruns_the_measures_only(demo: Demo) -> None:
     jobs = snakemake(demo.folder, *WHY, config=("criteria=" + OWN % "hir >= 0.4",)).jobs
     assert {"measure_session", "tabulate_study", "report_patient", "report_study"} <= jobs
-    assert not jobs & {"segment_core", "segment_hypoperfusion", "sweep_core", "sweep_perfusion"}
+    assert not jobs & {"measure_core", "measure_mismatch", "map_reflow"}
 
 
 def test_a_bad_criterion_is_refused_with_its_key_and_reason(demo: Demo) -> None:

@@ -43,7 +43,7 @@ def test_it_writes_nothing_and_says_what_was_found(study: Study, home: Path, tmp
     run = dry_run(tmp_path / "here", home, f"bids_dir={study.root}")
     assert run.status == 0, run.output[-3000:]
     assert listing(tmp_path) == before
-    assert "correct_motion" in run.jobs
+    assert "prepare_perfusion" in run.jobs
     assert "1 patient, 3 sessions" in run.output
     assert 'sessions:\n  baseline: "01"\n  post: "02"\n  followup: "03"\n' in run.output
 
@@ -64,7 +64,7 @@ def test_the_demo_is_planned_and_not_simulated(home: Path, tmp_path: Path) -> No
     assert run.status == 0, run.output[-3000:]
     assert listing(tmp_path) == before
     assert "a run simulates it first (3 patients, about a minute)" in run.output
-    assert {"simulate_demo", "deconvolve_perfusion", "map_reflow", "analyze_study"} <= run.jobs
+    assert {"simulate_demo", "map_perfusion", "map_reflow", "analyze_study"} <= run.jobs
 
 
 @pytest.mark.xdist_group("demo")
@@ -81,6 +81,6 @@ def test_it_leaves_finished_results_alone(small: Small, home: Path, tmp_path: Pa
     run = dry_run(tmp_path, home, *small.config)
     assert "Nothing to be done" in run.output, run.output[-3000:]
     changed = dry_run(tmp_path, home, *small.config, "core={adc_threshold: 600e-6}")
-    assert {"segment_core", "report_patient"} <= changed.jobs
-    assert "correct_motion" not in changed.jobs
+    assert {"measure_core", "report_patient"} <= changed.jobs
+    assert "prepare_perfusion" not in changed.jobs
     assert listing(whole, home) == before

@@ -66,7 +66,7 @@ def test_a_second_run_on_the_same_results_is_told_so(small: Small, tmp_path: Pat
 
 def test_a_dry_run_writes_nothing(small: Small, tmp_path: Path) -> None:
     run = snakemake(tmp_path, "-n", config=small.config)
-    assert "correct_motion" in run.jobs
+    assert "prepare_perfusion" in run.jobs
     assert not (tmp_path / "out").exists()
 
 
@@ -92,11 +92,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_named_and_the_next_run_recovers(small: Small, small_disk: Path, tmp_path: Path) -> None:
     config = (*small.config[:2], f"output_dir={small_disk}/out")
-    full = snakemake(tmp_path, "--until", "compute_adc", config=config)
+    full = snakemake(tmp_path, "--until", "prepare_diffusion", config=config)
     assert full.status != 0
-    assert "compute_adc: No space left on device. Free some and run the same command again" in full.output
+    assert "prepare_diffusion: No space left on device. Free some and run the same command again" in full.output
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
-    run = snakemake(tmp_path, "--until", "compute_adc", config=config)
+    run = snakemake(tmp_path, "--until", "prepare_diffusion", config=config)
     assert run.status == 0, run.output[-3000:]
     found = contents(small_disk / "out")
     # the way from the results to the study differs, nothing else

@@ -60,6 +60,11 @@ def planned(workflow: Any, scans: list[Scan], source: str = "followup", swelling
     return plan
 
 
+def is_for(rule: Any, target: str) -> bool:
+    """Tell whether a rule is for the session of a file: in another it asks for what is never there."""
+    return not any(path.startswith("no ") for path in rule.expand_input(rule.get_wildcards(target))[0])
+
+
 def walk(workflow: Any, plan: Plan) -> None:
     """Follow every file from the results back to the scans."""
     scans = {scan.path for scan in plan.manifest.scans}
@@ -72,7 +77,9 @@ def walk(workflow: Any, plan: Plan) -> None:
         target = targets.pop()
         if target in seen:
             continue
-        producers = [rule for rule in rules if rule.is_producer(target)]
+        producers = [rule for rule in rules if rule.is_producer(target) and is_for(rule, target)]
+        before = [one for one in producers if any(workflow._ruleorder.compare(one, other) < 0 for other in producers)]
+        producers = [one for one in producers if one not in before]
         assert len(producers) == 1, f"{target} is made by {[rule.name for rule in producers]}"
         (rule,) = producers
         wildcards = rule.get_wildcards(target)

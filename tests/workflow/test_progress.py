@@ -34,7 +34,7 @@ def test_each_step_has_a_line_and_the_end_says_how_it_went(small: Small) -> None
 def test_ctrl_c_reads_as_a_stop(small: Small, tmp_path: Path) -> None:
     """In a terminal it reaches the run and its steps."""
     run = subprocess.Popen(
-        command("--until", "compute_adc", "correct_motion", config=small.config),
+        command("--until", "prepare_diffusion", "prepare_perfusion", config=small.config),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -58,10 +58,12 @@ def test_a_failed_step_is_named_with_its_log(small: Small, tmp_path: Path) -> No
     text = module.read_text()
     fails = "def _compute(self) -> None:\n        raise OSError('no disk')\n\n    def _other(self) -> None:\n"
     module.write_text(text.replace("def _compute(self) -> None:\n", fails, 1))
-    run = snakemake(tmp_path, "--until", "compute_adc", config=small.config, root=clone)
+    run = snakemake(tmp_path, "--until", "prepare_diffusion", config=small.config, root=clone)
     assert run.status == 1
-    log = tmp_path / "out" / "logs" / "compute_adc" / "sub-01_ses-followup.log"
-    assert f"FAILED  sub-01 ses-followup  computing ADC and trace image; see {log}" in run.output
+    log = tmp_path / "out" / "logs" / "prepare_diffusion" / "sub-01_ses-followup.log"
+    assert (
+        f"FAILED  sub-01 ses-followup  computing ADC and trace image, and extracting the brain; see {log}" in run.output
+    )
     assert "no disk" in log.read_text()
     assert "Traceback" not in run.output
     first, last = run.output.splitlines()[-2:]

@@ -32,8 +32,8 @@ def test_results_moved_are_the_same_results_to_any_checkout(small: Small, moved:
 
 def test_a_changed_threshold_is_seen_wherever_the_results_lie(small: Small, moved: Path, tmp_path: Path) -> None:
     jobs = snakemake(tmp_path, "-n", config=(*config_of(small, moved), "core={adc_threshold: 600e-6}")).jobs
-    assert {"segment_core", "measure_session"} <= jobs
-    assert not jobs & {"compute_adc", "deconvolve_perfusion", "correct_motion", "register_followup"}
+    assert {"measure_core", "measure_session"} <= jobs
+    assert not jobs & {"prepare_diffusion", "map_perfusion", "prepare_perfusion", "register_followup"}
 
 
 def test_a_rating_makes_tables_analysis_and_pages_anew_and_nothing_else(
@@ -77,7 +77,7 @@ use rule * from reperfuse
     )
     run = snakemake(tmp_path, "-n", "all", config=small.config, root=tmp_path)
     assert run.status == 0, run.output[-3000:]
-    assert {"compute_adc", "tabulate_study"} <= run.jobs
+    assert {"prepare_diffusion", "tabulate_study"} <= run.jobs
 
 
 def test_a_fault_of_the_program_costs_a_patient_not_the_tables(small: Small, moved: Path, tmp_path: Path) -> None:

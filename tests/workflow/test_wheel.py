@@ -112,7 +112,7 @@ def test_a_dry_run_plans_and_leaves_nothing(installed: Installed, tiny: Path, tm
     for level in ("participant", "group"):
         run = installed.reperfuse(tmp_path, str(tiny), "the results", level, "--participant_label", "01", "-n")
         assert run.status == 0, run.output[-3000:]
-        assert {"compute_adc", "measure_session"} <= run.jobs
+        assert {"prepare_diffusion", "measure_session"} <= run.jobs
         assert ("tabulate_study" in run.jobs) is (level == "group")
     assert files_below(installed.folder, tiny) == before
     assert list(tmp_path.iterdir()) == []
@@ -120,7 +120,7 @@ def test_a_dry_run_plans_and_leaves_nothing(installed: Installed, tiny: Path, tm
 
 def test_it_computes_what_the_repository_does(installed: Installed, small: Small, tmp_path: Path) -> None:
     before = files_below(installed.folder, small.study)
-    words = ("run", str(small.study), "out", "--cores=1", "--", "--until", "compute_adc")
+    words = ("run", str(small.study), "out", "--cores=1", "--", "--until", "prepare_diffusion")
     run = installed.reperfuse(tmp_path, *words)
     assert run.status == 0, run.output[-3000:]
     made = {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in (tmp_path / "out").rglob("*_ADC.*")}
@@ -143,14 +143,16 @@ def test_plain_snakemake_runs_it_from_any_folder(installed: Installed, tiny: Pat
     for more in ([], ["--directory", "elsewhere"]):
         run = installed.snakemake(tmp_path, *words, *more, "--config", f"bids_dir={tiny}")
         assert run.status == 0, run.output[-3000:]
-        assert {"compute_adc", "tabulate_study"} <= run.jobs
+        assert {"prepare_diffusion", "tabulate_study"} <= run.jobs
 
 
 def test_another_workflow_uses_it_as_a_module(installed: Installed, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(MODULE)
     run = installed.snakemake(tmp_path, "-n", "all", "--config", f"bids_dir={tiny}", "output_dir=the results")
     assert run.status == 0, run.output[-3000:]
-    assert {"compute_adc", "tabulate_study"} <= run.jobs
-    done = installed.snakemake(tmp_path, "--until", "compute_adc", "--config", f"bids_dir={tiny}", "output_dir=out")
+    assert {"prepare_diffusion", "tabulate_study"} <= run.jobs
+    done = installed.snakemake(
+        tmp_path, "--until", "prepare_diffusion", "--config", f"bids_dir={tiny}", "output_dir=out"
+    )
     assert done.status == 0, done.output[-3000:]
     assert len(list((tmp_path / "out").rglob("*_ADC.nii.gz"))) == 2

@@ -82,7 +82,7 @@ def step(interface):
 
 def ask(question, *given, **more):
     """Return an input or params function that asks PLAN, with those of the rule's wildcards that the question takes."""
-    taken = set(inspect.signature(question).parameters) & {"subject", "session", "datatype", "source"} - set(more)
+    taken = set(inspect.signature(question).parameters) & {"subject", "session", "datatype"} - set(more)
 
     def answer(wildcards):
         known = {name: value for name in taken if (value := wildcards.get(name)) is not None}

@@ -1,23 +1,5 @@
 # Needs: a session's core and hypoperfusion masks, its quality figures, and its reflow after treatment.
-# Gives: the penumbra, and the session's row of the tables with every trial's profile.
-
-
-rule segment_penumbra:
-    input:
-        deficit=result("tmax6"),
-        core=result("core_dscref"),
-    output:
-        penumbra=result("penumbra"),
-    log:
-        session_log("segment_penumbra"),
-    conda:
-        CONDA
-    params:
-        **step("SegmentPenumbra"),
-    message:
-        "segmenting the penumbra"
-    script:
-        "../scripts/run_interface.py"
+# Gives: the session's row of the tables with every trial's profile.
 
 
 rule measure_session:

@@ -8,6 +8,26 @@ REFLOW_PARAMETERS = """map lesion_source asymmetry_threshold rule noise_limit mi
     min_one_sided_share""".split()
 
 
+rule extract_brain:
+    input:
+        reference=ask(Plan.reference, datatype="anat"),
+        given=ask(Plan.given_brain, datatype="anat"),
+    output:
+        brain=result("brain", datatype="anat"),
+        mirror=result("mirror", datatype="anat"),
+    log:
+        session_log("extract_brain"),
+    conda:
+        CONDA
+    params:
+        **step("ExtractBrain"),
+        unreadable=ask(Plan.unreadable_brain, datatype="anat"),
+    message:
+        "extracting the brain of the FLAIR image"
+    script:
+        "../scripts/run_interface.py"
+
+
 rule register_flair:
     input:
         fixed=result("dwiref"),
@@ -78,6 +98,34 @@ rule register_followup:
         "../scripts/run_interface.py"
 
 
+# the same, where the swelling of the lesion is undone
+rule align_followup:
+    input:
+        ask(Plan.where_made, "swelling"),
+        fixed=result("dwiref"),
+        fixed_brain=result("brain", datatype="dwi"),
+        moving=ask(Plan.followup_reference),
+        moving_brain=ask(Plan.with_lesion, "brain"),
+        lesion=ask(Plan.with_lesion, "lesion"),
+    output:
+        transform=result("to_followup", datatype="dwi"),
+        displacement=result("swelling"),
+    log:
+        session_log("align_followup"),
+    conda:
+        CONDA
+    params:
+        **FIT_LIMITS,
+        **step("AlignFollowup"),
+    message:
+        "aligning with the follow-up scan, and measuring swelling"
+    script:
+        "../scripts/run_interface.py"
+
+
+ruleorder: align_followup > register_followup
+
+
 rule project_lesion:
     input:
         lesion=ask(Plan.with_lesion, "lesion"),
@@ -93,27 +141,6 @@ rule project_lesion:
         **step("ProjectLesion"),
     message:
         "bringing the follow-up lesion into perfusion space"
-    script:
-        "../scripts/run_interface.py"
-
-
-rule measure_swelling:
-    input:
-        fixed=result("dwiref"),
-        fixed_brain=result("brain", datatype="dwi"),
-        moving=ask(Plan.followup_reference),
-        lesion=ask(Plan.with_lesion, "lesion"),
-        transform=result("to_followup", datatype="dwi"),
-    output:
-        displacement=result("swelling"),
-    log:
-        session_log("measure_swelling"),
-    conda:
-        CONDA
-    params:
-        **step("MeasureSwelling"),
-    message:
-        "measuring swelling at follow-up"
     script:
         "../scripts/run_interface.py"
 
@@ -143,66 +170,48 @@ rule quantify_growth:
         "../scripts/run_interface.py"
 
 
-rule register_baseline:
+rule compare_with_baseline:
     input:
         fixed=result("dscref"),
         fixed_brain=result("brain", datatype="perf"),
         moving=ask(Plan.of_role, "baseline", "dscref"),
         moving_brain=ask(Plan.of_role, "baseline", "brain", datatype="perf"),
+        deficit=ask(Plan.of_role, "baseline", "tmax6"),
+        after=result("tmax6"),
+        tmax=ask(Plan.of_role, "baseline", "tmax"),
     output:
         transform=result("baseline_to_dscref"),
+        before=result("baseline_tmax6"),
+        change=result("deficits"),
+        earlier_tmax=result("earlier_tmax"),
     log:
-        session_log("register_baseline"),
+        session_log("compare_with_baseline"),
     conda:
         CONDA
     params:
         **FIT_LIMITS,
-        **step("RegisterImages"),
+        **step("CompareWithBaseline"),
     message:
-        "aligning with the baseline scan"
+        "comparing the perfusion deficit with baseline"
     script:
         "../scripts/run_interface.py"
 
 
 rule project_baseline:
     input:
-        lesion=ask(Plan.baseline_mask),
+        lesion=ask(Plan.of_role, "baseline", "core_dscref"),
         reference=result("dscref"),
         transforms=result("baseline_to_dscref"),
     output:
-        lesion=result("baseline_mask"),
+        lesion=result("baseline_core"),
     log:
-        session_log("project_baseline_{source}"),
-    wildcard_constraints:
-        source="core|tmax6",
+        session_log("project_baseline"),
     conda:
         CONDA
     params:
         **step("ProjectLesion"),
     message:
-        "bringing a baseline mask into the space of this session"
-    script:
-        "../scripts/run_interface.py"
-
-
-rule compare_deficits:
-    input:
-        before=result("baseline_mask", source="tmax6"),
-        after=result("tmax6"),
-        brain=result("brain", datatype="perf"),
-        tmax=ask(Plan.of_role, "baseline", "tmax"),
-        transform=result("baseline_to_dscref"),
-    output:
-        change=result("deficits"),
-        earlier_tmax=result("earlier_tmax"),
-    log:
-        session_log("compare_deficits"),
-    conda:
-        CONDA
-    params:
-        **step("CompareDeficits"),
-    message:
-        "comparing the perfusion deficit with baseline"
+        "bringing the core at baseline into the space of this session"
     script:
         "../scripts/run_interface.py"
 

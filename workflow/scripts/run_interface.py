@@ -1,8 +1,8 @@
 """Run the Nipype interface a rule names: the one bridge between Snakemake and the package.
 
 A rule's ``input`` and ``params`` are the interface's input traits, its ``output`` are its output
-traits; ``params.interface`` names it. The interface works in a folder of its own, and what it made
-is moved into place when it has finished, so no half-written file is ever taken for a whole one.
+traits; ``params.interface`` names it. Each step of a chain is run for itself. The interface works in a folder of its
+own, and what it made is moved into place when it has finished, so no half-written file is ever taken for a whole one.
 Where a file that the study gives for a step cannot be read, ``params.unreadable`` says why, and the step has no result.
 """
 
@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,32 +40,55 @@ def run(job: "Snakemake") -> None:
     for left in first.parent.glob(f"{unfinished}*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=first.parent, prefix=unfinished, ignore_cleanup_errors=True) as folder:
-        outputs = _outputs(interface, job, Path(folder))
-        roots = {"raw": job.config["bids_dir"], "": job.config["output_dir"]}
-        sources = [_bids_uri(Path(path), roots) for path in _flatten(inputs.values())]
+        outputs = interface.run_by(partial(_outputs, job), Path(folder))
+        sources = _Sources(job, inputs, {outputs[name]: str(path) for name, path in job.output.items()})
         for name, destination in job.output.items():
-            _deliver(Path(outputs[name]), Path(destination), sources)
+            _deliver(Path(outputs[name]), Path(destination), sources.of(interface.sources[name]))
 
 
-def _outputs(interface: Any, job: "Snakemake", folder: Path) -> dict[str, Any]:
-    """Run an interface; where the program fails in a patient's job, that patient's outputs say so, and others go on."""
+def _outputs(job: "Snakemake", step: Any, folder: Path) -> dict[str, Any]:
+    """Run a step; where the program fails in a patient's job, that patient's outputs say so, and others go on."""
     from reperfuse.study import results
 
-    if unreadable := job.params.get("unreadable"):
-        print(f"{job.params.interface}: {unreadable}", file=sys.stderr)
-        return dict(interface.fail(folder, unreadable))
+    called = type(step).__name__
+    if step.takes_given and (unreadable := job.params.get("unreadable")):
+        print(f"{called}: {unreadable}", file=sys.stderr)
+        return dict(step.fail(folder, unreadable))
     try:
-        return dict(interface.run(cwd=folder).outputs.get())
+        return dict(step.run(cwd=folder).outputs.get())
     except (OSError, MemoryError):  # the machine's, so the same command resumes here
         raise
     except Exception as error:
         if "subject" not in job.wildcards.keys():  # noqa: SIM118 (Snakemake's own kind of list)
             raise
         traceback.print_exc()
-        reason = f"internal error ({type(error).__name__}) in {job.params.interface}, see {job.log[0]}; report it"
+        reason = f"internal error ({type(error).__name__}) in {called}, see {job.log[0]}; report it"
         scan = " ".join(f"{name}-{label}" for name, label in zip(("sub", "ses"), job.wildcards, strict=False))
-        results.note_crash(Path(job.config["output_dir"]), f"{scan.replace(' ', '_')}_{job.rule}", f"{scan}: {reason}")
-        return dict(interface.fail(folder, reason))
+        name = f"{scan.replace(' ', '_')}_{job.rule}_{called}"
+        results.note_crash(Path(job.config["output_dir"]), name, f"{scan}: {reason}")
+        return dict(step.fail(folder, reason))
+
+
+class _Sources:
+    """What the sidecars of a job's outputs call the files that they were made of."""
+
+    def __init__(self, job: "Snakemake", inputs: dict[str, str | list[str]], made: dict[str, str]) -> None:
+        roots = {"raw": job.config["bids_dir"], "": job.config["output_dir"]}
+        # the results may lie inside the study, so the longer root is tried first
+        resolved = {name: str(Path(root).resolve()) for name, root in roots.items()}
+        self._roots = sorted(resolved.items(), key=lambda item: -len(item[1]))
+        # in the order of the rule: its inputs, and what is made on the way
+        self._called = {path: self._bids_uri(Path(path)) for path in _flatten(inputs.values())}
+        self._called |= {path: self._bids_uri(Path(place).resolve()) for path, place in made.items()}
+
+    def of(self, used: list[str]) -> list[str]:
+        return [uri for path, uri in self._called.items() if path in used]
+
+    def _bids_uri(self, path: Path) -> str:
+        for name, root in self._roots:
+            if path.is_relative_to(root):
+                return f"bids:{name}:{path.relative_to(root).as_posix()}"
+        return path.name
 
 
 def _absolute(value: Any) -> str | list[str]:
@@ -73,14 +97,6 @@ def _absolute(value: Any) -> str | list[str]:
 
 def _flatten(values: Any) -> list[str]:
     return [item for value in values for item in ([value] if isinstance(value, str) else value)]
-
-
-def _bids_uri(path: Path, roots: dict[str, str]) -> str:
-    # the results may lie inside the study, so the longer root is tried first
-    for name, root in sorted(roots.items(), key=lambda item: -len(str(Path(item[1]).resolve()))):
-        if path.is_relative_to(Path(root).resolve()):
-            return f"bids:{name}:{path.relative_to(Path(root).resolve()).as_posix()}"
-    return path.name
 
 
 def _deliver(made: Path, destination: Path, sources: list[str]) -> None:

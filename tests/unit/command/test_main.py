@@ -113,9 +113,9 @@ def test_a_profile_says_where_jobs_run(
 
 def test_what_follows_two_hyphens_is_for_snakemake(calls: list[Any], study: str) -> None:
     settings = ["--config", "core={adc_threshold: 6e-4}", "group_over=complete"]
-    main(["run", study, "-n", "--", "--until", "segment_core", *settings, "--forceall"])
+    main(["run", study, "-n", "--", "--until", "measure_core", *settings, "--forceall"])
     words = calls[0][0]
-    assert words[words.index("--until") :][:3] == ["--until", "segment_core", "--forceall"]
+    assert words[words.index("--until") :][:3] == ["--until", "measure_core", "--forceall"]
     assert "--dry-run" in words
     assert words.count("--config") == 1  # of two, Snakemake would take the last and compute the demo
     assert said(words) == {"bids_dir": study, "core": {"adc_threshold": "6e-4"}, "group_over": "complete"}

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from reperfuse import interfaces
 from reperfuse.files import nifti
-from reperfuse.files.sidecars import reasons, sidecar_path
+from reperfuse.files.itk import write_itk
+from reperfuse.files.sidecars import read_sidecar, reasons, sidecar_path
 from reperfuse.files.tables import format_cell, read_columns
+from reperfuse.volumes.bits import bit_field
+from reperfuse.volumes.transforms import as_transform
 
 
 @pytest.mark.parametrize("name", interfaces.__all__)
@@ -81,6 +84,25 @@ def test_a_sidecar_says_unit_and_parameters(tmp_path: Path) -> None:
     sidecar = json.loads(sidecar_path(penumbra).read_text())
     assert sidecar["GeneratedBy"][0]["Step"] == "SegmentPenumbra"
     assert sidecar["Parameters"] == {}
+
+
+def test_the_penumbra_is_measured_at_every_threshold_of_the_core(tmp_path: Path) -> None:
+    deficit, core, sweep, still = (tmp_path / name for name in ("d.nii.gz", "c.nii.gz", "s.nii.gz", "still.txt"))
+    mask, larger = np.zeros((2, 10, 10, 10), bool)
+    mask[:6] = True
+    larger[4:] = True
+    nifti.save(deficit, mask, np.eye(4), sidecar={})
+    nifti.save(core, larger, np.eye(4), sidecar={})
+    sweep_of = {"Thresholds": [580e-6, 620e-6, 660e-6]}
+    nifti.save(sweep, bit_field([larger & False, larger, ~mask | larger]), np.eye(4), sidecar=sweep_of)
+    write_itk(still, as_transform(np.eye(4)))
+    given = {"deficit": str(deficit), "core": str(core), "adc_sweep": str(sweep), "transform": str(still)}
+    about = read_sidecar(interfaces.SegmentPenumbra(**given).run(cwd=tmp_path).outputs.penumbra)
+    assert about["Curves"] == {"coreg_adc": [[580e-6, 0.6], [620e-6, 0.4], [660e-6, 0.4]]}
+    nifti.save(sweep, np.full((1, 1, 1), np.nan), np.eye(4), sidecar={"Reasons": ["the core is too large"]})
+    penumbra = interfaces.SegmentPenumbra(**given).run(cwd=tmp_path).outputs.penumbra
+    assert reasons(penumbra) == []
+    assert "Curves" not in read_sidecar(penumbra)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,11 @@ import os, runpy, sys, types
 from pathlib import Path
 
 class Probe:
+    takes_given, sources = False, {"out": []}
+
     def __init__(self, **parameters): pass
+
+    def run_by(self, run, folder): return run(self, folder)
 
     def run(self, cwd):
         import numpy as np

@@ -15,9 +15,16 @@ ROOT = Path(__file__).parents[3]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 IMR = read_reflow(ROOT / "config" / "reflow.yaml", CONFIG["imr"])
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+#: Which steps a chain consists of.
+CHAINS = {
+    name: {link.step.__name__ for link in links}
+    for name in interfaces.__all__
+    if (links := getattr(getattr(interfaces, name), "links", ()))
+}
 OPTIONS = [
     (step, name, trait.section)
     for step in interfaces.__all__
+    if step not in CHAINS
     for name, trait in getattr(interfaces, step).input_spec().traits(section=lambda section: section).items()
 ]
 
@@ -31,8 +38,10 @@ def test_a_step_by_itself_is_the_step_of_the_workflow(step: str, name: str, sect
 
 @pytest.mark.parametrize(("step", "name", "section"), OPTIONS)
 def test_the_rule_gives_what_the_study_says(step: str, name: str, section: str) -> None:
-    rules = [rule for rule in re.split(r"^rule ", RULES, flags=re.M) if f'step("{step}")' in rule]
+    named = [f'step("{one}")' for one in (step, *(chain for chain, steps in CHAINS.items() if step in steps))]
+    rules = [rule for rule in re.split(r"^rule ", RULES, flags=re.M) if any(one in rule for one in named)]
     given = {
+        "delay": 'value for key, value in config["delay"].items()',
         "registration": "**FIT_LIMITS",
         "imr": f'{name}=REFLOW["{name}"]' if name == "significant_ml" else "for key in REFLOW_PARAMETERS",
     }

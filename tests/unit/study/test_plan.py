@@ -321,12 +321,6 @@ def test_perfusion_reaches_the_lesion_by_the_sessions_diffusion_where_there_is_s
     assert plan.chain_to_followup("01", "d1") == [at("d1", "perf", "from-followup_to-anchor_mode-image_xfm.txt")]
 
 
-def test_the_baselines_mask_is_its_core_or_deficit() -> None:
-    plan = plan_of(FULL)
-    assert plan.baseline_mask("01", "core") == at("d0", "dwi", "space-dscref_desc-core_mask.nii.gz")
-    assert plan.baseline_mask("01", "tmax6") == at("d0", "perf", "desc-tmax6_mask.nii.gz")
-
-
 @pytest.mark.parametrize(
     ("source", "lesion"),
     [
@@ -364,8 +358,8 @@ def test_reflow_is_judged_at_a_second_scan_after_treatment_by_itself(source: str
     without_first = plan_of({"d0": "dsc dwi", "d2": "dsc", "d7": "dwi"}, source=source)
     assert (without_first.compares("01", "reflow"), without_first.compares("01", "reflow", "late")) == (False, True)
     assert without_first.makes("reflow", "01", "d2")
-    assert without_first.makes("baseline_mask", "01", "d2")
-    assert not without_first.makes("deficits", "01", "d2")
+    assert without_first.makes("baseline_tmax6", "01", "d2")
+    assert without_first.makes("deficits", "01", "d2")
     both = plan_of({**FULL, "d2": "dsc"}, source=source)
     assert both.each("imr", "01") == [at(session, "perf", "desc-imr_mask.nii.gz") for session in ("d1", "d2")]
     names = {"followup": "lesion", "core": "baselinecore", "deficit": "baselinetmax6"}

@@ -44,6 +44,7 @@ class SelectArterialInput(CurvesStep):
 
     input_spec = SelectArterialInputInputSpec
     output_spec = SelectArterialInputOutputSpec
+    takes_given = True
 
     def _compute(self) -> None:
         check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)

@@ -131,6 +131,13 @@ class Step(SimpleInterface):
     tolerates_faults = False
     #: Inputs whose reason the step does not inherit: it can do without them, and says so.
     does_without: tuple[str, ...] = ()
+    #: It takes a file of the study's own in place of what it would find: where that cannot be read, it has no result.
+    takes_given = False
+
+    def __init__(self, **inputs: Any) -> None:
+        super().__init__(**inputs)
+        #: The files that each output was made of, once `run_by` has made it.
+        self.sources: dict[str, list[str]] = {}
 
     def _compute(self) -> None:
         raise NotImplementedError
@@ -145,6 +152,16 @@ class Step(SimpleInterface):
         folder = Path(cwd or ".").absolute()
         folder.mkdir(parents=True, exist_ok=True)
         return super().run(cwd=str(folder))
+
+    def run_by(self, run: Callable[["Step", Path], Mapping[str, Any]], folder: Path) -> dict[str, Any]:
+        """Run the step, or each that it consists of, in a folder the way a function does; return the outputs."""
+        outputs = dict(run(self, folder))
+        self.sources = dict.fromkeys(outputs, self.used())
+        return outputs
+
+    def used(self) -> list[str]:
+        """Return the files that the step was given."""
+        return [path for paths in self._input_files().values() for path in paths]
 
     def fail(self, folder: Path, reason: str) -> dict[str, Any]:
         """Save every output as one without a value, and return their paths."""

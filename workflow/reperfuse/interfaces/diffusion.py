@@ -17,7 +17,6 @@ from reperfuse.diffusion.plausible import check_adc
 from reperfuse.diffusion.units import NOT_UNDERSTOOD, convert_adc, spelled
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
-from reperfuse.files.itk import read_itk
 from reperfuse.files.mirrors import load_mirror
 from reperfuse.files.sidecars import read_sidecar, reasons
 from reperfuse.head.brain import brain_mask, is_stripped
@@ -26,12 +25,13 @@ from reperfuse.head.coverage import check_extent
 from reperfuse.head.mirror import reflect
 from reperfuse.head.tissue import csf_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
+from reperfuse.interfaces.chain import Chain, Link
+from reperfuse.interfaces.head import ExtractBrain
 from reperfuse.mismatch.stability import thresholds
 from reperfuse.study.options import defaults
 from reperfuse.volumes.arrays import Mask
 from reperfuse.volumes.image import Image, crop, is_same_grid, volume_ml
 from reperfuse.volumes.noise import Noise, generator
-from reperfuse.volumes.transforms import resample_mask
 
 #: Of a trace image that does not say, s/mm².
 _B_VALUE = 1000.0
@@ -231,8 +231,6 @@ class SweepCoreInputSpec(SegmentCoreInputSpec):
     half_width = traits.Float(
         defaults("stability")["adc"], usedefault=True, desc="how far the threshold is moved either way (mm²/s)"
     )
-    deficit = File(exists=True, desc="tissue with Tmax above 6 s, for the mismatch outside the core")
-    transform = File(exists=True, desc="perfusion reference to diffusion points (ITK)")
 
 
 class SweepCoreOutputSpec(TraitedSpec):
@@ -243,7 +241,7 @@ class SweepCoreOutputSpec(TraitedSpec):
 
 
 class SweepCore(CoreStep):
-    """Measure the core, and the mismatch outside it, at every threshold in use and around its own."""
+    """Measure the core at every threshold in use and around its own."""
 
     input_spec = SweepCoreInputSpec
     output_spec = SweepCoreOutputSpec
@@ -253,14 +251,10 @@ class SweepCore(CoreStep):
         self._refuse_faults("adc", "trace", "brain")
         adc = nifti.load(self.inputs.adc)
         find = self._finder(adc)
-        outside = self._outside()
         limits = thresholds("adc", self.inputs.half_width, self.inputs.adc_threshold)
-        cores = {limit: Image(find(limit), adc.affine) for limit in limits}
-        curves = {"adc": [[limit, volume_ml(core.mask, adc.affine)] for limit, core in cores.items()]}
-        if outside:
-            curves["coreg_adc"] = [[limit, outside(core)] for limit, core in cores.items()]
-        self.save_document("curves", {"Curves": curves, "Draws": self._draws(adc)})
-        masks = {limit: core.mask for limit, core in cores.items()}
+        masks = {limit: find(limit) for limit in limits}
+        curve = [[limit, volume_ml(mask, adc.affine)] for limit, mask in masks.items()]
+        self.save_document("curves", {"Curves": {"adc": curve}, "Draws": self._draws(adc)})
         self.save_sweep("adc_sweep", masks, adc, "mm2/s", self.inputs.adc_threshold)
 
     def _draws(self, adc: Image) -> dict[str, list[float]]:
@@ -278,15 +272,14 @@ class SweepCore(CoreStep):
             volumes.append(volume_ml(core, adc.affine))
         return {"core_ml": volumes}
 
-    def _outside(self) -> Callable[[Image], float] | None:
-        """Return the function that gives the volume (mL) of the deficit outside a core, if perfusion is known."""
-        perfusion, path = self._good("deficit"), self._good("transform")
-        if not (perfusion and path):
-            return None
-        deficit, transform = nifti.load(perfusion), read_itk(path)
 
-        def outside_ml(core: Image) -> float:
-            inside = resample_mask(core, deficit, transform)
-            return volume_ml(deficit.mask & ~inside, deficit.affine)
+class MeasureCore(Chain):
+    """Find the diffusion core, and measure it at every threshold."""
 
-        return outside_ml
+    links = (Link(SegmentCore), Link(SweepCore))
+
+
+class PrepareDiffusion(Chain):
+    """Make a session's diffusion ready: ADC and trace image, its brain and the plane that mirrors it."""
+
+    links = (Link(ComputeADC), Link(ExtractBrain))

@@ -9,6 +9,8 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_itk
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined
+from reperfuse.interfaces.chain import Chain, Link
+from reperfuse.interfaces.registration import RegisterImages
 from reperfuse.serial.growth import growth_into, lesion_change, salvage_fraction, voxelwise_growth
 from reperfuse.serial.swelling import measure_swelling, volume_ratio
 from reperfuse.volumes.image import Image, volume_ml
@@ -66,6 +68,12 @@ class MeasureSwelling(Step):
             LargestMm=float(np.linalg.norm(displacement, axis=-1)[brain.mask].max()),
             VolumeRatio=[float(ratio.min()), float(ratio.max())],
         )
+
+
+class AlignFollowup(Chain):
+    """Register baseline diffusion to the follow-up scan, and measure how far the lesion has pushed tissue since."""
+
+    links = (Link(RegisterImages), Link(MeasureSwelling))
 
 
 class QuantifyGrowthInputSpec(StepInputSpec):

@@ -38,6 +38,7 @@ class ExtractBrain(Step):
 
     input_spec = ExtractBrainInputSpec
     output_spec = ExtractBrainOutputSpec
+    takes_given = True
 
     def _compute(self) -> None:
         reference = nifti.load(self.inputs.reference)

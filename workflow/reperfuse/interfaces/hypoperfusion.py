@@ -8,6 +8,7 @@ from nipype.interfaces.base import File, TraitedSpec, traits
 
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
+from reperfuse.files.itk import read_itk
 from reperfuse.files.mirrors import load_mirror
 from reperfuse.head import mirror
 from reperfuse.head.coverage import cut_off
@@ -18,7 +19,9 @@ from reperfuse.mismatch.session import deficit_warnings
 from reperfuse.mismatch.sweep import normal_tmax_s, sweep_perfusion
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
 from reperfuse.study.options import defaults
+from reperfuse.volumes.bits import masks_of
 from reperfuse.volumes.image import Image, volume_ml
+from reperfuse.volumes.transforms import resample_mask
 
 
 @takes("hypoperfusion")
@@ -188,6 +191,8 @@ class SegmentPenumbraInputSpec(StepInputSpec):
 
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
     core = File(exists=True, mandatory=True, desc="diffusion core in perfusion space")
+    adc_sweep = File(exists=True, desc="the core at each threshold of the ADC, in diffusion space")
+    transform = File(exists=True, desc="perfusion reference to diffusion points (ITK)")
 
 
 class SegmentPenumbraOutputSpec(TraitedSpec):
@@ -197,11 +202,26 @@ class SegmentPenumbraOutputSpec(TraitedSpec):
 
 
 class SegmentPenumbra(Step):
-    """Find hypoperfused tissue that is not core."""
+    """Find hypoperfused tissue that is not core, and measure it at every threshold of the core."""
 
     input_spec = SegmentPenumbraInputSpec
     output_spec = SegmentPenumbraOutputSpec
+    does_without = ("adc_sweep",)
 
     def _compute(self) -> None:
         deficit, core = nifti.load(self.inputs.deficit), nifti.load(self.inputs.core)
-        self.save_image("penumbra", penumbra_mask(deficit.mask, core.mask), deficit)
+        penumbra = penumbra_mask(deficit.mask, core.mask)
+        self.save_image("penumbra", penumbra, deficit, **self._curves(deficit))
+
+    def _curves(self, deficit: Image) -> dict[str, Any]:
+        """Return the volume (mL) outside the core against its threshold, if the core is known at every one."""
+        path = self._good("adc_sweep")
+        if not path:
+            return {}
+        sweep, limits = nifti.load(path, np.uint32), sidecars.read_sidecar(path)["Thresholds"]
+        transform = read_itk(self.inputs.transform)
+        curve = []
+        for limit, mask in zip(limits, masks_of(sweep.data, len(limits)), strict=True):
+            outside = penumbra_mask(deficit.mask, resample_mask(Image(mask, sweep.affine), deficit, transform))
+            curve.append([limit, volume_ml(outside, deficit.affine)])
+        return {"Curves": {"coreg_adc": curve}}

@@ -60,6 +60,7 @@ class SegmentLesion(Step):
 
     input_spec = SegmentLesionInputSpec
     output_spec = SegmentLesionOutputSpec
+    takes_given = True
     does_without = ("mirror",)
 
     def _compute(self) -> None:

@@ -13,6 +13,8 @@ from reperfuse.head.brain import brain_mask
 from reperfuse.head.content import check_clipped, check_scan
 from reperfuse.head.outline import find_head, has_contrast, sees_through_plane
 from reperfuse.interfaces.base import Step, StepInputSpec, image, table, takes
+from reperfuse.interfaces.chain import Chain, Link
+from reperfuse.interfaces.head import ExtractBrain
 from reperfuse.perfusion import motion
 from reperfuse.perfusion.bolus import (
     Baseline,
@@ -138,6 +140,12 @@ class CorrectMotion(Step):
             dict(zip(MATRIX_COLUMNS, matrices, strict=True)),
             FramesReplaced=np.flatnonzero(replaced),
         )
+
+
+class PreparePerfusion(Chain):
+    """Make a session's DSC series ready: realigned, its reference, its brain and the plane that mirrors it."""
+
+    links = (Link(CorrectMotion), Link(ExtractBrain))
 
 
 def read_poses(path: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from reperfuse.files import nifti
 from reperfuse.files.itk import read_itk
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes, transform_file
+from reperfuse.interfaces.chain import Chain, Link
 from reperfuse.registration import rigid
 from reperfuse.registration.fit import Registration
 from reperfuse.volumes import transforms
@@ -87,7 +88,6 @@ class ResampleDiffusionInputSpec(StepInputSpec):
 
     adc = File(exists=True, mandatory=True, desc="ADC (mm²/s)")
     trace = File(exists=True, mandatory=True, desc="trace-weighted image (a.u.)")
-    core = File(exists=True, mandatory=True, desc="diffusion lesion")
     reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
     transform = File(exists=True, mandatory=True, desc="perfusion reference to diffusion points (ITK)")
 
@@ -97,11 +97,10 @@ class ResampleDiffusionOutputSpec(TraitedSpec):
 
     adc = image("apparent diffusion coefficient in perfusion space", "mm2/s", whole_head=True)
     trace = image("trace-weighted image in perfusion space", "arbitrary", whole_head=True)
-    core = image("diffusion lesion in perfusion space")
 
 
 class ResampleDiffusion(Step):
-    """Bring ADC, trace and core to perfusion space, each in one linear interpolation."""
+    """Bring ADC and trace to perfusion space, each in one linear interpolation."""
 
     input_spec = ResampleDiffusionInputSpec
     output_spec = ResampleDiffusionOutputSpec
@@ -114,5 +113,35 @@ class ResampleDiffusion(Step):
             resampled = transforms.resample(nifti.load(path), reference, transform)
             stripped = read_sidecar(path).get("SkullStripped", False)
             self.save_image(name, resampled, reference, Interpolation="linear", SkullStripped=stripped)
-        core = resample_mask(nifti.load(self.inputs.core), reference, transform)
-        self.save_image("core", core, reference, Interpolation="linear, above one half")
+
+
+class AlignDiffusion(Chain):
+    """Register diffusion to perfusion, and bring its maps there."""
+
+    links = (Link(RegisterImages), Link(ResampleDiffusion, takes={"reference": "fixed"}))
+
+
+class ResampleCoreInputSpec(StepInputSpec):
+    """Inputs of `ResampleCore`."""
+
+    core = File(exists=True, mandatory=True, desc="diffusion lesion")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    transform = File(exists=True, mandatory=True, desc="perfusion reference to diffusion points (ITK)")
+
+
+class ResampleCoreOutputSpec(TraitedSpec):
+    """Outputs of `ResampleCore`."""
+
+    core = image("diffusion lesion in perfusion space")
+
+
+class ResampleCore(Step):
+    """Bring the core to perfusion space in one linear interpolation."""
+
+    input_spec = ResampleCoreInputSpec
+    output_spec = ResampleCoreOutputSpec
+
+    def _compute(self) -> None:
+        reference, core = nifti.load(self.inputs.reference), nifti.load(self.inputs.core)
+        projected = resample_mask(core, reference, read_itk(self.inputs.transform))
+        self.save_image("core", projected, reference, Interpolation="linear, above one half")

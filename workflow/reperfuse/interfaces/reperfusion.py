@@ -5,6 +5,9 @@ from nipype.interfaces.base import File, TraitedSpec
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_itk
 from reperfuse.interfaces.base import Step, StepInputSpec, image
+from reperfuse.interfaces.chain import Chain, Link
+from reperfuse.interfaces.lesion import ProjectLesion
+from reperfuse.interfaces.registration import RegisterImages
 from reperfuse.serial.reperfusion import NEW, PERSISTENT, RECOVERED, deficit_change
 from reperfuse.volumes import transforms
 from reperfuse.volumes.image import volume_ml
@@ -41,3 +44,17 @@ class CompareDeficits(Step):
         self.save_image("change", change, after, **volumes)
         transform = read_itk(self.inputs.transform)
         self.save_image("earlier_tmax", transforms.resample(nifti.load(self.inputs.tmax), after, transform), after)
+
+
+class CompareWithBaseline(Chain):
+    """Register perfusion to that of baseline, bring the deficit from there, and compare."""
+
+    links = (
+        Link(RegisterImages),
+        Link(
+            ProjectLesion,
+            takes={"lesion": "deficit", "reference": "fixed", "transforms": "transform"},
+            gives={"lesion": "before"},
+        ),
+        Link(CompareDeficits, takes={"brain": "fixed_brain"}),
+    )

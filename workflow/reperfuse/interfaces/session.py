@@ -71,8 +71,8 @@ class MeasureSessionOutputSpec(TraitedSpec):
 
 #: What a session is not failed without.
 _MIRRORS = ("core_mirror", "deficit_mirror")
-#: Documents of volumes against thresholds.
-_CURVES = ("core_curves", "deficit_curves", "delay_curves", "rttp45")
+#: What tells volumes against thresholds.
+_CURVES = ("core_curves", "penumbra", "deficit_curves", "delay_curves", "rttp45")
 
 
 class MeasureSession(Step):

@@ -145,6 +145,10 @@ class Plan:
         scan = self.raw(kind, subject, session)
         return scan if isinstance(scan, str) else f"no {kind} scan"
 
+    def where_made(self, name: str, subject: str, session: str) -> File:
+        """Return nothing in a session that makes a result, else a path that does not exist, as `needed` does."""
+        return [] if self.makes(name, subject, session) else f"no {name}"
+
     def unreadable(self, kind: str, subject: str, session: str) -> str:
         """Return why a file given for a step cannot be read, empty if it can: the step has no result then."""
         return str(self.setting(kind, UNREADABLE, subject, session, default=""))
@@ -245,10 +249,6 @@ class Plan:
             and (self.makes("change", subject, session) or self.makes("lesion_dscref", subject, session))
         ]
 
-    def baseline_mask(self, subject: str, source: str) -> File:
-        """Return the baseline's core or deficit in its own perfusion space."""
-        return self.of_role("baseline", {"core": "core_dscref", "tmax6": "tmax6"}[source], subject)
-
     def distortion_axis(self, subject: str, session: str) -> str:
         """Return the voxel axis along which the session's diffusion is distorted: none if that is not to be undone."""
         asked = str(self.config["registration"]["distortion_axis"])
@@ -268,10 +268,9 @@ class Plan:
             return self.own("lesion_dscref", subject, session)
         settings = (self.reflow_settings, *self.definitions.values())
         is_asked = any(one["lesion_source"] == lesion_source for one in settings)
-        source = {"core": "core", "deficit": "tmax6"}[lesion_source]
-        if not (is_asked and self.makes("baseline_mask", subject, session) and self.baseline_mask(subject, source)):
-            return []
-        return self.names.path("baseline_mask", subject, session, source=source)
+        masks = {"core": ("core_dscref", "baseline_core"), "deficit": ("tmax6", "baseline_tmax6")}
+        mask, brought = masks[lesion_source]
+        return self.own(brought, subject, session) if is_asked and self.of_role("baseline", mask, subject) else []
 
     # --- the tables, and what is delivered -------------------------------------------------------
 

@@ -27,4 +27,9 @@ def bit_field(masks: Sequence[Mask]) -> NDArray[np.uint32]:
     return field
 
 
-__all__ = ["MOST", "bit_field"]
+def masks_of(field: NDArray[np.uint32], number: int) -> list[Mask]:
+    """Return the masks, (x, y, z), that `bit_field` put into one volume."""
+    return [(field >> np.uint32(bit)) & np.uint32(1) == 1 for bit in range(number)]
+
+
+__all__ = ["MOST", "bit_field", "masks_of"]
