@@ -18,14 +18,14 @@ from reperfuse.simulation.geometry import (
     world_points,
 )
 from reperfuse.simulation.label_transport import Label, arterial_label, tissue_label
-from reperfuse.simulation.physiology import Flow, perfusion_at
+from reperfuse.simulation.physiology import NORMAL_CBF, Flow, perfusion_at
 from reperfuse.simulation.scanner import _box_mean, _margin, _view, _widen, rician
 
 # Proton density with the decay of a short echo, and T1 (s) at 3 T. Both kinds of brain tissue have the T1 of grey
 # matter, so that the model with which data are evaluated is exact; `AslProtocol.white_t1_s` is for the difference.
 _DENSITY = {"grey": 0.82, "white": 0.70, "csf": 1.0, "scalp": 0.25, "blood": 0.5}
 _T1 = {"grey": 1.33, "csf": 4.0, "scalp": 0.5, "blood": 1.65}
-_SCALE = 1000.0
+_SCALE = 10000.0
 _FIRST_ARRIVAL_S = {"grey": 0.6, "white": 0.9}  # transit time where a bolus of contrast would arrive at 0 s
 _LATER_SHARE = 0.35  # of a zone's delay, which was chosen for what oSVD makes of a bolus
 _LATE_S = 1.9  # arteries of tissue that label reaches later still hold it at the readout
@@ -72,7 +72,7 @@ class AslProtocol:
     white_t1_s : float
         T1 of white matter, s.
     artery_share : float
-        Blood volume of arteries in spots of tissue that label reaches late; 0 for none.
+        Blood volume of arteries in spots of tissue that label reaches late, and less where flow is less; 0 for none.
     """
 
     labeling: Literal["PCASL", "CASL", "PASL"] = "PCASL"
@@ -182,8 +182,8 @@ class _Scene:
         for one in self.tissues:
             total += one.magnetisation * tissue_label(one.cbf, one.arrival, read, one.t1_s, label)
             if protocol.artery_share:
-                late = (one.arrival > _LATE_S) * self.spots * protocol.artery_share
-                total += one.magnetisation * late * arterial_label(one.arrival - _ARTERY_LEAD_S, read, label)
+                blood = protocol.artery_share * one.cbf / NORMAL_CBF["grey"] * self.spots * (one.arrival > _LATE_S)
+                total += one.magnetisation * blood * arterial_label(one.arrival - _ARTERY_LEAD_S, read, label)
         return total
 
 
