@@ -28,12 +28,12 @@ _USUAL_S, _USUAL_SD_S = 1.2, 1.0
 #: Flow at which the curves are drawn at first, and least and most, mL/100 g/min; it decides how fast label is washed
 #: out.
 _TYPICAL_FLOW, _DRAWN_FLOW = 50.0, (1.0, 300.0)
-#: Transit times tried around the best, s, and how often.
-_AROUND_S, _ROUNDS = np.arange(-3, 4) * 0.03, 3
+#: Steps of the transit times tried around the best, s, in each round, and how many.
+_FINER_S, _AROUND = (0.03, 0.01, 0.003), np.arange(-3, 4)
 #: A transit time is known where the signal stands so far out of the noise.
 _LEAST_SIGNIFICANCE = 3.0
 #: Noise of an image is taken for at least this share of the signal.
-_LEAST_NOISE = 1e-3
+_LEAST_NOISE = 3e-4
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def flow_and_arrival(
     read = delays + later[known, np.newaxis]
     near, own = (_Own(values[known], read, durations, weights, labelling) for values in (steady, data))
     drawn, scale = np.full(len(found), _TYPICAL_FLOW), np.asarray(m0, float)[known]
-    for _ in range(_ROUNDS):
-        found = near.arrival(found, drawn, noise)
+    for step_s in _FINER_S:
+        found = near.arrival(found, drawn, noise, step_s)
         drawn = np.clip(near.strength(found, drawn) * drawn / scale, *_DRAWN_FLOW)
     flow[known] = own.strength(found, drawn) * drawn / scale
     seen = (significance > _LEAST_SIGNIFICANCE) & (found < search.arrivals_s[-1] - _STEP_S / 2)
@@ -192,13 +192,13 @@ class _Own:
         along = (self.weights * curve * self.data).sum(axis=1)
         return np.divide(along, length, out=np.zeros_like(along), where=length > 0), length
 
-    def arrival(self, near_s: Array, flow: Array, noise: float) -> Array:
+    def arrival(self, near_s: Array, flow: Array, noise: float, step_s: float) -> Array:
         """Most probable transit time around one that is nearly right, s."""
-        tried = near_s[:, np.newaxis] + _AROUND_S
+        tried = near_s[:, np.newaxis] + step_s * _AROUND
         along = np.stack([self._along(one, flow)[0] for one in tried.T], axis=1)
         probable = _log_probability(along, tried, noise)
         top = probable.argmax(axis=1)
-        return tried[np.arange(len(tried)), top] + (_AROUND_S[1] - _AROUND_S[0]) * _vertex(probable, top)
+        return tried[np.arange(len(tried)), top] + step_s * _vertex(probable, top)
 
     def strength(self, arrival_s: Array, flow: Array) -> Array:
         """How many times as large the differences are as the curve."""
