@@ -87,6 +87,13 @@ RESULTS: Mapping[str, Result] = {
     "rcbv_sd": _perf("desc-relsd_cbv.nii.gz", delivered=False),
     "tmax_sweep": _perf("desc-tmaxsweep_dseg.nii.gz", delivered=False),
     "rcbf_sweep": _perf("desc-rcbfsweep_dseg.nii.gz", delivered=False),
+    # labelling
+    "moco_asl": _perf("desc-moco_asl.nii.gz", "asl"),
+    "m0": _perf("desc-relaxed_m0scan.nii.gz", "asl", delivered=False),
+    "att": _perf("att.nii.gz", "asl"),
+    "lowflow30": _perf("desc-lowflow30_mask.nii.gz", "asl"),
+    "lowflow40": _perf("desc-lowflow40_mask.nii.gz", "asl"),
+    "lowflow50": _perf("desc-lowflow50_mask.nii.gz", "asl"),
     # diffusion
     "adc": _dwi("ADC.nii.gz"),
     "trace": _dwi("trace.nii.gz"),
