@@ -71,7 +71,7 @@ rule measure_labelling:
     params:
         **LABELLING,
         **config["labelling"],
-        **config["hypoperfusion"],
+        **{key: value for key, value in config["hypoperfusion"].items() if key != "smoothing_mm"},
         **step("MeasureLabelling"),
         delays_s=ask(Plan.setting, "asl", "delays_s"),
         durations_s=ask(Plan.setting, "asl", "durations_s"),
