@@ -170,10 +170,9 @@ class QuantifyAsl(Step):
             data, inputs.volume_types, inputs.delays_s, inputs.durations_s, usable=usable,
             subtraction=inputs.subtraction,
         )  # fmt: skip
-        # a voxel that left the field of view for a volume has no difference
-        inside = brain.mask & np.isfinite(pairs.images).all(axis=-1) & (np.nan_to_num(m0.data) > 0)
+        inside = label_quality.trustworthy(pairs, m0.data, brain.mask)
         if not inside.any():
-            raise DataFault("no voxel of the brain is seen in every volume; check the series for motion")
+            raise DataFault("no voxel of the brain has M0 and is seen in every volume; check the series for motion")
         positive = check_sign(pairs.images, inside)
         kept = pairs.of(~_outlying(pairs, inside))
         signal = smooth_inside(m0.data, inside, series.voxel_size_mm, inputs.smoothing_fwhm_mm)

@@ -16,6 +16,9 @@ _BRIGHT = 2.0
 #: Share of the tissue in and around low flow that is as bright, where label still lies in arteries; and how many times
 #: as much that is as elsewhere.
 _BRIGHT_SHARE, _BRIGHT_EXCESS = 2e-3, 3.0
+#: Tissue with less of the brain's median M0 is mostly air or bone; differences that vary so many times as much as
+#: those of the brain are torn by motion.
+_LEAST_M0, _TORN = 0.25, 3.0
 #: How far around low flow its arteries are looked for, mm.
 _AROUND_MM = 10.0
 #: Cortex with less than this share of the mean flow, smoothed by so many mm, of so many mL on either side, is what a
@@ -49,21 +52,46 @@ def negative_share(flow: Array, cortex: Mask) -> float:
     return float((values < 0).mean()) if values.size else np.nan
 
 
-def pair_noise(differences: Differences, tissue: Mask) -> float | None:
-    """Median SD of the difference of a pair over the tissue; None where no delay has two pairs.
+def pair_spread(differences: Differences) -> Array | None:
+    """SD of the difference of a pair at each voxel, (x, y, z); None where no delay has two pairs."""
+    squares, free = np.zeros(differences.images.shape[:3]), 0
+    for condition in differences.conditions:
+        repeats = differences.images[..., differences.at(condition)]
+        squares += ((repeats - repeats.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+        free += repeats.shape[-1] - 1
+    return np.asarray(np.sqrt(squares / free)) if free else None
+
+
+def trustworthy(differences: Differences, m0: Array, brain: Mask) -> Mask:
+    """Tell where a difference can be trusted: in all volumes, with enough signal, and not torn by motion.
+
+    At the first and the last slice, and beside bone and air, a small motion between control and label changes the
+    signal by more than the label does.
 
     Parameters
     ----------
     differences : Differences
-    tissue : (x, y, z) bool array
+    m0 : (x, y, z) array
+        Relaxed signal of tissue.
+    brain : (x, y, z) bool array
+
+    Returns
+    -------
+    (x, y, z) bool array
     """
-    squares, free = np.zeros(int(tissue.sum())), 0
-    for condition in differences.conditions:
-        repeats = differences.images[..., differences.at(condition)][tissue]
-        squares += ((repeats - repeats.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-        free += repeats.shape[1] - 1
-    known = squares[np.isfinite(squares)]
-    return float(np.median(np.sqrt(known / free))) if free and known.size else None
+    known = brain & np.isfinite(differences.images).all(axis=-1) & (np.nan_to_num(m0) > 0)
+    if not known.any():
+        return known
+    known &= np.nan_to_num(m0) > _LEAST_M0 * np.median(m0[known])
+    spread = pair_spread(differences)
+    return known if spread is None else known & (np.nan_to_num(spread) < _TORN * np.median(spread[known]))
+
+
+def pair_noise(differences: Differences, tissue: Mask) -> float | None:
+    """Median SD of the difference of a pair over the tissue; None where no delay has two pairs."""
+    spread = pair_spread(differences)
+    known = np.array([]) if spread is None else spread[tissue & np.isfinite(spread)]
+    return float(np.median(known)) if known.size else None
 
 
 def bright_shares(flow: Array, tissue: Mask, low: Mask, voxel_size_mm: ArrayLike) -> tuple[float, float]:
