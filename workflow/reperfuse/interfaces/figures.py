@@ -236,7 +236,7 @@ _DRAWINGS = {
     "labelling": Drawing("Perfusion by arterial spin labelling", "lowflow40", draw_labelling),
     "growth": Drawing("Growth of the infarct until follow-up", "growth", draw_growth),
     "reperfusion": Drawing("Reperfusion since baseline", "deficits", draw_reperfusion),
-    "reflow": Drawing("Microvascular reflow", "imr", draw_reflow),
+    "reflow": Drawing("Microvascular reflow", "mirrored", draw_reflow),
     "alignment": Drawing("Brain mask and alignment", "reference", draw_alignment),
     "followupalignment": Drawing("Alignment with the follow-up", "to_followup", draw_followup_alignment),
     "quality": Drawing("Quality of the perfusion scan", "curves", draw_quality),

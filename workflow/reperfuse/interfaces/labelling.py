@@ -186,7 +186,11 @@ class QuantifyAsl(Step):
             "NegativeShare": label_quality.negative_share(flow, cortex),
             "PairNoise": noise,
         }
-        about = {"Modality": "ASL", "Delays": [list(one) for one in kept.conditions], "Quality": quality}
+        about: dict[str, Any] = {
+            "Modality": "ASL",
+            "Delays": [list(one) for one in kept.conditions],
+            "Quality": quality,
+        }
         model = "consensus equation" if arrival is None else "general kinetic model"
         self.save_image("cbf", flow, series, **about, Model=model, Warnings=list(inputs.notes))
         if arrival is None:
@@ -284,9 +288,11 @@ class SegmentLowFlow(HypoperfusionStep):
         left_out = masks[40] & ~counts if counts is not None else np.zeros_like(tissue)
         if counts is not None:
             masks = {percent: mask & counts for percent, mask in masks.items()}
-        volumes = [volume_ml(mask, brain.affine) for mask in (masks[40], left_out, brain.mask)]
+        low_ml, left_out_ml, brain_ml = (volume_ml(mask, brain.affine) for mask in (masks[40], left_out, brain.mask))
         said = list(sidecars.read_sidecar(self.inputs.cbf)["Warnings"]) + self._warnings()
-        said += deficit_warnings(*volumes, self.inputs.side, told_by="CBF below 40 %", suspect="the mirror plane")
+        said += deficit_warnings(
+            low_ml, left_out_ml, brain_ml, self.inputs.side, told_by="CBF below 40 %", suspect="the mirror plane"
+        )
         said += cut_off(brain.mask, brain.affine) + self._late(shares, both_ml)
         about = {"BrightShare": shares[0], "BrightShareElsewhere": shares[1], "BorderzoneMl": both_ml}
         for percent, mask in masks.items():
