@@ -24,6 +24,8 @@ rule plot_patient:
         cbv=ask(Plan.each, "cbv"),
         rcbf=ask(Plan.each, "rcbf"),
         rcbv=ask(Plan.each, "rcbv"),
+        att=ask(Plan.each, "att"),
+        lowflow40=ask(Plan.each, "lowflow40"),
         mtt=ask(Plan.each, "mtt"),
         tmax=ask(Plan.each, "tmax"),
         tmax6=ask(Plan.each, "tmax6"),

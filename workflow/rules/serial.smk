@@ -253,6 +253,42 @@ rule map_reflow:
         "../scripts/run_interface.py"
 
 
+# the same, of flow by ASL in the follow-up lesion
+rule map_reflow_by_labelling:
+    input:
+        rcbf=result("rcbf"),
+        deficit=result("lowflow40"),
+        brain=result("brain", datatype="perf"),
+        lesion=ask(Plan.lesion_after, "followup"),
+        early=ask(Plan.own, "core_dscref"),
+        adc=ask(Plan.own, "adc_dscref"),
+        mirror=result("mirror", datatype="perf"),
+    output:
+        mirrored=result("mirrored_cbf"),
+        asymmetry=result("asymmetry_cbf"),
+        imr=result("imr"),
+        asymmetry_sweep=result("asymmetry_sweep"),
+        measures=result("reflow"),
+    log:
+        session_log("map_reflow_by_labelling"),
+    conda:
+        CONDA
+    params:
+        **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+        **step("MapReflow"),
+        csf_adc=config["hypoperfusion"]["csf_adc"],
+        vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
+        resamples=0,
+        definitions=options.measured_by(PLAN.definitions),
+    message:
+        "mapping microvascular reflow by ASL"
+    script:
+        "../scripts/run_interface.py"
+
+
+ruleorder: map_reflow > map_reflow_by_labelling
+
+
 rule measure_patient:
     input:
         baseline=ask(Plan.of_role, "baseline", "measures"),

@@ -18,6 +18,7 @@ _STAGES = {
     "resampling": ("ResamplePerfusion",),
     "maps": ("MapPerfusion",),
     "deficit": ("MeasurePerfusion",),
+    "labelling": ("CorrectAslMotion", "PrepareLabelling", "QuantifyAsl", "SegmentLowFlow", "MeasureLabelling"),
     "diffusion": ("ComputeADC", "PrepareDiffusion", "SegmentCore", "SweepCore", "MeasureCore"),
     "registration": ("RegisterImages", "ResampleDiffusion", "AlignDiffusion", "ResampleCore"),
     "session": ("MeasureSession",),

@@ -54,6 +54,8 @@ class PlotPatientInputSpec(StepInputSpec):
     cbv = _each_session("CBV (mL/100 g)")
     rcbf = _each_session("relative CBF (1)")
     rcbv = _each_session("relative CBV (1)")
+    att = _each_session("arterial transit time by ASL (s)")
+    lowflow40 = _each_session("tissue with CBF below 40 % of that of the other side, by ASL")
     mtt = _each_session("MTT (s)")
     tmax = _each_session("Tmax (s)")
     tmax6 = _each_session("tissue with Tmax above 6 s")
@@ -126,6 +128,16 @@ def draw_flow(title: str, visit: Visit) -> "Figure":
     brain, masks = visit.load("perfusion_brain"), visit.masks(tmax6="Tmax > 6 s")
     slices = visit.slices("reference")
     return checks.plot_flow(title, maps, brain.affine, brain.mask, masks, visit.notes, slices)
+
+
+def draw_labelling(title: str, visit: Visit) -> "Figure":
+    """Draw CBF and transit time of arterial spin labelling, with the tissue of low flow."""
+    maps, brain = {"cbf": visit.load("cbf").data}, visit.load("perfusion_brain")
+    paths = {"rcbf": visit.given("rcbf", "Relative CBF"), "att": visit.given("att", "Transit time")}
+    maps |= {name: nifti.load(path).data for name, path in paths.items() if path}
+    masks = visit.lesions("core_dscref", lowflow40="Low flow")
+    slices = visit.slices("reference")
+    return checks.plot_labelling(title, maps, brain.affine, brain.mask, masks, visit.notes, slices)
 
 
 def draw_alignment(title: str, visit: Visit) -> "Figure":
@@ -220,10 +232,11 @@ _DRAWINGS = {
     "diffusion": Drawing("Diffusion", "trace", draw_diffusion),
     "flair": Drawing("FLAIR", "flair", draw_flair),
     "perfusion": Drawing("Perfusion", "tmax", draw_perfusion),
-    "flow": Drawing("Absolute flow and volume", "cbf", draw_flow),
+    "flow": Drawing("Absolute flow and volume", "cbv", draw_flow),
+    "labelling": Drawing("Perfusion by arterial spin labelling", "lowflow40", draw_labelling),
     "growth": Drawing("Growth of the infarct until follow-up", "growth", draw_growth),
     "reperfusion": Drawing("Reperfusion since baseline", "deficits", draw_reperfusion),
-    "reflow": Drawing("Microvascular reflow", "imr", draw_reflow),
+    "reflow": Drawing("Microvascular reflow", "mirrored", draw_reflow),
     "alignment": Drawing("Brain mask and alignment", "reference", draw_alignment),
     "followupalignment": Drawing("Alignment with the follow-up", "to_followup", draw_followup_alignment),
     "quality": Drawing("Quality of the perfusion scan", "curves", draw_quality),

@@ -121,6 +121,10 @@ class MeasurePatient(Step):
     def _reperfusion(self) -> dict[str, Any]:
         before, after = self._number("baseline", "tmax6_ml"), self._number("post", "tmax6_ml")
         fraction = reperfusion_fraction(before, after)
+        if math.isnan(before) and math.isnan(after):  # of two ASL sessions, low flow is compared
+            fraction = reperfusion_fraction(
+                self._number("baseline", "lowflow40_ml"), self._number("post", "lowflow40_ml")
+            )
         return {
             "tmax6_baseline_ml": before,
             "tmax6_post_ml": after,

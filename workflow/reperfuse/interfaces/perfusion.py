@@ -193,10 +193,10 @@ class NormalizePerfusionInputSpec(StepInputSpec):
     """Inputs of `NormalizePerfusion`."""
 
     cbf = File(exists=True, mandatory=True, desc="CBF (mL/100 g/min)")
-    cbv = File(exists=True, mandatory=True, desc="CBV (mL/100 g)")
+    cbv = File(exists=True, desc="CBV (mL/100 g), where a bolus was followed")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
-    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
+    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s, or of low flow")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     core = File(exists=True, desc="diffusion core in perfusion space")
 
@@ -220,12 +220,14 @@ class NormalizePerfusion(Step):
         if self._good("core"):
             lesion = lesion | nifti.load(self.inputs.core).mask
         half = mirror.half(brain.data.shape, brain.affine, load_mirror(self.inputs.mirror))
-        reference, cbv = nifti.load(self.inputs.reference), nifti.load(self.inputs.cbv)
-        inputs = self.inputs
+        inputs, reference = self.inputs, nifti.load(self.inputs.reference)
+        cbv = nifti.load(inputs.cbv) if isdefined(inputs.cbv) else None
         csf = csf_mask(brain.mask, reference=reference.data, csf_ratio=inputs.csf_ratio)
-        normal = normal_tissue(brain.mask, lesion, half, csf=csf, cbv=cbv.data, vessel_ratio=inputs.vessel_ratio)
+        volume = None if cbv is None else cbv.data
+        normal = normal_tissue(brain.mask, lesion, half, csf=csf, cbv=volume, vessel_ratio=inputs.vessel_ratio)
         if not normal.any():
             raise DataFault("no normal tissue on the other side to normalise by")
-        for name, source in (("rcbf", nifti.load(self.inputs.cbf)), ("rcbv", cbv)):
+        maps = {"rcbf": nifti.load(self.inputs.cbf)} | ({} if cbv is None else {"rcbv": cbv})
+        for name, source in maps.items():
             mean = float(np.nanmean(source.data[normal]))
             self.save_image(name, source.data / mean, brain, NormalTissueMean=mean)

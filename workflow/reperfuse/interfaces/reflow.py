@@ -21,7 +21,9 @@ from reperfuse.volumes.smoothing import smooth_inside
 #: The inputs that hold the lesion of each source, and what each is called.
 _LESIONS = {"followup": "lesion", "core": "baseline_core", "deficit": "baseline_deficit"}
 _CALLED = {
+    "rcbv": "relative CBV, which ASL does not measure",
     "rcbf": "relative CBF",
+    "tmax6": "map of Tmax above 6 s, which ASL does not measure",
     "tmax4": "map of Tmax above 4 s",
     "followup": "follow-up lesion",
     "core": "core at baseline",
@@ -41,10 +43,10 @@ _FLUID = "fluid in the lesion, which may count as impaired, for there is no ADC 
 class MapReflowInputSpec(StepInputSpec):
     """Inputs of `MapReflow`; all images in the perfusion space after treatment."""
 
-    rcbv = File(exists=True, mandatory=True, desc="relative CBV after treatment (1)")
+    rcbv = File(exists=True, desc="relative CBV after treatment (1), where a bolus was followed")
     rcbf = File(exists=True, desc="relative CBF after treatment (1)")
     tmax4 = File(exists=True, desc="tissue with Tmax above 4 s after treatment")
-    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s after treatment")
+    deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s, or of low flow, after treatment")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     lesion = File(exists=True, desc="follow-up lesion")
     baseline_core = File(exists=True, desc="core before treatment")
@@ -63,8 +65,8 @@ class MapReflowInputSpec(StepInputSpec):
 class MapReflowOutputSpec(TraitedSpec):
     """Outputs of `MapReflow`."""
 
-    mirrored = image("relative CBV of the homologous point", "1")
-    asymmetry = image("(rCBV - mirror)/mirror", "1")
+    mirrored = image("relative CBV of the homologous point (ASL: CBF)", "1")
+    asymmetry = image("(rCBV - mirror)/mirror (ASL: of rCBF)", "1")
     imr = image("lesion voxels with impaired microvascular reperfusion")
     asymmetry_sweep = sweep("tissue of the lesion below its mirror by more than")
     measures = document("impaired microvascular reperfusion (mL)")
@@ -100,11 +102,16 @@ class MapReflow(Step):
 
     def _maps(self, missing: dict[str, str]) -> dict[str, Image]:
         """Load the maps that definitions compare or count; of one that is not there, note why."""
-        maps = {"rcbv": nifti.load(self.inputs.rcbv), "tmax6": nifti.load(self.inputs.deficit)}
+        maps = {"tmax6": nifti.load(self.inputs.deficit)}
         for name in ("rcbf", "tmax4"):
             if path := self._path_or_reason(name, name, missing):
                 maps[name] = nifti.load(path)
-        return maps
+        if isdefined(self.inputs.rcbv):
+            return maps | {"rcbv": nifti.load(self.inputs.rcbv)}
+        # with ASL, flow alone stands for what is compared with its mirror
+        self._refuse_faults("rcbf")
+        missing |= {name: f"there is no {_CALLED[name]}" for name in ("rcbv", "tmax6")}
+        return {"rcbv": maps["rcbf"], "rcbf": maps["rcbf"]}
 
     def _scenes(self, missing: dict[str, str]) -> dict[str, Scene]:
         """Load the head with the lesion of each source; of one that is not there, note why."""

@@ -34,6 +34,9 @@ class MeasureSessionInputSpec(StepInputSpec):
     delay6 = File(exists=True, desc="tissue with an arterial delay above 6 s")
     delay_curves = File(exists=True, desc="volume against the threshold of the arterial delay")
     rttp45 = File(exists=True, desc="tissue whose curve peaks 4.5 s later than normal tissue's")
+    lowflow30 = File(exists=True, desc="tissue with CBF below 30 % of that of the other side, by ASL")
+    lowflow40 = File(exists=True, desc="tissue with CBF below 40 % of that of the other side, by ASL")
+    lowflow50 = File(exists=True, desc="tissue with CBF below 50 % of that of the other side, by ASL")
     deficit_mirror = File(exists=True, desc="the head's mirror plane in perfusion space")
     deficit_curves = File(exists=True, desc="volumes of the perfusion maps against their thresholds")
     deficit_draws = File(exists=True, desc="volumes that the perfusion series gives with noise added")
@@ -91,6 +94,10 @@ class MeasureSession(Step):
         failures += [["rcbf", reason] for reason in deficit.get("NotComputed", [])]
         curves = self._curves()
         masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10", "rttp45")}
+        low = {round(share / 100, 2): self._volume(f"lowflow{share}") for share in (30, 40, 50)}
+        masks |= {f"lowflow{100 * share:.0f}_ml": ml for share, ml in low.items()}
+        if is_labelled := isdefined(self.inputs.lowflow40):
+            failures.append(["dsc", session.NO_TMAX])
         row: dict[str, Any] = {"role": self.inputs.role or None}
         row |= session.volumes(masks, self._volume("penumbra"), curves) | self._sides()
         row |= {f"arterial_delay{limit_s}_ml": self._volume(f"delay{limit_s}") for limit_s in (3, 6)}
@@ -99,6 +106,7 @@ class MeasureSession(Step):
             read_sidecar(self.inputs.post).get("Row", {}) if isdefined(self.inputs.post) else {},
             deficit.get("NotComputed", []),
             read_number(deficit.get("NormalTmax")),
+            is_labelled,
         )
         row["hours_from_onset"] = known.value("hours_from_onset")
         resampled = [self._sidecar_of(name).get("Draws", {}) for name in ("core_curves", "deficit_draws")]
@@ -112,7 +120,8 @@ class MeasureSession(Step):
         row |= classes.row | self._quality()
         warnings = self._warnings(row)
         row["status"] = session.status(warnings, list(broken), _MIRRORS, is_empty=not own)
-        thresholds = session.tabulated(curves, self._swept()) + self._asymmetry_sweep()
+        swept = self._swept() + (["lowflow"] if is_labelled else [])
+        thresholds = session.tabulated({**curves, "lowflow": list(low.items())}, swept) + self._asymmetry_sweep()
         tables = {"Thresholds": thresholds, "Stability": classes.stability}
         self._save("measures", row, failures, warnings, **tables, Draws=draws)
 
@@ -159,7 +168,7 @@ class MeasureSession(Step):
 
     def _sides(self) -> dict[str, Any]:
         row: dict[str, Any] = {}
-        for name, mask, plane in (("core", "core", "core_mirror"), ("deficit", "tmax6", "deficit_mirror")):
+        for name, mask, plane in (("core", "core", "core_mirror"), ("deficit", self._deficit(), "deficit_mirror")):
             lesion, mirror_path = self._good(mask), self._good(plane)
             one_sidedness = math.nan
             if lesion and mirror_path and self.inputs.is_oriented:
@@ -167,11 +176,15 @@ class MeasureSession(Step):
                 right = half(found.data.shape, found.affine, load_mirror(mirror_path))
                 one_sidedness = laterality(found.mask, right)
             row |= {f"{name}_laterality": one_sidedness, f"{name}_side": side(one_sidedness)}
-        core, deficit = self._good("core_dscref"), self._good("tmax6")
+        core, deficit = self._good("core_dscref"), self._good(self._deficit())
         row["core_covered"] = math.nan
         if core and deficit:
             row["core_covered"] = covered_share(nifti.load(core).mask, nifti.load(deficit).mask)
         return row
+
+    def _deficit(self) -> str:
+        """Return what the deficit is told by: Tmax above 6 s, or with ASL low flow."""
+        return "lowflow40" if isdefined(self.inputs.lowflow40) else "tmax6"
 
     def _quality(self) -> dict[str, float]:
         path, fit = self._good("motion"), self._sidecar_of("transform")
@@ -214,6 +227,6 @@ class MeasureSession(Step):
         """Say what of a plane is doubtful, and what was done without one."""
         planes = [load_mirror(path) for path in map(self._good, _MIRRORS) if path]
         warnings = [f"mirror: {plane.doubt}" for plane in planes if plane.doubt]
-        for title, name in (("core", "core"), ("hypoperfusion", "tmax6")):
+        for title, name in (("core", "core"), ("hypoperfusion", self._deficit())):
             warnings += [f"{title}: {warning}" for warning in self._sidecar_of(name).get("Warnings", [])]
         return warnings

@@ -17,7 +17,7 @@ Space = tuple[str, str]
 
 
 #: Regions of disease in the space of each image.
-_DISEASE = {"reference": ("tmax6",), "trace": ("core", "lesion"), "flair": ("lesion",)}
+_DISEASE = {"reference": ("tmax6", "lowflow40"), "trace": ("core", "lesion"), "flair": ("lesion",)}
 
 
 def cut_sessions(visits: Mapping[str, Visit]) -> dict[str, dict[str, Cut]]:

@@ -37,9 +37,9 @@ _SPACES = {
     "perfusion": _Space(
         "Perfusion",
         "perfusion_brain",
-        ("reference", "tmax", "rcbf", "rcbv", "mtt", "cbf", "cbv", "asymmetry"),
+        ("reference", "tmax", "rcbf", "rcbv", "mtt", "cbf", "cbv", "att", "asymmetry"),
         ("tmax", "rcbf", "asymmetry"),
-        ("tmax6", "penumbra", "reflow_lesion", "imr"),
+        ("tmax6", "lowflow40", "penumbra", "reflow_lesion", "imr"),
         "core_dscref",
     ),
     "diffusion": _Space("Diffusion", "diffusion_brain", ("trace", "adc"), ("adc",), ("lesion",), "core"),

@@ -172,10 +172,12 @@ def _moment(visit: Visit, image: NDArray[np.float32], **masks: NDArray[np.bool_]
 def _before(frame: _Frame, visit: Visit) -> figures.Moment:
     if not frame.is_perfusion:
         return _moment(visit, frame.grid.data, **visit.masks(core="Core"))
-    found = visit.masks(core_dscref="Core", tmax6="Tmax > 6 s")
+    found = visit.masks(core_dscref="Core", tmax6="Tmax > 6 s", lowflow40="Low flow")
     trace = visit.given("trace_dscref", "Trace")
     image = nifti.load(trace).data if trace else frame.grid.data
-    return _moment(visit, image, core=found.get("core_dscref"), tmax6=found.get("tmax6"))
+    return _moment(
+        visit, image, core=found.get("core_dscref"), tmax6=found.get("tmax6"), lowflow40=found.get("lowflow40")
+    )
 
 
 def _after(frame: _Frame, visit: Visit) -> figures.Moment:
@@ -190,6 +192,7 @@ def _after(frame: _Frame, visit: Visit) -> figures.Moment:
         visit,
         image,
         tmax6=frame.bring(visit.given("tmax6", "Tmax > 6 s"), way),
+        lowflow40=frame.bring(visit.given("lowflow40", "Low flow"), way),
         persistent=frame.bring(visit.given("deficits", "Persistent deficit"), way, _PERSISTENT),
         imr=frame.bring(visit.given("imr", "Impaired reflow"), way),
     )

@@ -2,8 +2,9 @@
 
 A criterion is a mapping (an entry of the catalogue): ``classes``, in the order they are tried, each with a
 ``name`` and ``all`` or ``any`` of its rules; the class ``otherwise``; and, where they are not Tmax > 6 s and
-the diffusion core, the volumes it compares, ``deficit`` and ``core``. A rule is a quantity, one of < <= > >=,
-and a number or another quantity: "core_ml < 70".
+the diffusion core, the volumes it compares, ``deficit`` and ``core``; ``deficit_asl`` is the deficit where perfusion
+was scanned by arterial spin labelling. A rule is a quantity, one of < <= > >=, and a number or another quantity:
+"core_ml < 70".
 """
 
 import math
@@ -32,6 +33,7 @@ VOLUMES: dict[str, tuple[str, float | None]] = {
     "delay2_ml": ("delay", 2.0),
     **{f"rcbf{percent}_ml": ("rcbf", percent / 100) for percent in (20, 30, 40)},
     **{f"rmtt{percent}_ml": ("rmtt", percent / 100) for percent in (145, 150)},
+    **{f"lowflow{percent}_ml": ("lowflow", percent / 100) for percent in (30, 40, 50)},
 }
 
 
@@ -141,6 +143,11 @@ def needs(criterion: Criterion) -> list[str]:
         for source in made_of.get(name, (name,))
     }
     return [name for name in QUANTITIES if name in found]
+
+
+def of_labelling(criterion: Criterion) -> Criterion:
+    """Return a criterion as it is where perfusion was scanned by arterial spin labelling."""
+    return {**criterion, "deficit": criterion["deficit_asl"]} if "deficit_asl" in criterion else criterion
 
 
 def _compared(criterion: Criterion) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reperfuse.mismatch.criteria import CLINICAL, POST, VOLUMES, Criterion, Curve, classify
+from reperfuse.mismatch.criteria import CLINICAL, POST, VOLUMES, Criterion, Curve, classify, of_labelling
 from reperfuse.mismatch.intervals import share_held
 from reperfuse.mismatch.mismatch import hypoperfusion_intensity_ratio, volumetric_mismatch
 from reperfuse.mismatch.stability import TABULATED, stability
@@ -22,6 +22,12 @@ Curves = Mapping[str, Curve]
 
 #: The smallest mismatch that any criterion of the catalogue counts, mL (EXTEND, doi:10.1056/NEJMoa1813046).
 _COUNTS_ML = 10.0
+#: What cannot be told without a bolus, and why it is not known where perfusion was scanned by ASL.
+_OF_A_BOLUS = (
+    *(name for name, (source, _) in VOLUMES.items() if source not in ("adc", "lowflow")),
+    *("mismatch_coreg_ml", "post_tmax6_ml"),
+)
+NO_TMAX = "needs Tmax, which ASL does not measure"
 #: Share of the brain that is more than what one artery supplies.
 _MOST_LATE = 0.6
 
@@ -78,12 +84,15 @@ class Knowledge:
         Why CBF and CBV relative to normal tissue are not known, where Tmax is.
     normal_tmax_s : float
         Tmax of the session's normal tissue, s.
+    is_labelled : bool
+        Perfusion was scanned by ASL, which follows no bolus.
     """
 
     clinical: Mapping[str, Sequence[Any]]
     post: Mapping[str, Any]
     not_relative: Sequence[str]
     normal_tmax_s: float
+    is_labelled: bool = False
 
     def value(self, name: str) -> float:
         """Return a value of the study's tables."""
@@ -105,7 +114,8 @@ class Knowledge:
         relative = [name for name, (source, _) in VOLUMES.items() if source in ("rcbf", "rmtt")]
         unscaled = dict.fromkeys(relative, "; ".join(self.not_relative)) if self.not_relative else {}
         post = dict.fromkeys(POST, "there is no session after treatment with that scan")
-        return clinical | unscaled | post | self.unspecific()
+        labelled = dict.fromkeys(_OF_A_BOLUS, NO_TMAX) if self.is_labelled else {}
+        return clinical | unscaled | post | self.unspecific() | labelled
 
 
 @dataclass(frozen=True)
@@ -155,17 +165,22 @@ def judge(
         quantities[name] = math.nan if value in (None, "n/a") else float(value)
     quantities |= dict.fromkeys(known.unspecific(), math.nan)
     found, reasons = Classes({}, [], []), known.why_unknown()
-    for name, criterion in criteria.items():
+    for name, one in criteria.items():
+        criterion = of_labelling(one) if known.is_labelled else one
         found.row[name], missing = classify(criterion, quantities)
         # why another volume of this session is not known has been said already
-        unknown = [f"{what} is not known: {reasons[what]}" for what in missing if what in reasons]
+        unknown = [
+            reasons[what] if reasons[what] == NO_TMAX else f"{what} is not known: {reasons[what]}"
+            for what in missing
+            if what in reasons
+        ]
         if unknown:
-            found.failures.append([name, "; ".join(unknown)])
+            found.failures.append([name, "; ".join(dict.fromkeys(unknown))])
         held = share_held(criterion, quantities, draws or {})
-        for one in stability(criterion, quantities, curves, half_widths, core_threshold):
-            stable = None if one.stable is None else ("stable" if one.stable else "unstable")
+        for band in stability(criterion, quantities, curves, half_widths, core_threshold):
+            stable = None if band.stable is None else ("stable" if band.stable else "unstable")
             entry = {"criterion": name, "class": found.row[name], "stability": stable, "held_share": held}
-            found.stability.append(entry | {"parameter": one.parameter, "low": one.low, "high": one.high})
+            found.stability.append(entry | {"parameter": band.parameter, "low": band.low, "high": band.high})
     return found
 
 
@@ -254,8 +269,16 @@ def side_warnings(row: Row, stated: str, *, is_oriented: bool = True) -> list[st
     return said
 
 
-def deficit_warnings(deficit_ml: float, left_out_ml: float, brain_ml: float, side: str) -> list[str]:
-    """Say what of the tissue with Tmax above 6 s is doubtful.
+def deficit_warnings(
+    deficit_ml: float,
+    left_out_ml: float,
+    brain_ml: float,
+    side: str,
+    *,
+    told_by: str = "Tmax above 6 s",
+    suspect: str = "the time between frames",
+) -> list[str]:
+    """Say what of hypoperfused tissue is doubtful.
 
     Parameters
     ----------
@@ -265,17 +288,21 @@ def deficit_warnings(deficit_ml: float, left_out_ml: float, brain_ml: float, sid
         Volume of the brain seen, mL.
     side : str
         The side the study says.
+    told_by : str
+        What hypoperfused tissue has.
+    suspect : str
+        What may be wrong where too much of the brain has it.
     """
     said = []
     if left_out_ml >= _COUNTS_ML:
         said.append(
-            f"{left_out_ml:.0f} mL with Tmax above 6 s on the other side is left out, as the study says {side} "
+            f"{left_out_ml:.0f} mL with {told_by} on the other side is left out, as the study says {side} "
             "(hypoperfusion.symptomatic_side_only); check the side"
         )
     if deficit_ml + left_out_ml > _MOST_LATE * brain_ml:
         said.append(
-            f"Tmax is above 6 s in {(deficit_ml + left_out_ml) / brain_ml:.0%} of the brain, more than one artery "
-            "supplies; check the time between frames"
+            f"{told_by.replace(' ', ' is ', 1)} in {(deficit_ml + left_out_ml) / brain_ml:.0%} of the brain, more than "
+            f"one artery supplies; check {suspect}"
         )
     return said
 

@@ -15,6 +15,7 @@ TABULATED: dict[str, tuple[float, ...]] = {
     "adc": (550e-6, 600e-6, 620e-6),
     "rcbf": (0.2, 0.3, 0.4),
     "rmtt": (1.45, 1.5),
+    "lowflow": (0.3, 0.4, 0.5),
 }
 
 

@@ -75,6 +75,14 @@ CAPTIONS = {
         "only.",
         ("rcbf30_ml",),
     ),
+    "labelling": Caption(
+        "Perfusion by arterial spin labelling (ASL): CBF; relative CBF with low flow (below 40 % of the other side) "
+        "and core outlined; arterial transit time, where several delays were scanned.",
+        "Grey matter should have more flow than white matter. Outside a stroke, both sides should look alike. Bright "
+        "spots or lines beside dark tissue are label that still lies in arteries; with a single delay, dark tissue "
+        "beside them may only be late. Where the transit time is blank, too little label arrived to tell it.",
+        ("lowflow30_ml", "lowflow40_ml", "lowflow50_ml"),
+    ),
     "growth": Caption(
         "Trace-weighted image at baseline; core that is infarct at follow-up, growth, and core that was reversed.",
         "Growth lies beside the core, and usually inside the deficit. A thin rim all around, or growth on the other "

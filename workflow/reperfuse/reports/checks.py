@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reperfuse.reports.montage import DEFICIT, IMPAIRED, MUTED, Region, Row, montage
+from reperfuse.reports.montage import CORE, DEFICIT, IMPAIRED, MUTED, Region, Row, montage
 from reperfuse.reports.regions import Masks, Volume, brain_row, grey_window, named, refuse_unknown, union
 from reperfuse.reports.slices import Slices
 
@@ -20,6 +20,9 @@ _CBF_WINDOW, _CBV_WINDOW = (0.0, 100.0), (0.0, 8.0)  # mL/100 g/min, mL/100 g
 
 
 _RELATIVE_WINDOW = (0.0, 2.0)
+
+
+_ATT_WINDOW_S = (0.0, 4.0)
 
 
 _LOW_FLOW = 0.3  # of normal tissue's
@@ -74,6 +77,44 @@ def _scaled(image: Volume, brain: Volume) -> Volume:
     inside = image[brain & np.isfinite(image)]
     middle = float(np.median(inside)) if inside.size else 1.0
     return image / middle if middle > 0 else image
+
+
+def plot_labelling(
+    title: str,
+    maps: Mapping[str, Volume],
+    affine: Volume,
+    brain: Volume,
+    masks: Masks,
+    notes: Sequence[str] = (),
+    slices: Slices | None = None,
+) -> "Figure":
+    """Draw blood flow and transit time of arterial spin labelling, and the tissue of low flow.
+
+    Parameters
+    ----------
+    title : str
+    maps : mapping of ndarray, (x, y, z)
+        ``cbf`` (mL/100 g/min), and ``rcbf`` (1) and ``att`` (s) where there are any.
+    affine : ndarray, (4, 4)
+        Voxel index to world (RAS+, mm).
+    brain : ndarray of bool, (x, y, z)
+    masks : mapping of ndarray of bool, (x, y, z)
+        ``lowflow40``; where there are any, ``core`` of acute diffusion or ``late_lesion`` of later.
+    notes : sequence of str
+        Lines below the maps.
+    slices : Slices, optional
+    """
+    refuse_unknown(masks, "lowflow40", "core", "late_lesion")
+    lesion = ("Diffusion lesion", CORE)
+    outlines = named(
+        masks, lowflow40=("CBF < 40 % of the other side", DEFICIT), core=("Core", CORE), late_lesion=lesion
+    )
+    rows = [Row("CBF (ASL)", "mL/100 g\n/min", maps["cbf"], _CBF_WINDOW, "cividis")]
+    if "rcbf" in maps:
+        rows.append(Row("rCBF", "× normal", maps["rcbf"], _RELATIVE_WINDOW, "cividis", outlines=outlines))
+    if "att" in maps:
+        rows.append(Row("Transit time", "s", maps["att"], _ATT_WINDOW_S, "viridis"))
+    return montage(title, rows, affine, brain, focus=union(masks), slices=slices, notes=notes)
 
 
 def plot_flow(

@@ -55,6 +55,9 @@ _ASYMMETRY_WINDOW = (-0.5, 0.5)
 _CORE, _DEFICIT = ("Core", CORE), ("Tmax > 6 s", DEFICIT)
 
 
+_LOW_FLOW = ("CBF < 40 % of the other side (ASL)", DEFICIT)
+
+
 _LATE_LESION, _FOLLOWUP = ("Diffusion lesion", CORE), ("Follow-up lesion", LESION)
 
 
@@ -84,7 +87,7 @@ def plot_overview(
     ----------
     title : str
     moments : sequence of Moment
-        Masks are ``core``, ``tmax6``, ``persistent`` (deficit), ``imr``, ``lesion`` and ``grown``.
+        Masks are ``core``, ``tmax6``, ``lowflow40``, ``persistent`` (deficit), ``imr``, ``lesion`` and ``grown``.
     affine : ndarray, (4, 4)
         Voxel index to world (RAS+, mm).
     brain : ndarray of bool, (x, y, z)
@@ -94,8 +97,8 @@ def plot_overview(
     """
     rows = []
     for moment in moments:
-        refuse_unknown(moment.masks, "core", "tmax6", "persistent", "imr", "lesion", "grown")
-        outlines = named(moment.masks, tmax6=_DEFICIT, core=_CORE, lesion=_FOLLOWUP)
+        refuse_unknown(moment.masks, "core", "tmax6", "lowflow40", "persistent", "imr", "lesion", "grown")
+        outlines = named(moment.masks, tmax6=_DEFICIT, lowflow40=_LOW_FLOW, core=_CORE, lesion=_FOLLOWUP)
         fills = named(moment.masks, persistent=("Persistent deficit", DEFICIT), imr=_IMR, grown=("Grown", GROWN))
         window = grey_window(moment.image, brain)
         rows.append(Row(moment.title, "", moment.image, window, outlines=outlines, fills=fills))

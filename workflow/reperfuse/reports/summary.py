@@ -47,6 +47,7 @@ _THRESHOLDS = {
     "delay": ("Tmax later than normal", 1, 1, "s"),
     "rcbf": ("rCBF", 100, 0, "%"),
     "rmtt": ("rMTT", 100, 0, "%"),
+    "lowflow": ("CBF of the other side", 100, 0, "%"),
 }
 
 
@@ -67,6 +68,7 @@ _QUANTITIES = {
     **{f"tmax{seconds}_ml": f"Tmax > {seconds} s lesion" for seconds in (2, 4, 6, 8, 10)},
     **{f"rcbf{percent}_ml": f"rCBF < {percent} % lesion" for percent in (20, 30, 40)},
     **{f"rmtt{percent}_ml": f"rMTT > {percent} % lesion" for percent in (145, 150)},
+    **{f"lowflow{percent}_ml": f"CBF < {percent} % lesion by ASL" for percent in (30, 40, 50)},
 }
 
 
@@ -131,6 +133,8 @@ def _not_looked_at(rows: Mapping[str, Values]) -> dict[str, str]:
     gone = {} if "baseline" in rows else {"No numbers before treatment": "there is no baseline session"}
     for role, column, what in wanted:
         if role in rows and rows[role][column].is_missing:
+            if column == "tmax6_ml" and not rows[role]["lowflow40_ml"].is_missing:
+                continue  # by ASL, which knows no Tmax
             is_seen = column == "tmax6_ml" and not rows[role]["rttp45_ml"].is_missing
             gone[what.replace("perfusion", "Tmax") if is_seen else what] = rows[role][column].why or _NO_REASON
     return gone
@@ -142,7 +146,12 @@ def _before(row: Values, profile: str, title: str, unknown: Unknown) -> str:
     hours, ratio, verdict = row["hours_from_onset"], row["mismatch_ratio"], row.get(profile)
     opening = _stroke(row)
     opening += ", time from onset unknown" if hours.is_missing else f", {in_words(hours)} from onset"
-    late = ("relative TTP > 4.5 s", "rttp45_ml") if row["tmax6_ml"].is_missing else ("Tmax > 6 s", "tmax6_ml")
+    deficits = (
+        ("Tmax > 6 s", "tmax6_ml"),
+        ("low flow by ASL", "lowflow40_ml"),
+        ("relative TTP > 4.5 s", "rttp45_ml"),
+    )
+    late = next((one for one in deficits if not row[one[1]].is_missing), deficits[0])
     volumes = [
         f"{name} {in_words(row[column])}" for name, column in (("core", "core_ml"), late) if not row[column].is_missing
     ]
@@ -165,7 +174,8 @@ def _stroke(row: Values) -> str:
     if sides:
         side = next(iter(sides.values()))
         return "Stroke on both sides" if side == "bilateral" else f"{side.capitalize()}-sided stroke"
-    volumes = [row[column] for column in ("core_ml", "tmax6_ml")]
+    deficit = "tmax6_ml" if row["lowflow40_ml"].is_missing else "lowflow40_ml"
+    volumes = [row[column] for column in ("core_ml", deficit)]
     if any(volume.is_missing or volume.text != "0.0" for volume in volumes):
         return "Stroke, side unknown"
     return "Neither core nor deficit"

@@ -192,7 +192,8 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
         "(head: the MNI-like frame; dscref: DSC at its reference pose; dsc: a frame).\n"
         " The head frame is MNI152 millimetres; its plane x = 0 is the mirror plane.\n"
     )
-    (root / ".bidsignore").write_text("**/*_dsc.nii.gz\n**/*_dsc.json\n")
+    if any("dsc" in scans for p in patients for scans in p.scans.values()):  # BIDS has no name for it yet
+        (root / ".bidsignore").write_text("**/*_dsc.nii.gz\n**/*_dsc.json\n")
     columns = list(dict.fromkeys(key for p in patients for key in p.clinical))
     rows = [
         {"participant_id": f"sub-{p.label}", **{key: p.clinical.get(key, "n/a") for key in columns}} for p in patients

@@ -1,5 +1,6 @@
 """What a study's scans do not allow, and why."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,15 +42,28 @@ def lacking(plan: Plan, subject: str) -> dict[str, list[str]]:
     perfusion_after = lacks("post", "perfusion scan", "dsc|ctp")
     sources = {"followup": [lesion], "core": [diffusion, perfusion], "deficit": [perfusion]}
     judged_in = sources[plan.reflow_settings["lesion_source"]]
-    late = [lacks("late", "perfusion scan", "dsc|ctp"), *judged_in] if "late" in labels else []
+    # in the follow-up lesion, flow by ASL can be judged, too
+    kinds = "|".join(PERFUSION) if plan.reflow_settings["lesion_source"] == "followup" else "dsc|ctp"
+    late = [lacks("late", "perfusion scan", kinds), *judged_in] if "late" in labels else []
     needs = {
         "lesion": [lesion],
         "growth": [diffusion, lesion],
-        "reperfusion": [perfusion, perfusion_after],
-        "reflow": [perfusion_after, *judged_in],
+        "reperfusion": _reperfusion(plan, subject, sessions) or [perfusion, perfusion_after],
+        "reflow": [lacks("post", "perfusion scan", kinds), *judged_in],
         "reflow_late": late,
     }
     return {what: [*filter(None, faults)] for what, faults in needs.items()}
+
+
+def _reperfusion(plan: Plan, subject: str, sessions: Mapping[str, str | None]) -> list[str]:
+    """Return why two perfusion scans of which one at least is ASL cannot be compared: an empty reason if they can."""
+    found = {role: plan.perfusion(subject, sessions[role] or "") for role in ("baseline", "post")}
+    if "asl" not in found.values() or "" in found.values():
+        return []
+    if set(found.values()) == {"asl"}:
+        return [""]
+    before, after = (kind.upper() for kind in found.values())
+    return [f"perfusion is {before} before treatment and {after} after it, and only one of them measures Tmax"]
 
 
 def absent_comparisons(plan: Plan, subject: str) -> list[list[str]]:

@@ -109,7 +109,7 @@ class Plan:
             return self.has(subject, before, "dsc|ctp") and self.has(subject, after, "dsc|ctp")
         judged_in = self.reflow_settings["lesion_source"]
         if judged_in == "followup":
-            return has_lesion and self.has(subject, after, "dsc|ctp")
+            return has_lesion and self.has(subject, after, "|".join(PERFUSION))
         kinds = ("dsc|ctp", "dwi|adc") if judged_in == "core" else ("dsc|ctp",)
         return self.has(subject, before, *kinds) and self.has(subject, after, "dsc|ctp")
 

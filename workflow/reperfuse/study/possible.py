@@ -11,7 +11,7 @@ from reperfuse.study.columns import READERS
 from reperfuse.study.plan import Plan
 
 #: What is computed of a session, and the scans that it needs.
-_WITHIN = {"perfusion maps": ("dsc|ctp|asl",), "core": ("dwi|adc",), "mismatch": ("dsc|ctp", "dwi|adc")}
+_WITHIN = {"perfusion maps": ("dsc|ctp|asl",), "core": ("dwi|adc",), "mismatch": ("dsc|ctp|asl", "dwi|adc")}
 #: What compares sessions: the name it has among the absences, and the scans whose faults explain why it cannot be done.
 _COMPARED = {
     "infarct growth": ("growth", "dwi|adc|flair"),
