@@ -32,7 +32,7 @@ _SAMPLE, _ROUNDS, _PSEUDO_VOXELS = 4000, 100, 5.0
 #: What the peak of an arterial input may have lost, of its measured height; the fall of the mean logarithm of the
 #: variance left of a few curves that shows that it has lost any; and how many these are. More of it is restored while
 #: that variance falls. Residue functions that are none of those above lower it by about 0.01.
-_PEAK_LOST, _LEAST_GAIN, _FEW = (0.25, 0.5, 0.75, 1.0), 0.015, 300
+_PEAK_LOST, _LEAST_GAIN, _FEW = (0.25, 0.5, 0.75, 1.0), 0.02, 300
 #: Smallest amplitude of a curve over its SD: what rises less is no bolus.
 _LEAST_SIGNIFICANCE = 5.0
 #: SD of the error that passages leave which are none of those above, s (docs/methods/delay.md).
