@@ -221,15 +221,18 @@ def main() -> None:
         compare(*map(Path, sys.argv[1:]))
         return
     print("Each cell: bias, median |error| (s), Dice of delay > 6 s, voxels within the 90 % interval")
-    usual, seed = Condition(), 2026
+    usual, seed = Condition(), 5026
     kinds = ("exact", "scaled", "blurred", "partial volume", "partial volume, tissue removed")
     tabulate("Arterial input", {kind: replace(usual, arterial=kind) for kind in kinds}, FAMILIES, seed)
     quick = Bolus(recirculation=0.0, tail=0.0, alpha=2.5, beta_s=1.1)
     fresh = {"recirculating bolus": usual, "gamma variate alone": replace(usual, bolus=quick)}
+    fresh |= {kind: replace(usual, arterial=kind) for kind in ("blurred", "partial volume")}
     tabulate("Residue functions not looked at before", fresh, FRESH, seed + 1)
     tabulate("SNR", {f"{snr:g}": replace(usual, snr=snr) for snr in (20.0, 50.0, 100.0)}, FAMILIES, seed + 2)
     spacings = (0.5, 1.0, 1.5, 2.0, 2.5)
     tabulate("Frame spacing (s)", {f"{dt:g}": replace(usual, dt_s=dt) for dt in spacings}, FAMILIES, seed + 3)
+    alike = {f"{dt:g}": replace(usual, dt_s=dt, snr=50 * float(np.sqrt(dt / 1.5))) for dt in spacings}
+    tabulate("Frame spacing (s), the same noise a second", alike, FAMILIES, seed + 3)
     fixed = {f"{s:g} s": replace(usual, dispersion_s=(s, s)) for s in (0.0, 1.0, 2.0, 3.0)}
     fixed["0-3 s, gamma of order 2"] = replace(usual, order=2)
     tabulate("Dispersion", fixed, FAMILIES, seed + 4)

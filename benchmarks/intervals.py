@@ -24,7 +24,7 @@ from reperfuse.diffusion.noise import series_noise as diffusion_noise
 from reperfuse.head.brain import brain_mask
 from reperfuse.head.mirror import find_mirror, reflect, reflect_mask
 from reperfuse.head.tissue import csf_mask, vessel_mask
-from reperfuse.mismatch.intervals import interval, plausible
+from reperfuse.mismatch.intervals import interval, plausible, without_noise
 from reperfuse.mismatch.mismatch import volumetric_mismatch
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.concentration import delta_r2star
@@ -244,10 +244,11 @@ def derived(volumes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def intervals(measured: Measured) -> dict[str, tuple[float, float]]:
     """Return the interval of every measure."""
-    draws = {name: plausible(value, measured.draws[name]) for name, value in measured.value.items()}
-    values = derived({name: np.array([value]) for name, value in measured.value.items()})
-    drawn = derived({name: array for name, array in draws.items() if array is not None})
-    return {name: interval(float(values[name][0]), array) for name, array in drawn.items()}
+    values, sets = alone(measured.value), []
+    for draw in (plausible, without_noise):
+        draws = {name: draw(value, measured.draws[name]) for name, value in measured.value.items()}
+        sets.append(derived({name: array for name, array in draws.items() if array is not None}))
+    return {name: interval(values[name], *(drawn[name] for drawn in sets)) for name in sets[0]}
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:

@@ -533,3 +533,10 @@ def test_growth_and_reperfusion_combine_the_draws_of_their_scans(patient: Patien
     assert row["reperfusion_fraction_high"] == pytest.approx(fractions[-2])
     row = patient.row(**files, lesion=patient.save("followup", LESION, LesionSource="expert"))
     assert row["growth_ml_high"] - row["growth_ml_low"] == pytest.approx(spread[-2] - spread[1])
+    quiet = {"core_ml": (14 + spread).tolist(), "tmax6_ml": (90 - spread).tolist()}
+    write_json(baseline, {"Row": {"core_ml": 20.0, "tmax6_ml": 90.0}, "Draws": draws, "DrawsWithoutNoise": quiet})
+    row = patient.row(**files, lesion=patient.save("followup", LESION, LesionSource="expert"))
+    assert (row["core_baseline_ml_low"], row["core_baseline_ml_high"]) == pytest.approx(
+        (14 + spread[1], 20 + spread[-2])
+    )
+    assert row["growth_ml_high"] == pytest.approx(lesion - 14 - spread[1])

@@ -598,8 +598,8 @@ def test_intervals_are_made_of_the_draws(session: Session) -> None:
     """Core of 20 and deficit of 90 mL: mismatch and ratio combine the draws of one index."""
     spread = np.linspace(-4, 4, 39)
     curves = read_sidecar(session.files["core_curves"])
-    session.document("core_curves", curves | {"Draws": {"core_ml": (23 + spread).tolist()}})
-    session.document("deficit_draws", {"Draws": {"tmax6_ml": (95 - spread).tolist(), "tmax10_ml": [0.0] * 39}})
+    session.document("core_curves", curves | {"Draws": {"core_ml": (20 + spread).tolist()}})
+    session.document("deficit_draws", {"Draws": {"tmax6_ml": (90 - spread).tolist(), "tmax10_ml": [25.0] * 39}})
     found = session.measure()
     row = found["Row"]
     assert (row["core_ml_low"], row["core_ml_high"]) == pytest.approx((20 + spread[1], 20 + spread[-2]))
@@ -608,8 +608,24 @@ def test_intervals_are_made_of_the_draws(session: Session) -> None:
     ratios = (90 - spread) / (20 + spread)
     assert (row["mismatch_ratio_low"], row["mismatch_ratio_high"]) == pytest.approx((ratios[-2], ratios[1]))
     assert row["tmax8_ml_low"] == "n/a"
-    assert row["tmax10_ml_low"] == row["tmax10_ml_high"] == pytest.approx(25)
+    assert (row["tmax10_ml_low"], row["tmax10_ml_high"]) == pytest.approx((25, 25))
     assert found["Draws"]["core_ml"] == pytest.approx((20 + spread).tolist())
+
+
+def test_intervals_reach_to_what_there_would_be_without_noise(session: Session) -> None:
+    """Noise added to noise makes the core 1 mL larger and the deficit 2 mL: without any they are 2.4 and 4.8 less."""
+    spread = np.linspace(-4, 4, 39)
+    curves = read_sidecar(session.files["core_curves"])
+    session.document("core_curves", curves | {"Draws": {"core_ml": (21 + spread).tolist()}})
+    session.document("deficit_draws", {"Draws": {"tmax6_ml": (92 - spread).tolist()}})
+    found = session.measure()
+    row, step = found["Row"], 1 / (np.sqrt(2) - 1)
+    assert (row["core_ml_low"], row["core_ml_high"]) == pytest.approx((20 - step + spread[1], 20 + spread[-2]))
+    assert (row["tmax6_ml_low"], row["tmax6_ml_high"]) == pytest.approx((90 - 2 * step + spread[1], 90 + spread[-2]))
+    mismatch = row["mismatch_ml_low"], row["mismatch_ml_high"]
+    assert mismatch == pytest.approx((70 - step + 2 * spread[1], 70 + 2 * spread[-2]))
+    assert found["Draws"]["core_ml"] == pytest.approx((20 + spread).tolist())
+    assert found["DrawsWithoutNoise"]["core_ml"] == pytest.approx((20 - step + spread).tolist())
 
 
 def test_the_share_of_draws_in_which_a_class_holds_is_beside_its_stability(session: Session) -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from reperfuse.mismatch.intervals import columns, interval, plausible, share_held
+from reperfuse.mismatch.intervals import columns, interval, plausible, share_held, without_noise
 
 DEFUSE = {
     "classes": [{"name": "target", "all": ["core_ml < 70", "mismatch_ratio >= 1.8", "mismatch_ml >= 15"]}],
@@ -31,15 +31,36 @@ def test_the_shift_of_noise_added_twice_is_taken_off() -> None:
     assert drawn.tolist() == [48.0, 50.0, 52.0]
 
 
+@pytest.mark.parametrize("noise", [0.5, 1.0, 3.0])
+def test_a_shift_in_proportion_to_the_noise_is_taken_off_whole(noise: float) -> None:
+    """A volume of 50 mL that each unit of noise makes 4 mL larger, with noise and with as much variance again."""
+    value, more = 50 + 4 * noise, 50 + 4 * noise * math.sqrt(2)
+    drawn = without_noise(value, [more - 1, more, more + 1])
+    assert drawn is not None
+    assert drawn.tolist() == pytest.approx([49, 50, 51])
+
+
+def test_an_interval_holds_that_of_each_set_of_draws() -> None:
+    first, second = np.arange(19.0), np.array([-3.0, 4.0, math.nan])
+    assert interval(5.0, first, second) == (-3.0, 18.0)
+    assert interval(5.0, second, None) == (-3.0, 4.0)
+    assert interval(5.0, first, np.array([math.nan])) == (0.0, 18.0)
+    assert np.isnan(interval(5.0, None, None)).all()
+
+
 def test_nothing_is_less_than_nothing() -> None:
     drawn = plausible(0.0, [9.0, 12.0, 15.0] * 13)
     assert interval(0.0, drawn) == (0.0, 3.0)
     assert interval(0.0, plausible(0.0, [0.0] * 39)) == (0.0, 0.0)
+    drawn = without_noise(1.0, [9.0, 12.0, 15.0])
+    assert drawn is not None
+    assert drawn.tolist() == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("resampled", [None, [], [1.0, math.nan]])
 def test_what_is_not_known_has_no_interval(resampled: list[float] | None) -> None:
     assert plausible(5.0, resampled) is None
+    assert without_noise(5.0, resampled) is None
     assert np.isnan(interval(5.0, None)).all()
 
 

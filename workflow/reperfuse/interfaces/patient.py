@@ -9,7 +9,7 @@ from nipype.interfaces.base import File, TraitedSpec, traits
 from reperfuse.files import nifti
 from reperfuse.files.sidecars import read_number, read_sidecar, reasons
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined, takes
-from reperfuse.mismatch.intervals import columns, interval, plausible
+from reperfuse.mismatch.intervals import columns, interval, plausible, without_noise
 from reperfuse.serial.bounds import BOUNDED, patient_draws
 from reperfuse.serial.growth import growth_ml, initial_growth_rate
 from reperfuse.serial.imr import judge
@@ -163,21 +163,24 @@ class MeasurePatient(Step):
 
     def _bounds(self, row: dict[str, Any]) -> dict[str, float]:
         """Return the intervals of the row, from the draws of the volumes."""
-        before, after = (self._draws(name) for name in ("baseline", "post"))
-        lesion = plausible(row["infarct_followup_ml"], self._draws("lesion").get("infarct_followup_ml"))
-        draws = patient_draws(
-            core=before.get("core_ml"),
-            lesion=row["infarct_followup_ml"] if row["lesion_source"] == "expert" else lesion,
-            deficit=before.get("tmax6_ml"),
-            deficit_after=after.get("tmax6_ml"),
-            impaired=plausible(row["imr_ml"], self._draws("reflow").get("imr_ml")),
-        )
-        found = {name: interval(row[name], draws[name]) for name in BOUNDED}
+        sets = []
+        for key, draw in (("Draws", plausible), ("DrawsWithoutNoise", without_noise)):
+            before, after = (self._draws(name, key) for name in ("baseline", "post"))
+            lesion = draw(row["infarct_followup_ml"], self._draws("lesion").get("infarct_followup_ml"))
+            drawn = patient_draws(
+                core=before.get("core_ml"),
+                lesion=row["infarct_followup_ml"] if row["lesion_source"] == "expert" else lesion,
+                deficit=before.get("tmax6_ml"),
+                deficit_after=after.get("tmax6_ml"),
+                impaired=draw(row["imr_ml"], self._draws("reflow").get("imr_ml")),
+            )
+            sets.append(drawn)
+        found = {name: interval(row[name], *(drawn[name] for drawn in sets)) for name in BOUNDED}
         return {column: value for name, ends in found.items() for column, value in columns(name, ends).items()}
 
-    def _draws(self, name: str) -> dict[str, np.ndarray]:
+    def _draws(self, name: str, key: str = "Draws") -> dict[str, np.ndarray]:
         path = self._good(name)
-        drawn = read_sidecar(path).get("Draws", {}) if path else {}
+        drawn = read_sidecar(path).get(key, {}) if path else {}
         return {volume: np.array(values, float) for volume, values in drawn.items()}
 
     def _reflow_late(self, failures: list[list[str]]) -> dict[str, Any]:

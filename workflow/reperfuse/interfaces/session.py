@@ -13,7 +13,7 @@ from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import half
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined
 from reperfuse.mismatch import session
-from reperfuse.mismatch.intervals import bounds, plausible_volumes
+from reperfuse.mismatch.intervals import bounds, drawn_volumes, plausible, without_noise
 from reperfuse.mismatch.mismatch import covered_share, laterality, side
 from reperfuse.study.options import defaults
 from reperfuse.volumes.image import volume_ml
@@ -110,8 +110,8 @@ class MeasureSession(Step):
         )
         row["hours_from_onset"] = known.value("hours_from_onset")
         resampled = [self._sidecar_of(name).get("Draws", {}) for name in ("core_curves", "deficit_draws")]
-        draws = plausible_volumes(row, resampled[0] | resampled[1])
-        row |= bounds(row, draws)
+        draws, quiet = (drawn_volumes(row, resampled[0] | resampled[1], draw) for draw in (plausible, without_noise))
+        row |= bounds(row, draws, quiet)
         classes = session.Classes({}, [], [])
         if self.inputs.role == "baseline":
             widths, threshold = self.inputs.half_widths, self.inputs.core_threshold
@@ -123,7 +123,7 @@ class MeasureSession(Step):
         swept = self._swept() + (["lowflow"] if is_labelled else [])
         thresholds = session.tabulated({**curves, "lowflow": list(low.items())}, swept) + self._asymmetry_sweep()
         tables = {"Thresholds": thresholds, "Stability": classes.stability}
-        self._save("measures", row, failures, warnings, **tables, Draws=draws)
+        self._save("measures", row, failures, warnings, **tables, Draws=draws, DrawsWithoutNoise=quiet)
 
     def save_fault(self, name: str, reasons: list[str]) -> None:
         """Save the row of a session of which nothing is known but why."""

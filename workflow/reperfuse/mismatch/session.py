@@ -152,7 +152,7 @@ def judge(
     core_threshold : float
         The core lies below, mm²/s.
     draws : mapping of str to (n,) array, optional
-        What the volumes would be with other noise, see `reperfuse.mismatch.intervals.plausible_volumes`.
+        What the volumes would be with other noise, see `reperfuse.mismatch.intervals.plausible`.
 
     Returns
     -------

@@ -13,62 +13,30 @@ separately for early and late tissue, since collaterals disperse a bolus. All de
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline
-from scipy.signal import fftconvolve
-from scipy.special import gammaincc
 
 from reperfuse.faults import DataFault
+from reperfuse.perfusion.passages import passage_curves
 from reperfuse.volumes.arrays import Array
 
 #: Delays that are tried, s.
 DELAYS_S = np.arange(-2.0, 14.1, 0.5)
-
-
-@dataclass(frozen=True)
-class _Passage:
-    """A kind of passage through tissue: transit times of a gamma distribution of some shape, and a share that is slow.
-
-    A shape of 1 gives an exponential residue function, a large one a box; 0 stands for a linear one. The steeper
-    a residue function ends, the more mean transit times are needed to be near every curve.
-    """
-
-    shape: float
-    slow_share: float
-    transits: int
-
-
-_PASSAGES = (
-    _Passage(0, 0.0, 11),
-    _Passage(1, 0.0, 11),
-    _Passage(3, 0.0, 11),
-    _Passage(100, 0.0, 18),
-    _Passage(1, 0.2, 9),
-    _Passage(25, 0.2, 9),
-)
-#: How many times as long as the others slow transits are.
-_SLOWNESS = 5.0
-#: Shortest and longest mean transit time, s.
-_TRANSITS_S = (2.5, 18.0)
-#: Time constants of the dispersion between artery and tissue, s.
-_DISPERSIONS_S = (0.0, 1.0, 2.0)
 #: Blood that arrives early, in a vessel or tissue beside late tissue: SD of its share of the brain's mean curve.
 _EARLY_SHARE = 0.1
-#: Its delay and mean transit time, s: those of normal tissue.
-_EARLY_S = (0.5, 4.5)
 #: Delays at which the frequencies of passages are learnt, linear in between, s.
 _KNOTS_S = (0.5, 3.0, 6.0)
 #: Voxels they are learnt from, how often, and how many voxels' worth of equal frequencies is added.
 _SAMPLE, _ROUNDS, _PSEUDO_VOXELS = 4000, 100, 5.0
+#: What the peak of an arterial input may have lost, of its measured height; the fall of the mean logarithm of the
+#: variance left of a few curves that shows that it has lost any; and how many these are. More of it is restored while
+#: that variance falls. Residue functions that are none of those above lower it by about 0.01.
+_PEAK_LOST, _LEAST_GAIN, _FEW = (0.25, 0.5, 0.75, 1.0), 0.02, 300
 #: Smallest amplitude of a curve over its SD: what rises less is no bolus.
 _LEAST_SIGNIFICANCE = 5.0
 #: SD of the error that passages leave which are none of those above, s (docs/methods/delay.md).
 _MODEL_SD_S = 0.35
-#: SD of the blur of a measured arterial input, and the time over which its curvature is measured, s.
-_BLUR_S, _DIFFERENCE_S = 0.8, 1.5
 #: Share of the curves' sum of squares below which a direction of theirs is left out.
 _NEGLIGIBLE = 1e-6
 #: Numbers a curve is fitted with: amplitude, level, delay and transit time.
@@ -136,8 +104,9 @@ def arterial_delay(
     usable = np.flatnonzero(np.isfinite(total) & (total > 0))
     if len(usable) == 0:
         return Delays(delay, sd)
-    comparison = _prepare(curves[usable], arterial, dt_s, arrival)
-    prior = _learn(comparison, curves[usable[:: -(-len(usable) // _SAMPLE)]], block_voxels)
+    sample = curves[usable[:: -(-len(usable) // _SAMPLE)]]
+    comparison = _prepare(curves[usable], sample[:: -(-len(sample) // _FEW)], arterial, dt_s, arrival)
+    prior = _learn(comparison, sample, block_voxels)
     own = threading.local()
 
     def fill(start: int) -> None:
@@ -185,23 +154,50 @@ class _Comparison:
         The amplitude is that which fits best. The noise is what the best curve leaves, so that a passage which is
         none of these makes the delay uncertain and not wrong.
         """
-        white = curves @ self.whitening
-        fit = np.matmul(white @ self.basis, self.atoms, out=scratch[: len(curves)])
-        np.maximum(fit, 0, out=fit)
-        explained = fit.max(axis=1) ** 2
-        total = np.einsum("nt,nt->n", white, white)
-        left = np.maximum(total - explained, np.float32(1e-5) * total) / (curves.shape[1] - _FITTED)
+        fit, explained, left = self._fit(curves, scratch)
         fit *= fit
         fit -= explained[:, np.newaxis]
         fit *= (0.5 / left)[:, np.newaxis]
         np.exp(fit, out=fit)
         return fit.reshape(len(curves), len(DELAYS_S), -1), explained > _LEAST_SIGNIFICANCE**2 * left
 
+    def misfit(self, curves: Array) -> float:
+        """Mean logarithm of the variance that the best curve leaves of each curve (n, t)."""
+        _, _, left = self._fit(curves, self.scratch(len(curves)))
+        return float(np.log(left).mean())
 
-def _prepare(curves: Array, aif: Array, dt_s: float, arrival: int) -> _Comparison:
+    def _fit(self, curves: Array, scratch: Array) -> tuple[Array, Array, Array]:
+        """Projection (n, d · k) on each curve, none negative; sum of squares the best explains; variance it leaves."""
+        white = curves @ self.whitening
+        fit = np.matmul(white @ self.basis, self.atoms, out=scratch[: len(curves)])
+        np.maximum(fit, 0, out=fit)
+        explained = fit.max(axis=1) ** 2
+        total = np.einsum("nt,nt->n", white, white)
+        return fit, explained, np.maximum(total - explained, np.float32(1e-5) * total) / (curves.shape[1] - _FITTED)
+
+
+def _prepare(curves: Array, few: Array, aif: Array, dt_s: float, arrival: int) -> _Comparison:
+    """Prepare the comparison with the curves of an arterial input, its peak restored as far as a few curves ask for.
+
+    Signals add, not curves: of a voxel that holds tissue too, the curve is less than that of blood, and the more so
+    the higher it is (:mod:`reperfuse.perfusion.partial_volume`). Tissue knows the shape that blood had. An arterial
+    input that is too wide and has too much of a tail leaves more of its curves unexplained.
+    """
+    best = _compare(curves, aif, dt_s, arrival)
+    limit = best.misfit(few) - _LEAST_GAIN
+    for lost in _PEAK_LOST:
+        other = _compare(curves, aif * (1 + lost * aif / aif.max()), dt_s, arrival)
+        misfit = other.misfit(few)
+        if misfit > limit:
+            break
+        best, limit = other, misfit
+    return best
+
+
+def _compare(curves: Array, aif: Array, dt_s: float, arrival: int) -> _Comparison:
     """Prepare the comparison with the curves of an arterial input."""
     frames = len(aif)
-    models, early, kinds = _model_curves(aif, dt_s, arrival)
+    models, early, kinds = passage_curves(aif, dt_s, arrival, DELAYS_S)
     mean = curves.mean(axis=0, dtype=float)
     noise = float(np.median(curves[:, :arrival].std(axis=1, ddof=1)))
     noise = max(noise, 1e-2 * float(mean.max()))  # no model is exact, even where there is no noise
@@ -220,54 +216,6 @@ def _prepare(curves: Array, aif: Array, dt_s: float, arrival: int) -> _Compariso
         kinds,
         share.astype(np.float32),
     )
-
-
-def _model_curves(aif: Array, dt_s: float, arrival: int) -> tuple[Array, Array, NDArray[np.intp]]:
-    """Return curves (delays, k, t), the curve of normal tissue (t,), and the kind of each (k,)."""
-    substeps = max(4, int(np.ceil(dt_s / 0.125)))
-    step = dt_s / substeps
-    time = np.arange(len(aif)) * dt_s
-    fine = np.arange((len(aif) - 1) * substeps + 1) * step
-    inflow = _sharpened(CubicSpline(time, aif)(fine), fine)
-    inflow[fine < (arrival - 1) * dt_s] = 0
-
-    def delayed(outflow: Array, delays_s: ArrayLike) -> Array:
-        curve = fftconvolve(inflow, outflow)[: len(fine)]
-        return np.interp(time - np.asarray(delays_s)[..., np.newaxis], fine, curve, left=0)
-
-    models, kinds = [], []
-    for kind, (passage, dispersion_s) in enumerate(product(_PASSAGES, _DISPERSIONS_S)):
-        for transit_s in np.geomspace(*_TRANSITS_S, passage.transits):
-            models.append(delayed(_dispersed(_residue(fine, passage, transit_s), step, dispersion_s), DELAYS_S))
-            kinds.append(kind)
-    normal = delayed(np.exp(-fine / _EARLY_S[1]), _EARLY_S[0])
-    return np.stack(models, axis=1), normal, np.array(kinds)
-
-
-def _sharpened(curve: Array, time: Array) -> Array:
-    """Undo, to first order, that a curve was blurred by a Gaussian; none of it is negative.
-
-    The mean over voxels, moved and interpolated, is wider than the course of the contrast agent in blood, and
-    dispersion can only make it wider still. A second difference over fixed seconds has as much noise at any spacing.
-    """
-    before, after = (np.interp(time + lag, time, curve) for lag in (-_DIFFERENCE_S, _DIFFERENCE_S))
-    return np.maximum(curve - 0.5 * (_BLUR_S / _DIFFERENCE_S) ** 2 * (before + after - 2 * curve), 0)
-
-
-def _residue(time: Array, passage: _Passage, transit_s: float) -> Array:
-    """Residue function of a passage at times after entry, s."""
-    fast = time / (transit_s / (1 + (_SLOWNESS - 1) * passage.slow_share))
-    shape = passage.shape
-    main = np.asarray(gammaincc(shape, shape * fast)) if shape else np.clip(1 - fast / 2, 0, None)
-    return (1 - passage.slow_share) * main + passage.slow_share * np.exp(-fast / _SLOWNESS)
-
-
-def _dispersed(residue: Array, step: float, constant_s: float) -> Array:
-    """Convolve a residue function with an exponential of unit area; its first sample counts for half a step."""
-    if constant_s == 0:
-        return np.concatenate([residue[:1] / 2, residue[1:]])
-    passed = -np.diff(np.exp(-np.arange(len(residue) + 1) * step / constant_s))
-    return np.asarray(fftconvolve(residue, passed)[: len(residue)])
 
 
 def _learn(comparison: _Comparison, curves: Array, block_voxels: int) -> Array:

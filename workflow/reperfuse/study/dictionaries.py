@@ -80,8 +80,8 @@ def _with_ends(columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             found[f"{name}_{end}"] = {
                 "LongName": f"{entry['LongName']}, {which.lower()} end",
                 "Description": f"{which} end of the 90 % interval of {name}, for the mean of repeated scans of this "
-                "patient on this scanner. It does not contain the shift that noise gives to Tmax volumes. Nor does it "
-                "contain the choice of the arterial input, the reader, another scanner, or motion",
+                "patient on this scanner, and for a scan without noise as far as that can be told. It does not contain "
+                "the choice of the arterial input, the reader, another scanner, or motion",
                 "Units": entry["Units"],
                 "end_of": name,
             }
