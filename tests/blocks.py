@@ -28,6 +28,7 @@ NOT_RUN = {
     ): "needs a cluster",
     ("docs/how-to/dicom.md", "$ mkdir -p converted"): "needs DICOM files and dcm2niix",
     ("docs/how-to/dicom.md", "$ mkdir -p /data/study/sub-01/ses-baseline/perf"): "needs what dcm2niix wrote",
+    ("docs/how-to/isles24.md", "$ cd isles24/train"): "needs ISLES'24, 99 GB",
     ("docs/how-to/exclude.md", "$ mkdir -p /data/study/sourcedata/left_out"): "changes the study",
 }
 

@@ -21,7 +21,7 @@ SUBJECTS = {
     "sessions": ("study/absences", "study/visits"),
     "images": ("files/nifti",),
     "sidecars": ("study/acquisition", "study/series", "study/labelling", "files/sidecars"),
-    "tables": ("study/people", "study/clinical", "files/tables"),
+    "tables": ("study/people", "study/clinical", "files/tables", "files/workbooks"),
     "content": ("head/brain", "head/content", "head/coverage", "head/mirror", "head/alignment"),
     "masks": ("head/given", "interfaces/lesion"),
     "series": (

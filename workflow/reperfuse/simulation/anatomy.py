@@ -203,11 +203,8 @@ def tissues(template_points: Array) -> Tissues:
     Tissues
         Fractions, each (n,), float32.
     """
-    maps, affine = _template()
-    origin, step = affine[:3, 3], affine[0, 0]
-    index = np.ascontiguousarray(((template_points - origin.astype(np.float32)) / np.float32(step)).T)
-    grey, white = (ndimage.map_coordinates(m, index, order=1, cval=0.0) for m in maps[:2])
-    outside = ndimage.map_coordinates(maps[2], index, order=1, cval=99.0)  # mm outside the brain hull
+    grey, white = (_look_up(template_points, number) for number in (0, 1))
+    outside = outside_mm(template_points)
     (veins, width), (left, _), (right, _), (arteries, _) = (tubes(name, template_points, outside) for name in VESSELS)
     blood = veins + left + right + arteries
     crowded = np.maximum(blood, 1.0)
@@ -222,6 +219,11 @@ def tissues(template_points: Array) -> Tissues:
     sinuses = np.where(width >= SINUS_RADIUS_MM, veins, np.float32(0))
     brain = (grey**2 * inside, white**2 * inside, fluid**2 * inside)
     return Tissues(*brain, shell * room, left, right, arteries, veins - sinuses, sinuses)
+
+
+def outside_mm(template_points: Array) -> Array:
+    """Distance of points (n, 3) outside the brain hull, (n,), mm; negative inside, 99 far away."""
+    return _look_up(template_points, 2, beyond=99.0)
 
 
 def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
@@ -243,6 +245,13 @@ def brain_points(spacing_mm: float = 2.0) -> tuple[Array, float]:
     axes = [np.arange(lo + half, hi, spacing_mm, dtype=np.float32) for lo, hi in ((-80, 80), (-114, 82), (-78, 92))]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     return points, spacing_mm**3 / 1000
+
+
+def _look_up(template_points: Array, number: int, beyond: float = 0.0) -> Array:
+    """Values of one of the template's maps at points."""
+    maps, affine = _template()
+    index = (template_points - affine[:3, 3].astype(np.float32)) / np.float32(affine[0, 0])
+    return ndimage.map_coordinates(maps[number], np.ascontiguousarray(index.T), order=1, cval=beyond)
 
 
 @lru_cache(maxsize=1)

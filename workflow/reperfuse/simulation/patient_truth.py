@@ -9,7 +9,8 @@ from reperfuse.simulation.truth import IMR_CBV_RATIO, Row, _inside
 def patient_row(patient: Patient, sessions: Sequence[Row]) -> Row:
     """Truth of a patient over all sessions, columns as in ``group/patients.tsv``.
 
-    Growth, reversal and salvage are counted in the frame of the head before it swells.
+    Growth, reversal and salvage are counted in the frame of the head before it swells. Of a core that is not seen by
+    diffusion, the growth in volume alone is known.
 
     Parameters
     ----------
@@ -39,10 +40,13 @@ def _growth(patient: Patient, by_role: dict[object, Row]) -> Row:
     penumbra = deficit_there & ~core_there
     names = ("growth_ml", "growth_voxelwise_ml", "reversal_ml", "penumbra_ml", "salvage_fraction")
     row: Row = {"core_baseline_ml": core_ml, "infarct_followup_ml": lesion_ml, **dict.fromkeys(names)}
+    if isinstance(core_ml, float) and isinstance(lesion_ml, float):
+        row["growth_ml"] = lesion_ml - core_ml
+    if "dwi" not in patient.scans.get("baseline", ()):
+        core_ml = None
     if isinstance(core_ml, float):
         row["penumbra_ml"] = float(penumbra.sum() * volume)
     if isinstance(core_ml, float) and isinstance(lesion_ml, float):
-        row["growth_ml"] = lesion_ml - core_ml
         row["growth_voxelwise_ml"] = float((lesion_there & ~core_there).sum() * volume)
         row["reversal_ml"] = float((core_there & ~lesion_there).sum() * volume)
         if penumbra.any():

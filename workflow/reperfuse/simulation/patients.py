@@ -43,6 +43,8 @@ class Patient:
         Whether the deficit lies on both sides, half of its volume on each; the core stays on the side of the stroke.
     oligaemia_ml : float
         Benign oligaemia around the deficit.
+    penumbra_flow : (float, float)
+        Flow of the deficit outside the core relative to normal tissue of the same kind, at its centre and its surface.
     post_deficit_ml : float
         Hypoperfused tissue after treatment; 0 after complete reperfusion.
     post_core_ml : float
@@ -64,7 +66,7 @@ class Patient:
     expert_mask : bool
         Whether an expert outlined the infarct.
     scans : dict of str to tuple of str
-        Scans ("dsc", "dwi", "flair") of each session.
+        Scans ("dsc" or "ctp", "dwi", "flair") of each session.
     clinical : dict
         Columns of participants.tsv.
     """
@@ -75,6 +77,7 @@ class Patient:
     deficit_ml: float = 90.0
     bilateral: bool = False
     oligaemia_ml: float = 50.0
+    penumbra_flow: tuple[float, float] = (0.35, 0.45)
     post_deficit_ml: float = 0.0
     post_core_ml: float = 28.0
     lesion_ml: float = 40.0
@@ -125,7 +128,7 @@ class Patient:
         if deficit is not None:
             rim = replace(deficit, volume_ml=deficit.volume_ml + self.oligaemia_ml)
             zones.append(Zone(rim, (0.4, 0.9), (1.05, 1.05), (8.0, 1.0)))
-            zones.append(Zone(deficit, (0.35, 0.45), (1.05, 1.05), (6.5, 5.0)))
+            zones.append(Zone(deficit, self.penumbra_flow, (1.05, 1.05), (6.5, 5.0)))
         if core is not None and not reperfused:
             zones.append(Zone(core, (0.12, 0.18), (0.33, 0.37), (8.0, 7.0)))
         if island is not None:

@@ -1,11 +1,13 @@
 """How the patients of a study are scanned: matrices, acquisitions, and where the head lies in each scan."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from reperfuse.simulation.anatomy import Array
+from reperfuse.simulation.ct import CT_BOLUS, ENHANCEMENT, CtProtocol, even_times, tilted_gantry
 from reperfuse.simulation.geometry import Grid, draw_motion, rigid
 from reperfuse.simulation.hemodynamics import Bolus
 from reperfuse.simulation.patients import Patient
@@ -31,18 +33,18 @@ class Protocol:
 
     Attributes
     ----------
-    dsc_matrix, dwi_matrix, flair_matrix : Matrix
+    dsc_matrix, dwi_matrix, flair_matrix, ctp_matrix : Matrix
         Voxel grids.
-    dsc, dwi, flair : DscProtocol, DwiProtocol, FlairProtocol
+    dsc, dwi, flair, ctp : DscProtocol, DwiProtocol, FlairProtocol, CtProtocol
         Acquisitions.
-    bolus : Bolus
-        Injection.
+    bolus, ct_bolus : Bolus
+        Injection for DSC, s⁻¹, and for CT, HU at 80 kVp.
     position_mm, position_deg : float
         How far the head lies off the centre in a session (largest value a component).
     offset_mm, offset_deg : float
         How far it moves between two scans of a session.
     jump_mm, jump_deg : float
-        Jumps during the DSC series; 0 for a still head.
+        Jumps during the perfusion series; 0 for a still head.
     """
 
     dsc_matrix: Matrix
@@ -58,6 +60,9 @@ class Protocol:
     offset_deg: float = 2.5
     jump_mm: float = 1.5
     jump_deg: float = 1.5
+    ctp_matrix: Matrix = Matrix((112, 112, 20), (2.0, 2.0, 5.0))
+    ctp: CtProtocol = field(default_factory=CtProtocol)
+    ct_bolus: Bolus = CT_BOLUS
 
 
 TINY = Protocol(
@@ -66,6 +71,8 @@ TINY = Protocol(
     Matrix((56, 56, 16), (4.0, 4.0, 8.0)),
     dsc=DscProtocol(frames=40, tr_s=2.0, snr=80.0),
     dwi=DwiProtocol(shells=((0.0, 1), (1000.0, 3))),
+    ctp_matrix=Matrix((56, 56, 12), (4.2, 4.2, 8.0)),
+    ctp=CtProtocol(even_times(33, 2.0)),
 )
 
 
@@ -84,6 +91,7 @@ CLINICAL = Protocol(
     Matrix((256, 256, 24), (0.9, 0.9, 5.0), axes="LPS", tilt_deg=4.0),
     dsc=DscProtocol(frames=80, tr_s=1.2, flip_deg=60.0),
     dwi=DwiProtocol(shells=((0.0, 2), (1000.0, 12))),
+    ctp_matrix=Matrix((256, 256, 32), (0.9, 0.9, 5.0)),
 )
 
 
@@ -96,11 +104,11 @@ class Plan:
     grids : dict of str to Grid
         Voxel grid of each scan.
     poses : dict of str to (4, 4) array
-        Head → world of each scan; of DSC in its reference pose.
+        Head → world of each scan; of a perfusion series in its reference pose.
     flow : Flow
         Perfusion, with the bolus that is injected.
     motion : (t, 4, 4) array
-        Motion of the DSC frames.
+        Motion of the perfusion frames.
     """
 
     grids: dict[str, Grid]
@@ -125,25 +133,33 @@ def plan_session(patient: Patient, session: str, protocol: Protocol, seed: int) 
     rng = np.random.default_rng(stream(seed, patient, session, "pose"))
     matrices = {"dsc": protocol.dsc_matrix, "dwi": protocol.dwi_matrix, "flair": protocol.flair_matrix}
     grids = {name: make_grid(matrix) for name, matrix in matrices.items()}
+    grids["ctp"] = tilted_gantry(make_grid(protocol.ctp_matrix), protocol.ctp.gantry_deg)
     base = _draw_rigid(rng, protocol.position_deg, protocol.position_mm)
-    poses = {"dsc": base}
+    poses = {"dsc": base, "ctp": base}
     for name in ("dwi", "flair"):
         poses[name] = _draw_rigid(rng, protocol.offset_deg, protocol.offset_mm) @ base
-    dsc = protocol.dsc
-    flow = replace(patient.flow(session), bolus=protocol.bolus)
-    arrival = flow.bolus.arrival_s
-    first = int(np.floor(arrival / dsc.tr_s))
-    peak = round((arrival + 5.0) / dsc.tr_s)
+    scan = perfusion_scan(patient.scans[session])
+    dsc, ctp, bolus = protocol.dsc, protocol.ctp, protocol.bolus
+    times = np.arange(dsc.frames) * dsc.tr_s
+    if scan == "ctp":
+        times = np.array(ctp.times_s)
+        bolus = replace(protocol.ct_bolus, peak=ENHANCEMENT[ctp.kvp] * protocol.ct_bolus.peak)
+    arrival, peak = np.interp((bolus.arrival_s, bolus.arrival_s + 5.0), times, np.arange(len(times)))
     motion = draw_motion(
-        dsc.frames,
-        slice(3, first),
-        (peak, round(0.65 * dsc.frames)),
+        len(times),
+        slice(3, int(arrival)),
+        (round(peak), round(0.65 * len(times))),
         protocol.jump_mm,
         protocol.jump_deg,
-        grids["dsc"].centre,
+        grids[scan].centre,
         stream(seed, patient, session, "motion"),
     )
-    return Plan(grids, poses, flow, motion)
+    return Plan(grids, poses, replace(patient.flow(session), bolus=bolus), motion)
+
+
+def perfusion_scan(scans: Sequence[str]) -> str:
+    """Perfusion scan of a session with certain scans: "ctp" where there is no DSC, else "dsc"."""
+    return "ctp" if "ctp" in scans and "dsc" not in scans else "dsc"
 
 
 def make_grid(matrix: Matrix) -> Grid:

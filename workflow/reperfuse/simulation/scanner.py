@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from reperfuse.simulation import anatomy
 from reperfuse.simulation.anatomy import Array, Head
@@ -20,9 +19,9 @@ from reperfuse.simulation.geometry import (
     moving_oversampling,
     sample_points,
     static_oversampling,
-    voxel_indices,
     world_points,
 )
+from reperfuse.simulation.moving import box_mean, margin_voxels, moved_view, widen
 from reperfuse.simulation.physiology import Flow, Injury
 from reperfuse.simulation.scene import APPROACH_FRAMES, SCALE, DscProtocol, DscScene, water_signal
 from reperfuse.simulation.spin_history import relaxed_shares
@@ -102,8 +101,8 @@ def acquire_dsc(
         Recorded series and its truth.
     """
     parts = moving_oversampling(grid)
-    margin = _margin(grid, motion)
-    wide = _widen(grid, margin)
+    margin = margin_voxels(grid, motion)
+    wide = widen(grid, margin)
     scene = DscScene(sample_points(wide, pose, head, parts), flow, protocol)
     fine_shape = tuple(n * k for n, k in zip(wide.shape, parts, strict=True))
     inner = tuple(slice(m * k, (m + n) * k, k) for m, n, k in zip(margin, grid.shape, parts, strict=True))
@@ -113,15 +112,15 @@ def acquire_dsc(
     still = np.empty((*grid.shape, protocol.frames), dtype=np.float32)
     series = np.empty_like(still)
     for frame in range(protocol.frames):
-        steady = boxes = _box_mean(scene.image(frame).reshape(fine_shape), parts)
+        steady = boxes = box_mean(scene.image(frame).reshape(fine_shape), parts)
         still[..., frame] = boxes[inner]
         if frame < APPROACH_FRAMES:
-            boxes = _box_mean(scene.image(frame, approach=True).reshape(fine_shape), parts)
+            boxes = box_mean(scene.image(frame, approach=True).reshape(fine_shape), parts)
         if frame == 0:  # nothing was excited before
             excess = np.divide(boxes, steady, out=np.ones_like(boxes), where=steady > 0) - 1
-        moved = _view(boxes, grid, wide, parts, motion[frame])
+        moved = moved_view(boxes, grid, wide, parts, motion[frame])
         if protocol.spin_history:
-            rise = _view(excess, grid, wide, parts, motion[frame]) * next(relaxed)
+            rise = moved_view(excess, grid, wide, parts, motion[frame]) * next(relaxed)
             moved *= 1 + np.float32(protocol.spin_history) * rise
         series[..., frame] = moved * bias * gain[frame]
     crop = tuple(slice(m, m + n) for m, n in zip(margin, grid.shape, strict=True))
@@ -257,43 +256,6 @@ def rician(signal: Array, sigma: float, seed: Seed) -> Array:
     imaginary = rng.standard_normal(signal.shape, dtype=np.float32)
     imaginary *= np.float32(sigma)
     return np.hypot(real, imaginary, out=real)
-
-
-def _box_mean(image: Array, parts: Sequence[int]) -> Array:
-    """Mean over boxes of ``parts`` points that begin at each point; beyond the far rim all is dark."""
-    for axis, count in enumerate(parts):
-        total = image.copy()
-        for shift in range(1, count):
-            near, far = [slice(None)] * 3, [slice(None)] * 3
-            near[axis], far[axis] = slice(None, -shift), slice(shift, None)
-            total[tuple(near)] += image[tuple(far)]
-        image = total
-    image *= np.float32(1 / np.prod(parts))
-    return image
-
-
-def _margin(grid: Grid, motion: Array) -> tuple[int, int, int]:
-    """Voxels an axis by which the head moves at most, so that what enters the field of view is there."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(grid.shape) - 1)
-    corners = np.concatenate([corners, np.ones((8, 1))], axis=1).T
-    to_voxel = np.linalg.inv(grid.affine)
-    seen = to_voxel @ np.linalg.inv(motion) @ grid.affine @ corners
-    x, y, z = np.ceil(np.abs(seen - corners)[:, :3].max(axis=(0, 2)) - 1e-6).astype(int)
-    return int(x), int(y), int(z)
-
-
-def _widen(grid: Grid, margin: Sequence[int]) -> Grid:
-    affine = grid.affine.copy()
-    affine[:3, 3] -= affine[:3, :3] @ np.asarray(margin)
-    x, y, z = (n + 2 * m for n, m in zip(grid.shape, margin, strict=True))
-    return Grid((x, y, z), affine)
-
-
-def _view(boxes: Array, grid: Grid, wide: Grid, parts: Sequence[int], motion: Array) -> Array:
-    """Voxels of the grid when the head, drawn as boxes on the wide grid, has moved."""
-    to_boxes = np.diag([*parts, 1.0]) @ np.linalg.inv(wide.affine) @ np.linalg.inv(motion) @ grid.affine
-    index = (to_boxes.astype(np.float32) @ voxel_indices(grid))[:3]
-    return ndimage.map_coordinates(boxes, index, order=1, mode="nearest").reshape(grid.shape)
 
 
 def _noise(image: Array, grey_share: Array, snr: float) -> float:

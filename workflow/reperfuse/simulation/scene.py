@@ -104,22 +104,12 @@ class DscScene:
     def _tissue_table(
         self, points: Array, kind: str, flow: Flow, times: Array
     ) -> tuple[str, Array, Array, Array, Array]:
-        """Points that hold the tissue, their share and state, and each state's attenuation a frame.
-
-        States are perfusion values rounded to 1 % (CBF, MTT) and 0.05 s (delay): a few thousand in place of a
-        curve for each of a million points.
-        """
+        """Points that hold the tissue, their share and state, and each state's attenuation a frame."""
         here, share = self._held(getattr(self.tissues, kind))
-        cbf, mtt, delay = perfusion_at(points[self.where[here]], kind, flow.zones)
-        keys = [np.round(np.log(cbf) * 100), np.round(np.log(mtt) * 100), np.round(delay * 20)]
-        codes = np.zeros(len(here), dtype=np.int64)
-        for key in keys:
-            low = key.min() if len(key) else 0
-            codes = codes * int(np.ptp(key) + 1 if len(key) else 1) + (key - low).astype(np.int64)
-        _, first, state = np.unique(codes, return_index=True, return_inverse=True)
-        curves = tissue_curves(times, cbf[first], mtt[first], delay[first], bolus=flow.bolus)
+        (cbf, mtt, delay), state = perfusion_states(points[self.where[here]], kind, flow)
+        curves = tissue_curves(times, cbf, mtt, delay, bolus=flow.bolus)
         attenuation = np.exp(-np.float32(self.protocol.te_s) * curves.T)
-        return kind, here, share, state.astype(np.int32), np.ascontiguousarray(attenuation)
+        return kind, here, share, state, np.ascontiguousarray(attenuation)
 
     def image(self, frame: int, approach: bool = False) -> Array:
         """Signal of every point at a frame.
@@ -158,6 +148,35 @@ class DscScene:
         if approach:
             level += (1 - level) * self.fading(kind) ** frame
         return float(SCALE * _DENSITY[kind] * np.exp(-self.protocol.te_s / _T2STAR[kind]) * level)
+
+
+def perfusion_states(points: Array, kind: str, flow: Flow) -> tuple[tuple[Array, Array, Array], Array]:
+    """Perfusion of tissue rounded to 1 % (CBF, MTT) and 0.05 s (delay): a few thousand states for a million points.
+
+    Parameters
+    ----------
+    points : (n, 3) array
+        Template coordinates, mm.
+    kind : {"grey", "white"}
+        Tissue.
+    flow : Flow
+        Perfusion.
+
+    Returns
+    -------
+    perfusion : three (k,) arrays
+        CBF (mL/100 g/min), MTT (s) and delay (s) of each state.
+    state : (n,) array
+        Index of each point's state.
+    """
+    cbf, mtt, delay = perfusion_at(points, kind, flow.zones)
+    keys = [np.round(np.log(cbf) * 100), np.round(np.log(mtt) * 100), np.round(delay * 20)]
+    codes = np.zeros(len(points), dtype=np.int64)
+    for key in keys:
+        low = key.min() if len(key) else 0
+        codes = codes * int(np.ptp(key) + 1 if len(key) else 1) + (key - low).astype(np.int64)
+    _, first, state = np.unique(codes, return_index=True, return_inverse=True)
+    return (cbf[first], mtt[first], delay[first]), state.astype(np.int32)
 
 
 def bolus_of_drop(drop: float, flow: Flow, protocol: DscProtocol, points: Array) -> Bolus:

@@ -15,13 +15,13 @@ import nibabel as nib
 import numpy as np
 
 from reperfuse.files.tables import format_cell, table_text
-from reperfuse.simulation import scanner, truth
+from reperfuse.simulation import ct, scanner, truth
 from reperfuse.simulation.anatomy import Array
 from reperfuse.simulation.clinical import COLUMNS
 from reperfuse.simulation.geometry import Grid
 from reperfuse.simulation.patient_truth import patient_row
 from reperfuse.simulation.patients import DEMO_PATIENTS, HOURS_AFTER_ONSET, SESSIONS, Patient
-from reperfuse.simulation.protocols import CLINICAL, DEMO, TINY, Protocol, plan_session, stream
+from reperfuse.simulation.protocols import CLINICAL, DEMO, TINY, Protocol, perfusion_scan, plan_session, stream
 from reperfuse.simulation.scene import DscProtocol
 
 __all__ = ["CLINICAL", "DEMO", "DEMO_PATIENTS", "TINY", "Patient", "Protocol", "simulate_study"]
@@ -103,6 +103,15 @@ def _simulate_session(root: Path, patient: Patient, session: str, protocol: Prot
         _write_image(path, dsc.series, plan.grids["dsc"], protocol.dsc.tr_s, np.int16)
         _write_json(path, _dsc_sidecar(protocol.dsc))
         known.add_perfusion(dsc.still, protocol.dsc)
+    elif "ctp" in scans:
+        ctp = ct.acquire_ct(
+            head, plan.flow, plan.grids["ctp"], plan.poses["ctp"], protocol.ctp, plan.motion,
+            stream(seed, patient, session, "ctp"), patient.injuries(session),
+        )  # fmt: skip
+        path = folder / "ct" / f"{stem}_ctp.nii.gz"
+        _write_image(path, ctp.series, plan.grids["ctp"], protocol.ctp.even_spacing_s or 0.0, np.int16)
+        _write_json(path, ct.sidecar(protocol.ctp))
+        known.add_ct_perfusion(ctp.still, protocol.ctp.truth_times_s)
     if "dwi" in scans:
         series, bvals, bvecs = scanner.acquire_dwi(
             head, patient.injuries(session), plan.grids["dwi"], plan.poses["dwi"], protocol.dwi,
@@ -121,8 +130,9 @@ def _simulate_session(root: Path, patient: Patient, session: str, protocol: Prot
         _write_image(path, image, plan.grids["flair"], None, np.int16)
         _write_json(path, {"EchoTime": protocol.flair.te_s, "RepetitionTime": 9.0, "InversionTime": 2.5})
     for other in ("baseline", "post"):
-        if other != session and "dsc" in patient.scans.get(other, ()):
-            known.add_session(other, plan_session(patient, other, protocol, seed).poses["dsc"])
+        scan = perfusion_scan(patient.scans.get(other, ()))
+        if other != session and scan in patient.scans.get(other, ()):
+            known.add_session(other, plan_session(patient, other, protocol, seed).poses[scan])
     known.add_masks(scans)
     _write_truth(root / "derivatives" / "truth", known)
     if session == "followup" and patient.expert_mask and "dwi" in scans:
@@ -152,7 +162,8 @@ def _write_image(path: Path, image: Array, grid: Grid, seconds: float | None, dt
     if seconds is not None:
         nifti.header.set_zooms((*grid.voxel_mm, seconds))
     nifti.set_sform(grid.affine, code=1)
-    nifti.set_qform(grid.affine, code=1)
+    axes = grid.affine[:3, :3] / grid.voxel_mm
+    nifti.set_qform(grid.affine, code=1 if np.allclose(axes.T @ axes, np.eye(3), atol=1e-6) else 0)
     nib.save(nifti, path)
 
 
@@ -192,8 +203,11 @@ def _write_descriptions(root: Path, patients: Sequence[Patient]) -> None:
         "(head: the MNI-like frame; dscref: DSC at its reference pose; dsc: a frame).\n"
         " The head frame is MNI152 millimetres; its plane x = 0 is the mirror plane.\n"
     )
-    if any("dsc" in scans for p in patients for scans in p.scans.values()):  # BIDS has no name for it yet
-        (root / ".bidsignore").write_text("**/*_dsc.nii.gz\n**/*_dsc.json\n")
+    # BIDS has no names for these yet
+    unnamed = {"dsc": "**/*_dsc.nii.gz\n**/*_dsc.json\n", "ctp": "**/ct/\n"}
+    kinds = {kind for p in patients for scans in p.scans.values() for kind in scans}
+    if ignored := "".join(lines for kind, lines in unnamed.items() if kind in kinds):
+        (root / ".bidsignore").write_text(ignored)
     columns = list(dict.fromkeys(key for p in patients for key in p.clinical))
     rows = [
         {"participant_id": f"sub-{p.label}", **{key: p.clinical.get(key, "n/a") for key in columns}} for p in patients

@@ -1,6 +1,6 @@
 """What is exactly known about a simulated study: maps, masks, volumes and transforms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from reperfuse.simulation.geometry import world_points
 from reperfuse.simulation.hemodynamics import arterial_curve
 from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.physiology import perfusion_at
-from reperfuse.simulation.protocols import Plan
+from reperfuse.simulation.protocols import Plan, perfusion_scan
 from reperfuse.simulation.scanner import DscProtocol, Grid
 
 Row = dict[str, object]
@@ -43,11 +43,12 @@ class SessionTruth:
         self.images: dict[tuple[str, str], tuple[Array, Grid]] = {}
         self.transforms: dict[tuple[str, str], Array] = {}
         scans = patient.scans[session]
-        if "dsc" in scans:
-            self.transforms["perf", "from-dscref_to-dsc_mode-points"] = plan.motion
-            self.transforms["perf", "from-head_to-dscref_mode-points"] = self.poses["dsc"][None]
+        self.scan = perfusion_scan(scans)
+        if self.scan in scans:
+            self.transforms["perf", f"from-dscref_to-{self.scan}_mode-points"] = plan.motion
+            self.transforms["perf", "from-head_to-dscref_mode-points"] = self.poses[self.scan][None]
             if "dwi" in scans:
-                joint = self.poses["dsc"] @ np.linalg.inv(self.poses["dwi"])
+                joint = self.poses[self.scan] @ np.linalg.inv(self.poses["dwi"])
                 self.transforms["dwi", "from-dwi_to-dscref_mode-points"] = joint[None]
         if "dwi" in scans:
             self.transforms["dwi", "from-head_to-dwi_mode-points"] = self.poses["dwi"][None]
@@ -76,16 +77,34 @@ class SessionTruth:
         protocol : DscProtocol
             Its timing.
         """
+        times = np.arange(protocol.frames) * protocol.tr_s
+        self._add_perfusion(
+            times, lambda brain: -np.log(still[brain] / still[brain][:, :1]) / np.float32(protocol.te_s)
+        )
+
+    def add_ct_perfusion(self, still: Array, times_s: Array) -> None:
+        """Add the same of CT.
+
+        Parameters
+        ----------
+        still : (x, y, z, t) array
+            HU at the reference pose without imperfections.
+        times_s : (t,) array
+            Times, s, evenly spaced.
+        """
+        self._add_perfusion(times_s, lambda brain: still[brain] - still[brain][:, :1])
+
+    def _add_perfusion(self, times_s: Array, curves_in: Callable[[Array], Array]) -> None:
         from reperfuse.perfusion.deconvolution import deconvolve
 
-        grid = self.grids["dsc"]
+        grid = self.grids[self.scan]
         parts = scanner.moving_oversampling(grid)
-        points = scanner.sample_points(grid, self.poses["dsc"], self.head, parts)
+        points = scanner.sample_points(grid, self.poses[self.scan], self.head, parts)
         tissue, brain = self._add_tissue_perfusion(points, parts)
         self.images["perf", "desc-brain_mask"] = brain, grid
-        curves = -np.log(still[brain] / still[brain][:, :1]) / np.float32(protocol.te_s)
-        aif = arterial_curve(np.arange(protocol.frames) * protocol.tr_s, self.flow.bolus)
-        maps = deconvolve(curves, aif, protocol.tr_s, method="osvd", oscillation_index=0.035)
+        aif = arterial_curve(times_s, self.flow.bolus)
+        spacing_s = float(times_s[1] - times_s[0])
+        maps = deconvolve(curves_in(brain), aif, spacing_s, method="osvd", oscillation_index=0.035)
         for name in ("cbf", "cbv", "mtt", "tmax"):
             image = np.full(grid.shape, np.nan, dtype=np.float32)
             image[brain] = getattr(maps, name)
@@ -112,18 +131,14 @@ class SessionTruth:
             self.images["dwi", name] = self._mask("dwi", core), self.grids["dwi"]
         if "flair" in scans:
             self.images["anat", name] = self._mask("flair", core), self.grids["flair"]
-        if "dsc" in scans:
-            self.images["dwi", f"space-dscref_{name}"] = self._mask("dsc", core), self.grids["dsc"]
-        if self.session == "post" and "dsc" in scans:
+        if self.scan not in scans:
+            return
+        grid = self.grids[self.scan]
+        self.images["dwi", f"space-dscref_{name}"] = self._mask(self.scan, core), grid
+        if self.session == "post":
             lesion = patient.core("followup") if "followup" in patient.scans else None
-            self.images["perf", "space-dscref_desc-lesion_mask"] = (
-                self._mask("dsc", lesion),
-                self.grids["dsc"],
-            )
-            self.images["perf", "desc-imr_mask"] = (
-                self._mask("dsc", patient.island("post")),
-                self.grids["dsc"],
-            )
+            self.images["perf", "space-dscref_desc-lesion_mask"] = self._mask(self.scan, lesion), grid
+            self.images["perf", "desc-imr_mask"] = self._mask(self.scan, patient.island("post")), grid
 
     def add_session(self, session: str, pose: Array) -> None:
         """Add the transforms of the scans into the perfusion space of another session.
@@ -133,16 +148,16 @@ class SessionTruth:
         session : str
             The other session.
         pose : (4, 4) array
-            Head → world of its DSC reference. Swelling is not part of the (rigid) transform.
+            Head → world of its perfusion reference. Swelling is not part of the (rigid) transform.
         """
-        for datatype, scan, space in (("perf", "dsc", "dscref"), ("dwi", "dwi", "dwi")):
+        for datatype, scan, space in (("perf", self.scan, "dscref"), ("dwi", "dwi", "dwi")):
             if scan in self.patient.scans[self.session]:
                 name = f"from-{space}_to-{session}dscref_mode-points"
                 self.transforms[datatype, name] = (pose @ np.linalg.inv(self.poses[scan]))[None]
 
     def _add_tissue_perfusion(self, points: Array, parts: Sequence[int]) -> tuple[Array, Array]:
         """Add CBF, CBV, MTT and delay of the tissue in each voxel; return its share and the brain mask."""
-        grid, zones = self.grids["dsc"], self.flow.zones
+        grid, zones = self.grids[self.scan], self.flow.zones
         shares = anatomy.tissues(points)
         sums = {name: np.zeros(len(points), dtype=np.float32) for name in ("cbf", "cbv", "delay")}
         for kind, share in (("grey", shares.grey), ("white", shares.white)):
@@ -163,25 +178,30 @@ class SessionTruth:
         """Add the volumes that lie beyond normal tissue: later, with less flow, with a longer transit.
 
         Normal is tissue outside deficit and core, on the other side unless the deficit is on both. Only tissue
-        whose perfusion was changed counts: elsewhere a long transit is that of a vein in the same voxel.
+        whose perfusion was changed counts: elsewhere a long transit is that of a vein in the same voxel. On CT without
+        diffusion the core is where there is little flow.
         """
-        grid, patient = self.grids["dsc"], self.patient
+        grid, patient, pose = self.grids[self.scan], self.patient, self.poses[self.scan]
         cbf, cbv, tmax = (self.images["perf", f"desc-ideal_{name}"][0] for name in ("cbf", "cbv", "tmax"))
         deficit = self.images["perf", "desc-tmax6_mask"][0]
-        core = self._mask("dsc", patient.core(self.session))
+        core = self._mask(self.scan, patient.core(self.session))
         normal = tissue & ~deficit & ~core
         delay = tmax - np.nanmedian(tmax[normal])
         if deficit.any() and not patient.bilateral:
-            world = world_points(grid) - self.poses["dsc"][:3, 3]
-            right = (world @ self.poses["dsc"][:3, 0]).reshape(grid.shape) > 0
+            world = world_points(grid) - pose[:3, 3]
+            right = (world @ pose[:3, 0]).reshape(grid.shape) > 0
             normal &= right if patient.side == "left" else ~right
         with np.errstate(divide="ignore", invalid="ignore"):
             flow, volume = (image / np.nanmean(image[normal]) for image in (cbf, cbv))
             found = {"delay2_ml": delay > 2, "rcbf30_ml": deficit & (flow < 0.3), "rmtt150_ml": volume / flow > 1.5}
         changed = np.zeros(grid.shape, dtype=bool)
         for zone in self.flow.zones:
-            changed |= self._mask("dsc", zone.region)
+            changed |= self._mask(self.scan, zone.region)
         self.row |= {name: float((changed & mask).sum() * grid.voxel_ml) for name, mask in found.items()}
+        if self.scan == "ctp" and self.row["core_ml"] is None:
+            core = changed & found["rcbf30_ml"]
+            self.images["perf", "desc-core_mask"] = core, grid
+            self.row["core_ml"] = self.row["rcbf30_ml"]
         if self.row["core_ml"] is not None:
             self.row["mismatch_coreg_ml"] = float((deficit & ~core).sum() * grid.voxel_ml)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from reperfuse.faults import DataFault
 from reperfuse.study.names import KINDS
+from reperfuse.study.phenotype import phenotype_files
 from reperfuse.study.plan import File, Plan
 
 
@@ -76,7 +77,7 @@ def people(plan: Plan) -> list[str]:
     study = Path(plan.config["bids_dir"])
     tables = [study / "participants.tsv"]
     tables += [study / f"sub-{subject}" / f"sub-{subject}_sessions.tsv" for subject in plan.subjects]
-    return [str(path) for path in tables if path.is_file()]
+    return [str(path) for path in (*tables, *phenotype_files(study)) if path.is_file()]
 
 
 def _or_reason(ask: Callable[[], float]) -> list[Any]:

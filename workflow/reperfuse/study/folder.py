@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from reperfuse.study.layout import RAW
 from reperfuse.study.manifest import StudyError
 
 _DESCRIPTION = "dataset_description.json"
@@ -34,7 +35,7 @@ def check_study(bids_dir: Path) -> None:
         raise StudyError(f"bids_dir: {wrong}")
     if not os.access(bids_dir, os.R_OK | os.X_OK):
         raise StudyError(f"bids_dir: the folder {bids_dir} may not be read; correct its permissions")
-    if not (bids_dir / _DESCRIPTION).is_file():
+    if not (bids_dir / _DESCRIPTION).is_file() and not _is_raw(bids_dir):
         raise StudyError(f"bids_dir: {_no_dataset(bids_dir)}")
     if (made_by := _derivative(bids_dir)) is not None:
         raise StudyError(f"bids_dir: {_results(bids_dir, made_by)}")
@@ -63,10 +64,16 @@ def _no_dataset(folder: Path) -> str:
     return f"{not_bids}{_hint(folder) or f'; {_WANTED}'}"
 
 
+def _is_raw(folder: Path) -> bool:
+    """Tell whether a folder is named as one of raw scans, and holds patients: that says what a description would."""
+    return folder.name in RAW and any(folder.glob("sub-*/"))
+
+
 def _hint(folder: Path) -> str:
     """Say what to do with what a folder without patients holds; empty where that is not known."""
     described = sorted(islice(folder.glob(f"*/{_DESCRIPTION}"), _LOOKED_AT))
     studies = [below.parent for below in described if _is_study(below.parent)]
+    studies += [folder / name for name in RAW if _is_raw(folder / name) and folder / name not in studies]
     raw = [study for study in studies if _derivative(study) is None]
     if raw:
         return f"; it holds the study {raw[0]}: name that" + (", or another of its studies" if len(raw) > 1 else "")

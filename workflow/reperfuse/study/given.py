@@ -45,6 +45,10 @@ GIVEN = {
 }
 #: What the settings of a given file call the reason why it cannot be read.
 UNREADABLE = "unreadable"
+#: The infarct as ISLES gives it, beside the images it was drawn on; other masks of theirs are of arteries.
+_ISLES = re.compile(
+    r"sub-(?P<subject>[a-zA-Z0-9]+)_ses-(?P<session>[a-zA-Z0-9]+)_(space-[a-zA-Z0-9]+_)?(lesion-)?msk\.nii(\.gz)?"
+)
 _NAME = re.compile(r"sub-(?P<subject>[a-zA-Z0-9]+)_(ses-(?P<session>[a-zA-Z0-9]+)_)?(.*_)?(?P<ending>[^_]+_[^_]+)$")
 
 
@@ -126,7 +130,13 @@ def _files(kind: str, folder: Path) -> list[Path]:
 
     inside = ((Path(place), (*names, *files)) for place, names, files in os.walk(folder, onerror=refuse))
     found = (place / name for place, names in inside for name in names)
-    return sorted(path for path in found if path.name.endswith(endings) and not path.name.startswith("."))
+    files = sorted(path for path in found if path.name.endswith(endings) and not path.name.startswith("."))
+    isles = [path for path in files if kind == "lesion" and _is_isles(path)]
+    return isles or files  # they lie among images that nobody takes for masks
+
+
+def _is_isles(path: Path) -> bool:
+    return path.parent.name.startswith("ses-") and _ISLES.fullmatch(path.name) is not None
 
 
 def _expected(what: Given) -> str:
@@ -135,13 +145,16 @@ def _expected(what: Given) -> str:
 
 def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
     what, datatype, named = GIVEN[kind], path.parent.name, _NAME.match(path.name)
-    if not named or named["ending"] not in what.endings or datatype not in what.places:
+    if kind == "lesion" and _is_isles(path):
+        datatype, named = "dwi", _ISLES.fullmatch(path.name)
+    elif not named or named["ending"] not in what.endings or datatype not in what.places:
         inside = path.relative_to(folder).parts
         own = next((part.removeprefix("sub-") for part in inside if re.match(r"sub-[a-zA-Z0-9]+$", part)), "n/a")
         # a name of another kind may be a patient's, and is not repeated
         is_harmless = _HARMLESS.fullmatch(path.name) is not None
         shown, place = (path.name, path) if is_harmless else (f"a file in {_place(inside)}", path.parent)
         return visits.scan(File(place, {"subject": own}), kind, reason=f"{shown} is not used: {_expected(what)}")
+    assert named
     entities = {"subject": named["subject"]} | ({"session": named["session"]} if named["session"] else {})
     fault = ""
     for part in path.relative_to(folder).parts[:-1]:

@@ -89,15 +89,17 @@ def index_study(
     layout = walk(bids_dir, output_dir)
     visits.look_at(layout.files)
     scans: list[Scan] = []
-    finds = False
-    for kind, filters in inputs.items():
+    wanted = {kind: _stated(filters) for kind, filters in inputs.items()}
+    found = {kind: select((file for file in layout.files if file.is_image), kind, wanted[kind]) for kind in wanted}
+    finds = [file for files in found.values() for file in files]
+    raw = [file for file in layout.files if not file.is_derived]
+    for kind, filters in wanted.items():
         beside = (filters["suffix"], "aslcontext") if kind == "asl" else (filters["suffix"],)
         tables = Inherited(file for file in layout.files if file.entities.get("suffix") in beside)
-        found = select((file for file in layout.files if file.is_image), kind, filters)
-        for group in _by_session(found, visits).values():
-            scans += _choose(kind, group, tables, visits, acquisition or {})
-        scans += misnamed(kind, filters, layout.files, found, visits)
-        finds = finds or bool(found)
+        for group in _by_session(found[kind], visits).values():
+            own = [file for file in group if not file.is_derived]
+            scans += _choose(kind, own or group, tables, visits, acquisition or {})
+        scans += misnamed(kind, filters, raw, found[kind], visits, {file.path for file in finds})
     scans = list(_one_perfusion(scans))
     for kind, folder in (given or {}).items():
         scans += find_given(kind, folder, visits, layout.subjects)
@@ -114,6 +116,11 @@ def index_study(
     people = _people({scan.participant for scan in scans}, participants, excluded)
     kept = _matching("include_sessions", "ses-", {scan.session for scan in scans if scan.session}, sessions) | {""}
     return Manifest(scan for scan in scans if scan.participant in people and scan.session in kept)
+
+
+def _stated(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filters that ask for something: null leaves one of the shipped configuration out."""
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 def _one_perfusion(scans: Sequence[Scan]) -> Iterator[Scan]:

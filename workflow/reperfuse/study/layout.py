@@ -4,7 +4,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NEARLY_SUBJECT = re.compile(r"sub[-_ ]?[a-zA-Z0-9]+", re.IGNORECASE)
 #: What names what a file holds, not which scan it belongs to.
 _OF_THE_FILE = ("extension", "suffix")
+#: A folder of raw scans beside one of what was derived from them: as BIDS calls it, and as ISLES does.
+RAW = ("rawdata", "raw_data")
 #: Folders that hold no raw scan, wherever they lie.
 _NOT_RAW = ("derivatives", "sourcedata", "code", "stimuli")
 
@@ -40,12 +42,15 @@ class File:
         Why it cannot be a scan of that patient and session; empty for a good one.
     is_image : bool
         It is named as a NIfTI image.
+    is_derived : bool
+        It was derived from a raw scan, and is used where a session has no raw one.
     """
 
     path: Path
     entities: Mapping[str, Any]
     fault: str = ""
     is_image: bool = True
+    is_derived: bool = False
 
 
 @dataclass
@@ -71,7 +76,7 @@ def walk(bids_dir: Path, output_dir: Path | None = None) -> Layout:
     """Find the raw files of a study: below its ``sub-<label>`` folders, and the tables beside those.
 
     A folder is visited once, however many links lead to it. Derivatives, other datasets inside the study, and the
-    results themselves hold no raw scan.
+    results themselves hold no raw scan. Beside a folder ``rawdata``, images may lie in ``derivatives/sub-<label>``.
 
     Parameters
     ----------
@@ -100,7 +105,17 @@ def walk(bids_dir: Path, output_dir: Path | None = None) -> Layout:
         elif _NEARLY_SUBJECT.fullmatch(entry.name):
             reason = f"the folder {entry.name} is left out: the folder of a patient is named sub-<label>; rename it"
             layout.faults.append((re.sub("(?i)^sub[-_ ]?", "", entry.name), "patient", reason))
+    for folder in scan_folders(root)[1:]:
+        for label in layout.subjects:
+            if (folder / f"sub-{label}").is_dir():
+                _walk_subject(folder / f"sub-{label}", label, seen, layout, is_derived=True)
     return layout
+
+
+def scan_folders(bids_dir: Path) -> list[Path]:
+    """Return the folders whose ``sub-<label>`` folders hold scans: the study's, and that beside its ``rawdata``."""
+    derived = bids_dir.parent / "derivatives"
+    return [bids_dir, derived] if bids_dir.name in RAW and any(derived.glob("sub-*/")) else [bids_dir]
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -116,7 +131,9 @@ def _no_label(name: str, prefix: str) -> str:
     )
 
 
-def _walk_subject(folder: Path, subject: str, seen: set[tuple[int, int]], layout: Layout) -> None:
+def _walk_subject(
+    folder: Path, subject: str, seen: set[tuple[int, int]], layout: Layout, is_derived: bool = False
+) -> None:
     def unreadable(error: OSError) -> None:
         name = Path(error.filename).name
         reason = one_line(f"the folder {name} cannot be read; correct its permissions")
@@ -139,7 +156,8 @@ def _walk_subject(folder: Path, subject: str, seen: set[tuple[int, int]], layout
         parts = here.relative_to(folder).parts
         session = parts[0].removeprefix("ses-") if parts and parts[0].startswith("ses-") else ""
         below = "/".join(("", folder.name, *parts))
-        layout.files += _files(here, [*files, *_in_place_of_files(names)], subject, session, below)
+        found = _files(here, [*files, *_in_place_of_files(names)], subject, session, below)
+        layout.files += (replace(file, is_derived=is_derived) for file in found)
 
 
 def _in_place_of_files(names: Iterable[str]) -> list[str]:

@@ -74,7 +74,12 @@ def inputs_entry(kind: str, filters: Mapping[str, str]) -> str:
 
 
 def misnamed(
-    kind: str, filters: Mapping[str, Any], files: Sequence[File], found: Sequence[File], visits: Visits
+    kind: str,
+    filters: Mapping[str, Any],
+    files: Sequence[File],
+    found: Sequence[File],
+    visits: Visits,
+    taken: Collection[Path],
 ) -> Iterator[Scan]:
     """Yield the files that are a scan of a kind but for their name or their folder, or that look like one.
 
@@ -88,8 +93,10 @@ def misnamed(
     found : sequence of File
         The scans of the kind.
     visits : Visits
+    taken : collection of Path
+        The scans of all kinds: none of them is a misnamed one of another.
     """
-    near = list(near_misses(kind, filters, files, {file.path for file in found}))
+    near = list(near_misses(kind, filters, files, taken))
     for file, problem in near:
         yield visits.scan(file, kind, reason=file.fault or f"{file.path.name} is not used: {problem}")
     # one of the right ending was left out by the study's own filters
@@ -110,7 +117,7 @@ def near_misses(
     kind, filters, files
         See `misnamed`.
     taken : collection of Path
-        The scans of the kind.
+        What is a scan already.
     """
     wanted = str(filters["suffix"])
     named = re.compile(rf"_({re.escape(wanted)})(?![a-zA-Z0-9]).*\.", flags=re.IGNORECASE)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reperfuse.faults import DataFault
 from reperfuse.files.tables import read_cells
+from reperfuse.study.phenotype import phenotype_files, read_phenotype
 from reperfuse.study.vocabulary import tidy
 
 
@@ -15,7 +16,7 @@ class Table:
     Parameters
     ----------
     path : Path
-        There need be no such file.
+        There need be no such file. In place of participants.tsv a study may keep a file a patient.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,10 +28,11 @@ class Table:
         self._ragged: dict[str, str] = {}
         #: No row of it belongs to anyone.
         self._is_lost = False
-        if _is_absent(path):
+        single = phenotype_files(path.parent) if path.name == "participants.tsv" else []
+        if _is_absent(path) and not single:
             return
         try:
-            cells, self.note = read_cells(path)
+            cells, self.note = read_phenotype(single) if _is_absent(path) else read_cells(path)
         except DataFault as fault:
             self.note = str(fault)
             return

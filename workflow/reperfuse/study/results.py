@@ -11,6 +11,7 @@ from typing import Any
 from reperfuse import __version__
 from reperfuse.faults import DataFault
 from reperfuse.files.sidecars import read_sidecar, write_json
+from reperfuse.study.layout import scan_folders
 from reperfuse.study.manifest import StudyError
 from reperfuse.study.vocabulary import read_name
 
@@ -122,14 +123,15 @@ def put_aside(output_dir: Path, bids_dir: Path) -> Iterator[str]:
 
     A patient's page and folder are moved with those of all sessions. What a study leaves out by its settings stays.
     """
+    roots = scan_folders(bids_dir)
     for folder in sorted(output_dir.glob("sub-*/")):
         if not (bids_dir / folder.name).is_dir():
             _move(output_dir, folder.name, f"{folder.name}.html")
             yield folder.name
             continue
-        has_sessions = any((bids_dir / folder.name).glob("ses-*/"))
+        has_sessions = any(any((root / folder.name).glob("ses-*/")) for root in roots)
         for session in sorted(folder.glob("ses-*/")) if has_sessions else []:
-            if not (bids_dir / folder.name / session.name).is_dir():
+            if not any((root / folder.name / session.name).is_dir() for root in roots):
                 _move(output_dir, f"{folder.name}/{session.name}")
                 yield f"{folder.name}/{session.name}"
 
@@ -138,7 +140,7 @@ def removed(output_dir: Path, bids_dir: Path) -> list[str]:
     """Return what `put_aside` moved and is still not in the study."""
     folders = [path for name in ("sub-*/", "sub-*/ses-*/") for path in (output_dir / _REMOVED).glob(name)]
     names = sorted(path.relative_to(output_dir / _REMOVED) for path in folders)
-    gone = [name for name in names if not (bids_dir / name).is_dir()]
+    gone = [name for name in names if not any((root / name).is_dir() for root in scan_folders(bids_dir))]
     return [str(name) for name in gone if name.parent not in gone]
 
 
