@@ -39,6 +39,12 @@ SUBJECTS = {
         "perfusion/delay",
     ),
     "maps": ("perfusion/hypoperfusion", "perfusion/leakage", "interfaces/perfusion", "interfaces/hypoperfusion"),
+    "labelling": (
+        "interfaces/labelling",
+        "perfusion/label_pairs",
+        "perfusion/label_motion",
+        "perfusion/low_flow",
+    ),
     "diffusion": ("diffusion/adc", "diffusion/plausible", "diffusion/units", "interfaces/diffusion"),
     "registration": (
         "registration/ants",

@@ -275,10 +275,10 @@ rule map_reflow_by_labelling:
         CONDA
     params:
         **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+        **config["intervals"],
         **step("MapReflow"),
         csf_adc=config["hypoperfusion"]["csf_adc"],
         vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-        resamples=0,
         definitions=options.measured_by(PLAN.definitions),
     message:
         "mapping microvascular reflow by ASL"

@@ -159,6 +159,17 @@ CASES: list[tuple[str, dict[str, float], str]] = [
     ("reversal", {"post_tmax6_ml": 89.9}, "reversal"),
     ("reversal", {"post_tmax6_ml": 90}, "none"),
     ("reversal", {"post_tmax6_ml": 90.1}, "none"),
+    # low flow by ASL, with the limits of DEFUSE 3
+    ("asl2023", {}, "target"),
+    ("asl2023", {"core_ml": 69.9, "lowflow40_ml": 180}, "target"),
+    ("asl2023", {"core_ml": 70, "lowflow40_ml": 180}, "none"),
+    ("asl2023", {"core_ml": 70.1, "lowflow40_ml": 180}, "none"),
+    ("asl2023", {"core_ml": 50, "lowflow40_ml": 90}, "target"),
+    ("asl2023", {"core_ml": 50, "lowflow40_ml": 90.1}, "target"),
+    ("asl2023", {"core_ml": 50, "lowflow40_ml": 89.9}, "none"),
+    ("asl2023", {"core_ml": 5, "lowflow40_ml": 20}, "target"),
+    ("asl2023", {"core_ml": 5, "lowflow40_ml": 20.1}, "target"),
+    ("asl2023", {"core_ml": 5, "lowflow40_ml": 19.9}, "none"),
 ]
 
 

@@ -65,8 +65,8 @@ class MapReflowInputSpec(StepInputSpec):
 class MapReflowOutputSpec(TraitedSpec):
     """Outputs of `MapReflow`."""
 
-    mirrored = image("relative CBV of the homologous point (ASL: CBF)", "1")
-    asymmetry = image("(rCBV - mirror)/mirror (ASL: of rCBF)", "1")
+    mirrored = image("relative CBV of the homologous point", "1")
+    asymmetry = image("(rCBV - mirror)/mirror", "1")
     imr = image("lesion voxels with impaired microvascular reperfusion")
     asymmetry_sweep = sweep("tissue of the lesion below its mirror by more than")
     measures = document("impaired microvascular reperfusion (mL)")
@@ -155,8 +155,14 @@ class MapReflow(Step):
 
     def _save(self, found: Impairment, rcbv: Image, null_ml: float, draws: dict[str, list[float]]) -> None:
         note = {"SmoothingFWHMMm": found.judged.smoothing_fwhm_mm, "NoiseSD": found.judged.noise_sd}
-        self.save_image("mirrored", found.shown.mirror, rcbv, **note)
-        self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note)
+        if isdefined(self.inputs.rcbv):
+            self.save_image("mirrored", found.shown.mirror, rcbv, **note)
+            self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note)
+        else:
+            self.save_image(
+                "mirrored", found.shown.mirror, rcbv, **note, Description="relative CBF of the homologue (1)"
+            )
+            self.save_image("asymmetry", found.shown.asymmetry, rcbv, **note, Description="(rCBF - mirror)/mirror (1)")
         self.save_image("imr", found.imr, rcbv, **note)
         own = self.inputs.asymmetry_threshold
         self.save_sweep("asymmetry_sweep", found.judged.sweep, rcbv, "1", own)

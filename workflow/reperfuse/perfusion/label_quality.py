@@ -19,6 +19,8 @@ _BRIGHT_SHARE, _BRIGHT_EXCESS = 2e-3, 3.0
 #: Tissue with less of the brain's median M0 is mostly air or bone; differences that vary so many times as much as
 #: those of the brain are torn by motion.
 _LEAST_M0, _TORN = 0.25, 3.0
+#: No scan is so free of noise that a difference varies less, relative to M0.
+_NO_NOISE = 1e-4
 #: How far around low flow its arteries are looked for, mm.
 _AROUND_MM = 10.0
 #: Cortex with less than this share of the mean flow, smoothed by so many mm, of so many mL on either side, is what a
@@ -82,9 +84,12 @@ def trustworthy(differences: Differences, m0: Array, brain: Mask) -> Mask:
     known = brain & np.isfinite(differences.images).all(axis=-1) & (np.nan_to_num(m0) > 0)
     if not known.any():
         return known
-    known &= np.nan_to_num(m0) > _LEAST_M0 * np.median(m0[known])
+    usual = float(np.median(m0[known]))
+    known &= np.nan_to_num(m0) > _LEAST_M0 * usual
     spread = pair_spread(differences)
-    return known if spread is None else known & (np.nan_to_num(spread) < _TORN * np.median(spread[known]))
+    if spread is None:
+        return known
+    return known & (np.nan_to_num(spread) < max(_TORN * float(np.median(spread[known])), _NO_NOISE * usual))
 
 
 def pair_noise(differences: Differences, tissue: Mask) -> float | None:
