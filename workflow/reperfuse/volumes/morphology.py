@@ -25,18 +25,22 @@ _MOST_ROWS = 300
 
 def pieces_with(mask: Mask, evidence: Mask) -> Mask:
     """Keep the pieces (26 neighbours) of a mask that hold evidence."""
-    labels, count = ndimage.label(mask, NEIGHBOURS)
+    if not mask.any():
+        return mask.copy()
+    found, box = np.zeros_like(mask), box_of(mask)
+    labels, count = ndimage.label(mask[box], NEIGHBOURS)
     kept = np.zeros(count + 1, bool)
-    kept[labels[mask & evidence]] = True
+    kept[labels[mask[box] & evidence[box]]] = True
     kept[0] = False
-    return kept[labels]
+    found[box] = kept[labels]
+    return found
 
 
 def eroded(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
     """Keep what is farther than a radius from anything outside; the image's edge is not outside."""
     if mask.all() or not mask.any() or radius_mm <= 0:
         return mask.copy()
-    kept, box = np.zeros_like(mask), _box(mask, np.ones(3, int))
+    kept, box = np.zeros_like(mask), box_of(mask, 1)
     kept[box] = ~_near(~mask[box], radius_mm, voxel)
     return kept
 
@@ -45,7 +49,7 @@ def dilated(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
     """Add what lies within a radius."""
     if not mask.any() or radius_mm <= 0:
         return mask.copy()
-    grown, box = np.zeros_like(mask), _box(mask, (radius_mm // voxel).astype(int) + 1)
+    grown, box = np.zeros_like(mask), box_of(mask, (radius_mm // voxel).astype(int) + 1)
     grown[box] = _near(mask[box], radius_mm, voxel)
     return grown
 
@@ -86,10 +90,11 @@ def _joined(values: NDArray[Any], radius_mm: float, voxel: Array, join: np.ufunc
     return result
 
 
-def _box(mask: Mask, margin: NDArray[np.intp]) -> tuple[slice, ...]:
-    """Return the smallest box that holds a mask, with a margin: distances far from it need not be known."""
-    (found,) = ndimage.find_objects(mask.astype(np.uint8))
-    return tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(found, margin, strict=True))
+def box_of(mask: Mask, margin: ArrayLike = 0) -> tuple[slice, ...]:
+    """Return the smallest box that holds a mask, with a margin of voxels: what lies far from it need not be known."""
+    (found,) = ndimage.find_objects(mask.view(np.uint8))
+    more = np.broadcast_to(margin, mask.ndim)
+    return tuple(slice(max(0, side.start - some), side.stop + some) for side, some in zip(found, more, strict=True))
 
 
 def opened(mask: Mask, radius_mm: float, voxel: Array) -> Mask:
@@ -128,8 +133,12 @@ def surrounded(mask: Mask) -> Mask:
 
 def remove_small(mask: Mask, min_volume_ml: float, voxel: Array) -> Mask:
     """Keep the pieces (26 neighbours) of at least a volume."""
-    labels, _ = ndimage.label(mask, NEIGHBOURS)
+    if not mask.any():
+        return mask.copy()
+    found, box = np.zeros_like(mask), box_of(mask)
+    labels, _ = ndimage.label(mask[box], NEIGHBOURS)
     volumes_ml = np.bincount(labels.ravel()) * float(voxel.prod()) / 1000
     kept = volumes_ml >= min_volume_ml
     kept[0] = False
-    return kept[labels]
+    found[box] = kept[labels]
+    return found

@@ -105,6 +105,9 @@ def _blurred(values: Array, sigma: Array, truncate: float) -> Array:
         apart = place[:, np.newaxis] - place
         kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
         diagonals = np.where(np.abs(apart) <= reach, np.exp(-0.5 * (apart / width) ** 2) / kernel.sum(), 0)
+        if axis == values.ndim - 1:
+            values = values @ diagonals.T.astype(np.float32)
+            continue
         lines = values.reshape(math.prod(values.shape[:axis]), size, -1)
         result = np.empty_like(lines)
         for first in range(0, size, _BLOCK):
