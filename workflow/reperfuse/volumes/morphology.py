@@ -92,9 +92,10 @@ def _joined(values: NDArray[Any], radius_mm: float, voxel: Array, join: np.ufunc
 
 def box_of(mask: Mask, margin: ArrayLike = 0) -> tuple[slice, ...]:
     """Return the smallest box that holds a mask, with a margin of voxels: what lies far from it need not be known."""
-    (found,) = ndimage.find_objects(mask.view(np.uint8))
-    more = np.broadcast_to(margin, mask.ndim)
-    return tuple(slice(max(0, side.start - some), side.stop + some) for side, some in zip(found, more, strict=True))
+    columns = mask.any(axis=2)
+    held = (columns.any(axis=1), columns.any(axis=0), mask.any(axis=0).any(axis=0))
+    sides = zip(map(np.flatnonzero, held), np.broadcast_to(margin, 3), strict=True)
+    return tuple(slice(max(0, int(side[0] - more)), int(side[-1] + more) + 1) for side, more in sides)
 
 
 def opened(mask: Mask, radius_mm: float, voxel: Array) -> Mask:

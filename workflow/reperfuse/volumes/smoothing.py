@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import FACES
+from reperfuse.volumes.morphology import FACES, box_of
 
 #: Full width at half maximum of a Gaussian of standard deviation 1.
 FWHM_PER_SD = float(np.sqrt(8 * np.log(2)))
@@ -81,13 +81,14 @@ def smooth_inside(series: ArrayLike, mask: ArrayLike, voxel_size_mm: ArrayLike, 
     result = np.full_like(frames, np.nan)
     if not valid.any():
         return result.reshape(values.shape)
-    (box,) = ndimage.find_objects(valid.astype(np.uint8))
+    box = box_of(valid)
     within, sigma = valid[box], _sigma(fwhm_mm, voxel_size_mm)
     # a map shows what is cut off at 3 SD
     weight = _blurred(within.astype(np.float32), sigma, 4)[within][:, np.newaxis]
     for first in range(0, frames.shape[-1], _FRAMES):
         some = slice(first, first + _FRAMES)
-        kept = np.where(within[..., np.newaxis], frames[(*box, some)], np.float32(0))
+        kept = np.zeros((*within.shape, frames[..., some].shape[-1]), np.float32)
+        np.copyto(kept, frames[(*box, some)], where=within[..., np.newaxis])
         result[valid, some] = _blurred(kept, sigma, 4)[within] / weight
     return result.reshape(values.shape)
 
