@@ -8,7 +8,8 @@ part, by the median of the asymmetry, compare rCBF in place of rCBV, or count ti
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -112,6 +113,8 @@ class Scene:
     share_in_view: float
     early: Mask | None = None
     fluid: Mask | None = None
+    #: What has been worked out already, for the head stays the same while its maps change.
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def region(self) -> Mask:
@@ -126,16 +129,23 @@ class Scene:
 
     def normal(self, affine: np.ndarray) -> Mask:
         """Return brain that is normal, and whose mirror image is: outside lesion and deficit."""
-        abnormal = self.deficit | self.region
-        on_both_sides = self.brain & reflect_mask(self.brain, affine, self.plane)
-        return on_both_sides & ~abnormal & ~reflect_mask(abnormal, affine, self.plane)
+        if "normal" not in self._known:
+            abnormal = self.deficit | self.region
+            on_both_sides = self.brain & reflect_mask(self.brain, affine, self.plane)
+            self._known["normal"] = on_both_sides & ~abnormal & ~reflect_mask(abnormal, affine, self.plane)
+        return cast(Mask, self._known["normal"])
 
     def homologue(self, compared: Image) -> np.ndarray:
         """Return the mirror image of a map; NaN where either side is fluid."""
-        mirrored = reflect(compared.data, compared.affine, self.plane)
-        if self.fluid is not None:
-            mirrored[self.fluid | reflect_mask(self.fluid, compared.affine, self.plane)] = np.nan
-        return mirrored
+        last, mirrored = self._known.get("homologue", (None, None))
+        if last is not compared:
+            mirrored = reflect(compared.data, compared.affine, self.plane)
+            if self.fluid is not None:
+                if "fluid" not in self._known:
+                    self._known["fluid"] = self.fluid | reflect_mask(self.fluid, compared.affine, self.plane)
+                mirrored[self._known["fluid"]] = np.nan
+            self._known["homologue"] = compared, mirrored
+        return cast(np.ndarray, mirrored)
 
 
 def find_impairment(
