@@ -150,7 +150,7 @@ def measure_swelling(
             )
         found, found_slopes = scene.sample(there[seen])
         law = np.polynomial.Polynomial.fit(values[seen], found, _DEGREE, w=np.sqrt(weight[seen]))
-        residual = found - law(values[seen])
+        residual = np.asarray(found - law(values[seen]), float)
         weight[seen] = bisquare(residual)
         # the mean of both scans' slopes reaches the optimum in fewer steps than either
         jacobian = (found_slopes + law.deriv()(values[seen])[:, None] * slopes[seen]) / 2

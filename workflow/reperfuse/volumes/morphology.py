@@ -73,7 +73,7 @@ def _rows(radius_mm: float, voxel: Array) -> tuple[NDArray[np.intp], NDArray[np.
     inside = np.sqrt(x[:, None, None] ** 2 + y[:, None] ** 2 + z**2) <= radius_mm
     reach = (inside.sum(axis=0) - 1) // 2
     across = np.argwhere(inside.any(axis=0))
-    return across - [len(y) // 2, len(z) // 2], reach[tuple(across.T)]
+    return across - np.array([len(y) // 2, len(z) // 2]), reach[tuple(across.T)]
 
 
 def _joined(values: NDArray[Any], radius_mm: float, voxel: Array, join: np.ufunc, outside: float) -> NDArray[Any]:
@@ -92,8 +92,8 @@ def _joined(values: NDArray[Any], radius_mm: float, voxel: Array, join: np.ufunc
 
 def box_of(mask: Mask, margin: ArrayLike = 0) -> tuple[slice, ...]:
     """Return the smallest box that holds a mask, with a margin of voxels: what lies far from it need not be known."""
-    columns = mask.any(axis=2)
-    held = (columns.any(axis=1), columns.any(axis=0), mask.any(axis=0).any(axis=0))
+    columns = np.asarray(mask.any(axis=2))
+    held = (columns.any(axis=1), columns.any(axis=0), mask.any(axis=(0, 1)))
     sides = zip(map(np.flatnonzero, held), np.broadcast_to(margin, 3), strict=True)
     return tuple(slice(max(0, int(side[0] - more)), int(side[-1] + more) + 1) for side, more in sides)
 
