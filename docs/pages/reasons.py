@@ -53,7 +53,7 @@ SUBJECTS = {
         "serial/swelling",
         "interfaces/growth",
     ),
-    "reflow": ("serial/imr", "serial/definitions", "interfaces/reflow", "interfaces/patient"),
+    "reflow": ("serial/imr", "serial/verdict", "serial/definitions", "interfaces/reflow", "interfaces/patient"),
     "criteria": ("mismatch/session",),
     "ratings": ("study/ratings",),
     "figures": (

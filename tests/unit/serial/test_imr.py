@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from reperfuse.faults import DataFault
 from reperfuse.head.mirror import Mirror, reflection_matrix
-from reperfuse.serial.imr import Definition, Scene, find_impairment, judge
+from reperfuse.serial.imr import Definition, Scene, find_impairment
+from reperfuse.serial.verdict import judge
 from reperfuse.volumes.image import Image
 
 SHAPE, VOXEL_MM = (24, 12, 6), (5.0, 4.0, 6.0)

@@ -14,8 +14,8 @@ from scipy import ndimage
 from reperfuse.diffusion.fluid import adc_without_fluid
 from reperfuse.head.symmetry import brightness
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import FACES, dilated, opened, pieces_with, remove_small, surrounded
-from reperfuse.volumes.smoothing import sides, smooth
+from reperfuse.volumes.morphology import FACES, box_of, dilated, opened, pieces_with, remove_small, surrounded
+from reperfuse.volumes.smoothing import FWHM_PER_SD, sides, smooth
 
 #: Tissue whose ADC is below this is injured whatever the threshold, mm²/s.
 _INJURED = 620e-6
@@ -116,26 +116,38 @@ def core_finder(
         low = smoothed < adc_threshold
         core = opened(bright & low & ~lining, opening_mm, voxel)
         core = remove_small(pieces_with(core, low & (mirror > peak_intensity)), min_volume_ml, voxel)
-        core |= bright & low & lining & dilated(core, 1.5 * lining_mm, voxel)
-        if core.any():
-            injured_beside_fluid = bright & (dry < (1 - _MARGIN) * adc_threshold) & dilated(core, reach_mm, voxel)
-            core = pieces_with(core | injured_beside_fluid, core)
-            core |= bright & _border(core, dry, tissue, border_mm, voxel, adc_threshold)
-            core |= bright & surrounded(core)
+        if not core.any():
+            return core
+        # what the core may grow by, and what decides on that, lies near it
+        far_mm = 1.5 * lining_mm + reach_mm + 3 * border_mm / FWHM_PER_SD
+        box = box_of(core, (far_mm // voxel).astype(int) + 3)
+        core[box] = grow(core[box], box, low, adc_threshold)
         return core
+
+    def grow(core: Mask, box: tuple[slice, ...], low: Mask, adc_threshold: float) -> Mask:
+        shines, without_fluid = bright[box], dry[box]
+        core |= shines & low[box] & lining[box] & dilated(core, 1.5 * lining_mm, voxel)
+        injured_beside_fluid = shines & (without_fluid < (1 - _MARGIN) * adc_threshold) & dilated(core, reach_mm, voxel)
+        core = pieces_with(core | injured_beside_fluid, core)
+        reached = ndimage.binary_dilation(core, FACES)
+        beyond = tissue.copy()
+        beyond[box] &= ~reached
+        normal = float(np.median(dry[beyond])) if beyond.any() else adc_threshold
+        core |= shines & _border(core, reached, without_fluid, tissue[box], border_mm, voxel, adc_threshold, normal)
+        return core | shines & surrounded(core)
 
     return find
 
 
-def _border(core: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, least_adc: float) -> Mask:
+def _border(
+    core: Mask, reached: Mask, adc: Array, tissue: Mask, fwhm_mm: float, voxel: Array, least_adc: float, normal: float
+) -> Mask:
     """Find the voxels next to the core whose ADC is below `least_adc` or nearer to the core's than to its outside's.
 
     Not by more than `_MARGIN`: a lesion that fades ends where its ADC reaches the threshold. The outside, at most as
-    high as the tissue's median, is measured beyond the border itself: where the ADC rises slowly, little is added.
+    high as the tissue's median (`normal`), is measured beyond the border itself: where the ADC rises slowly, little is
+    added. `reached` is the core and what is next to it.
     """
-    reached = ndimage.binary_dilation(core, FACES)
-    beyond = tissue & ~reached
-    normal = float(np.median(adc[beyond])) if beyond.any() else least_adc
     inside, outside = sides(core, np.minimum(adc, normal), tissue, fwhm_mm, voxel, fill=normal)
     nearer = np.clip((inside + outside) / 2, least_adc, (1 + _MARGIN) * least_adc)
     return reached & ~core & (adc < nearer)

@@ -147,16 +147,33 @@ def _check_numbers(name: str, header: Any) -> None:
         raise DataFault(f"{name}: the header does not say where the data begin; convert it again")
 
 
+#: The series that was read last, for the steps of a chain read the same one; by file, its time and its size.
+_LAST_SERIES: dict[Any, Image] = {}
+
+
 def load(path: str | Path, kind: DTypeLike = np.float32) -> Image:
     """Load an image as float32, or a field of bits as uint32, without trailing dimensions of one.
 
-    A compressed file is read to its end, so that its checksum is verified.
+    A compressed file is read to its end, so that its checksum is verified. The values of a series cannot be changed.
 
     Raises
     ------
     DataFault
         If the file is missing, damaged or not NIfTI, or its geometry is not that of a head's scan.
     """
+    about = Path(path).stat() if Path(path).is_file() else None
+    key = about and (str(path), kind, about.st_mtime_ns, about.st_size)
+    if key in _LAST_SERIES:
+        return _LAST_SERIES[key]
+    found = _read(path, kind)
+    if found.data.ndim == 4:
+        found.data.flags.writeable = False
+        _LAST_SERIES.clear()
+        _LAST_SERIES[key] = found
+    return found
+
+
+def _read(path: str | Path, kind: DTypeLike) -> Image:
     try:
         with _opened(path) as stream:
             content = stream.read()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import ball
+from reperfuse.volumes.morphology import highest_within
 from reperfuse.volumes.robust import sd_about_zero
 from reperfuse.volumes.smoothing import smooth
 
@@ -25,7 +24,7 @@ def brightness(
     darker = np.clip(np.fmin(image, mirrored), 0.5 * median, 1.5 * median)
     usual = smooth(darker, tissue, 50.0, voxel, fill=median)
     homologue = smooth(mirrored, known, smoothing_mm, voxel, fill=0.0)
-    brightest = ndimage.maximum_filter(homologue, footprint=ball(homologue_mm, voxel), mode="constant")
+    brightest = highest_within(homologue, homologue_mm, voxel, outside=0.0)
     # white matter on FLAIR, the darkest of tissues, has some 0.7 of the mean
     return smoothed / usual, smoothed / np.maximum(brightest, usual), smoothed / np.maximum(homologue, 0.7 * usual)
 

@@ -12,8 +12,8 @@ from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined, 
 from reperfuse.mismatch.intervals import columns, interval, plausible, without_noise
 from reperfuse.serial.bounds import BOUNDED, patient_draws
 from reperfuse.serial.growth import growth_ml, initial_growth_rate
-from reperfuse.serial.imr import judge
 from reperfuse.serial.reperfusion import is_reperfused, reperfusion_fraction
+from reperfuse.serial.verdict import judge
 from reperfuse.volumes.image import volume_ml
 
 

@@ -45,16 +45,17 @@ class ResamplePerfusion(DeconvolutionStep, HypoperfusionStep):
         brain, baseline = nifti.load(self.inputs.brain), self._baseline()
         last = baseline.arrival + round(self.inputs.window_s / self.inputs.repetition_time_s)
         boxed, box = crop(nifti.load(self.inputs.series), brain.mask)
-        series, inside = boxed.data[..., :last], Image(brain.data[box], boxed.affine)
+        series, inside = np.ascontiguousarray(boxed.data[..., :last]), Image(brain.data[box], boxed.affine)
         noise, random = series_noise(series[..., baseline.frames], inside.mask), generator(series)
         finder, normal = self._finder(brain, self._half(brain)), self._normal_means()
         drawn: dict[str, list[float]] = {}
         own = nifti.load(self.inputs.cbv).data
         squares, counts = np.zeros((2, *brain.data.shape))
         for _ in range(self.inputs.resamples):
-            noisy = Image(series + noise.draw(series.shape, random), boxed.affine)
+            noisy = noise.draw(series.shape, random)
+            noisy += series
             maps = {name: np.full(brain.data.shape, np.nan, np.float32) for name in ("tmax", "cbf", "cbv")}
-            found = self._maps(self._tissue_of(noisy, inside))
+            found = self._maps(self._tissue_of(Image(noisy, boxed.affine), inside))
             for name, whole in maps.items():
                 whole[box] = found[name]
             change = maps["cbv"] - own

@@ -1,4 +1,4 @@
-"""Impaired microvascular reperfusion (IMR): where it is, how much of it noise would give, and who cannot be judged.
+"""Impaired microvascular reperfusion (IMR): where it is, how much of it noise would give, and what is doubtful.
 
 A voxel of the lesion is impaired where, after treatment, asymmetry = (rCBV − mirror)/mirror < −threshold (0.15 in
 Valls Carbó et al. 2025, doi:10.3389/fneur.2025.1478240). Other definitions judge the lesion, or its early and late
@@ -7,8 +7,9 @@ part, by the median of the asymmetry, compare rCBF in place of rCBV, or count ti
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 
@@ -112,6 +113,8 @@ class Scene:
     share_in_view: float
     early: Mask | None = None
     fluid: Mask | None = None
+    #: What has been worked out already, for the head stays the same while its maps change.
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def region(self) -> Mask:
@@ -124,18 +127,31 @@ class Scene:
             return {"": self.region}
         return {"": self.region, "_early": self.region & self.early, "_growth": self.region & ~self.early}
 
+    def _once(self, name: str, found: Callable[[], Mask]) -> Mask:
+        if name not in self._known:
+            self._known[name] = found()
+        return cast(Mask, self._known[name])
+
     def normal(self, affine: np.ndarray) -> Mask:
         """Return brain that is normal, and whose mirror image is: outside lesion and deficit."""
         abnormal = self.deficit | self.region
-        on_both_sides = self.brain & reflect_mask(self.brain, affine, self.plane)
-        return on_both_sides & ~abnormal & ~reflect_mask(abnormal, affine, self.plane)
+
+        def find() -> Mask:
+            on_both_sides = self.brain & reflect_mask(self.brain, affine, self.plane)
+            return on_both_sides & ~abnormal & ~reflect_mask(abnormal, affine, self.plane)
+
+        return self._once("normal", find)
 
     def homologue(self, compared: Image) -> np.ndarray:
         """Return the mirror image of a map; NaN where either side is fluid."""
-        mirrored = reflect(compared.data, compared.affine, self.plane)
-        if self.fluid is not None:
-            mirrored[self.fluid | reflect_mask(self.fluid, compared.affine, self.plane)] = np.nan
-        return mirrored
+        last, mirrored = self._known.get("homologue", (None, None))
+        if last is not compared:
+            mirrored = reflect(compared.data, compared.affine, self.plane)
+            if (fluid := self.fluid) is not None:
+                affine = compared.affine
+                mirrored[self._once("fluid", lambda: fluid | reflect_mask(fluid, affine, self.plane))] = np.nan
+            self._known["homologue"] = compared, mirrored
+        return cast(np.ndarray, mirrored)
 
 
 def find_impairment(
@@ -259,61 +275,3 @@ def doubts(covered: float, scene: Scene, affine: np.ndarray, definition: Definit
         across, most = 100 * min(share, 1 - share), 100 * (1 - definition.min_one_sided_share)
         found.append(f"the lesion crosses the midline ({across:.0f} % on the other side, at most {most:.0f} % allowed)")
     return found
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a patient's reflow can be judged, and what is found.
-
-    Attributes
-    ----------
-    evaluable : bool
-    exclusion : str
-        Why it cannot be judged; empty if it can.
-    significant : bool or None
-        None where it cannot be judged: it would count as a finding in every mean.
-    """
-
-    evaluable: bool
-    exclusion: str
-    significant: bool | None
-
-
-def judge(
-    imr_ml: float,
-    reasons: Sequence[str],
-    *,
-    hours: float | None,
-    hours_allowed: Sequence[float],
-    significant_ml: float,
-    why_unknown: Sequence[str] = (),
-) -> Verdict:
-    """Tell whether a patient's reflow can be judged, and whether what is impaired is significant.
-
-    Parameters
-    ----------
-    imr_ml : float
-        Impaired volume, mL; NaN where it is not known.
-    reasons : sequence of str
-        What else rules the patient out.
-    hours : float or None
-        From treatment to the scan after it; None where it is not known, which is not held against the patient.
-    hours_allowed : (first, last)
-        When after treatment reflow can be judged, h.
-    significant_ml : float
-        Impaired volume above which it is significant, mL.
-    why_unknown : sequence of str
-        Why the volume is not known.
-
-    Returns
-    -------
-    Verdict
-    """
-    first, last = hours_allowed
-    exclusions = list(reasons)
-    if hours is not None and not first <= hours <= last:
-        exclusions.append(f"scanned {hours:.1f} h after treatment, not within {first:g} to {last:g} h")
-    if math.isnan(imr_ml):
-        exclusions += list(why_unknown) or ["not computed"]
-    verdict = Verdict(not exclusions, "; ".join(dict.fromkeys(exclusions)), None)
-    return verdict if exclusions else replace(verdict, significant=imr_ml > significant_ml)

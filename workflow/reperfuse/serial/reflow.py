@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from reperfuse.volumes.morphology import ball, pieces_with, remove_small
+from reperfuse.volumes.morphology import highest_within, pieces_with, remove_small
 from reperfuse.volumes.robust import median, robust_sd
 from reperfuse.volumes.smoothing import smooth_inside
 
@@ -196,7 +195,7 @@ def _outline(
     credible = np.full(depth.shape, -np.inf)
     known = np.isfinite(noise)
     credible[known] = depth[known] - _EXCESS_SD * noise[known]
-    nearby = ndimage.maximum_filter(credible, footprint=ball(fwhm_mm, voxel_size_mm), mode="constant", cval=-np.inf)
+    nearby = highest_within(credible, fwhm_mm, voxel_size_mm, outside=-np.inf)
     with np.errstate(invalid="ignore"):
         return np.asarray((nearby > least) & (depth > np.maximum(nearby / 2, _EXTENT_SD * noise)))
 

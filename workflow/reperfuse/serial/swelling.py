@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, ndimage, sparse
+from scipy import linalg, ndimage
 
 from reperfuse.faults import DataFault
 from reperfuse.head.alignment import Normalization, normalize
@@ -134,15 +134,14 @@ def measure_swelling(
     nodes = apply_matrix(np.linalg.inv(to_lattice), np.indices(count).reshape(3, -1).T)
     fade = np.exp(-((scene.distance(nodes) / reach_mm) ** 2) / 2)
     free = fade > 0.05
-    splines = _splines(apply_matrix(to_lattice, points), count)[:, free]
-    near = splines.getnnz(axis=1) > 0
-    points, values, slopes, splines = points[near], values[near], slopes[near], splines[near]
+    splines = _splines(apply_matrix(to_lattice, points), count, free)
+    points, values, slopes = points[splines.near], values[splines.near], slopes[splines.near]
     expansion = strain_sd * scene.expansion(nodes[free])
     precision = linalg.inv(_covariance(nodes[free], fade[free], shift_sd_mm, smoothness_mm, expansion))
     coefficients = np.zeros((int(free.sum()), 3))
     weight = np.ones(len(points))
     for _ in range(_ITERATIONS):
-        there = points + splines @ coefficients
+        there = points + splines.at(coefficients)
         seen = scene.is_seen(there) & (scene.distance(there) > rim_mm)
         if seen.sum() < 200:
             raise DataFault(
@@ -151,15 +150,17 @@ def measure_swelling(
             )
         found, found_slopes = scene.sample(there[seen])
         law = np.polynomial.Polynomial.fit(values[seen], found, _DEGREE, w=np.sqrt(weight[seen]))
-        residual = found - law(values[seen])
+        residual = np.asarray(found - law(values[seen]), float)
         weight[seen] = bisquare(residual)
         # the mean of both scans' slopes reaches the optimum in fewer steps than either
         jacobian = (found_slopes + law.deriv()(values[seen])[:, None] * slopes[seen]) / 2
         noise = sd_about_zero(residual)
+        change, error = np.zeros((len(points), 3)), np.zeros(len(points))
         scale = weight[seen] / (_POINTS_ALIKE * noise**2)
-        step = _step(splines[seen], jacobian, residual, scale, precision, coefficients)
+        change[seen], error[seen] = np.sqrt(scale)[:, None] * jacobian, np.sqrt(scale) * residual
+        step = _step(splines, change, error, precision, coefficients)
         coefficients += step
-        if np.abs(splines @ step).max() < _SETTLED_MM:
+        if np.abs(splines.at(step)).max() < _SETTLED_MM:
             break
     whole = np.zeros((len(nodes), 3))
     whole[free] = coefficients
@@ -253,39 +254,59 @@ def _covariance(nodes: Array, fade: Array, shift_sd_mm: float, smoothness_mm: fl
     return np.asarray(np.kron(np.eye(3), shift) + np.outer(expansion.T, expansion.T))
 
 
-def _step(
-    splines: sparse.csr_matrix,
-    jacobian: Array,
-    residual: Array,
-    scale: Array,
-    precision: Array,
-    coefficients: Array,
-) -> Array:
-    """Gauss–Newton step (n, 3) towards the most probable coefficients."""
-    count = len(coefficients)
-    hessian = np.array(precision)
-    slope = precision @ coefficients.T.ravel()
-    for one in range(3):
-        rows = slice(one * count, (one + 1) * count)
-        slope[rows] += splines.T @ (scale * jacobian[:, one] * residual)
-        for other in range(one, 3):
-            columns = slice(other * count, (other + 1) * count)
-            product = splines.multiply((scale * jacobian[:, one] * jacobian[:, other])[:, None]).tocsr()
-            block = (splines.T @ product).toarray()
-            hessian[rows, columns] += block
-            if other > one:
-                hessian[columns, rows] += block
-    return -linalg.solve(hessian, slope, assume_a="pos").reshape(3, count).T
+@dataclass(frozen=True)
+class _Splines:
+    """Cubic B-splines at points, cell by cell of their lattice: all points of a cell lie in the same 64 of them.
+
+    Attributes
+    ----------
+    near : (n,) array
+        The points that any of the splines reaches, those of a cell together.
+    cells : list of (points, nodes, weights)
+        Of each cell: its points among those (slice), its splines (m,), and what each counts at each point (k, m).
+    """
+
+    near: NDArray[np.intp]
+    cells: list[tuple[slice, NDArray[np.intp], Array]]
+
+    def at(self, coefficients: Array) -> Array:
+        """Return the sum of the splines at the points, (n, 3)."""
+        return np.concatenate([weights @ coefficients[nodes] for _, nodes, weights in self.cells])
 
 
-def _splines(places: Array, count: NDArray[np.integer]) -> sparse.csr_matrix:
-    """Weights (n, nodes) of the cubic B-splines at places given in indices of the lattice."""
+def _splines(places: Array, count: NDArray[np.integer], free: Mask) -> _Splines:
+    """Return the splines that are free at places given in indices of the lattice."""
     first = np.floor(places).astype(int)
     part = places - first
     cubic = np.stack([(1 - part) ** 3, 3 * part**3 - 6 * part**2 + 4, 0 * part, part**3]) / 6
     cubic[2] = 1 - cubic.sum(axis=0)
     offsets = np.array([*np.ndindex(4, 4, 4)])
-    nodes = [np.ravel_multi_index((first + offset - 1).T, tuple(count), mode="clip") for offset in offsets]
-    values = [np.prod([cubic[shift, :, axis] for axis, shift in enumerate(offset)], axis=0) for offset in offsets]
-    place = np.concatenate(nodes), np.tile(np.arange(len(places)), len(offsets))
-    return sparse.csr_matrix((np.concatenate(values), place[::-1]), (len(places), int(np.prod(count))))
+    number = np.cumsum(free) - 1
+    cell = np.ravel_multi_index(first.T, tuple(count))
+    order = np.argsort(cell, kind="stable")
+    near, cells, done = [], [], 0
+    for members in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1):
+        nodes = np.ravel_multi_index((first[members[0]] + offsets - 1).T, tuple(count), mode="clip")
+        used = free[nodes]
+        if used.any():
+            x, y, z = cubic[:, members].transpose(2, 1, 0)
+            weights = (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None]).reshape(len(members), -1)
+            cells.append((slice(done, done + len(members)), number[nodes[used]], weights[:, used]))
+            near.append(members)
+            done += len(members)
+    return _Splines(np.concatenate(near) if near else order[:0], cells)
+
+
+def _step(splines: _Splines, jacobian: Array, residual: Array, precision: Array, coefficients: Array) -> Array:
+    """Gauss–Newton step (n, 3) towards the most probable coefficients, from what is weighted already."""
+    count = len(coefficients)
+    hessian = precision.reshape(3, count, 3, count).copy()
+    slope = (precision @ coefficients.T.ravel()).reshape(3, count)
+    for points, nodes, weights in splines.cells:
+        # (k, 3, m): how each point changes with each coefficient
+        change = jacobian[points][:, :, None] * weights[:, None]
+        flat = change.reshape(len(change), -1)
+        hessian[:, nodes[:, None], :, nodes] += (flat.T @ flat).reshape(3, len(nodes), 3, -1).transpose(1, 3, 0, 2)
+        slope[:, nodes] += (residual[points] @ flat).reshape(3, -1)
+    size = 3 * count
+    return -linalg.solve(hessian.reshape(size, size), slope.ravel(), assume_a="pos").reshape(3, count).T

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.morphology import FACES
+from reperfuse.volumes.morphology import FACES, box_of
 
 #: Full width at half maximum of a Gaussian of standard deviation 1.
 FWHM_PER_SD = float(np.sqrt(8 * np.log(2)))
 
 
+#: Frames that are smoothed at a time, and rows of a matrix that are multiplied at a time: they stay near the processor.
+_FRAMES, _BLOCK = 16, 32
 #: Weight of the mask below which a place is out of its reach.
 _LEAST_WEIGHT = 1e-4
 
@@ -39,8 +43,7 @@ def smooth(values: Array, mask: Mask, fwhm_mm: float, voxel_size_mm: ArrayLike, 
     if fwhm_mm <= 0:
         return np.where(mask, inside, np.float32(fill))
     sigma = _sigma(fwhm_mm, voxel_size_mm)
-    weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma, mode="constant", truncate=3)
-    total = ndimage.gaussian_filter(inside, sigma, mode="constant", truncate=3)
+    weight, total = _blurred(mask.astype(np.float32), sigma, 3), _blurred(inside, sigma, 3)
     reached = weight > _LEAST_WEIGHT
     return np.where(reached, total / np.where(reached, weight, 1), np.float32(fill))
 
@@ -73,15 +76,46 @@ def smooth_inside(series: ArrayLike, mask: ArrayLike, voxel_size_mm: ArrayLike, 
         raise ValueError(f"the width of the filter must not be negative, not {fwhm_mm}")
     values = np.asarray(series, dtype=np.float32)
     frames = values if values.ndim == 4 else values[..., np.newaxis]
-    valid = np.asarray(mask, dtype=bool) & np.isfinite(frames).all(axis=-1)
-    sigma = _sigma(fwhm_mm, voxel_size_mm)
-    # a map shows what is cut off at 3 SD
-    weight = ndimage.gaussian_filter(valid.astype(np.float32), sigma, mode="constant", truncate=4)[valid]
+    finite = np.isfinite(values)
+    valid = np.asarray(mask, dtype=bool) & (finite.all(axis=-1) if values.ndim == 4 else finite)
     result = np.full_like(frames, np.nan)
-    for frame in range(frames.shape[-1]):
-        kept = np.where(valid, frames[..., frame], np.float32(0))
-        result[valid, frame] = ndimage.gaussian_filter(kept, sigma, mode="constant", truncate=4)[valid] / weight
+    if not valid.any():
+        return result.reshape(values.shape)
+    box = box_of(valid)
+    within, sigma = valid[box], _sigma(fwhm_mm, voxel_size_mm)
+    # a map shows what is cut off at 3 SD
+    weight = _blurred(within.astype(np.float32), sigma, 4)[within][:, np.newaxis]
+    for first in range(0, frames.shape[-1], _FRAMES):
+        some = slice(first, first + _FRAMES)
+        kept = np.zeros((*within.shape, frames[..., some].shape[-1]), np.float32)
+        np.copyto(kept, frames[(*box, some)], where=within[..., np.newaxis])
+        result[valid, some] = _blurred(kept, sigma, 4)[within] / weight
     return result.reshape(values.shape)
+
+
+def _blurred(values: Array, sigma: Array, truncate: float) -> Array:
+    """Convolve (x, y, z) or (x, y, z, t) float32 values with a Gaussian (SD in voxels); beyond the image all is 0.
+
+    Along an axis this is the product with a matrix of a few diagonals, for which processors are made.
+    """
+    for axis, width in enumerate(sigma):
+        reach = int(truncate * width + 0.5)
+        if reach == 0:
+            continue
+        size, place = values.shape[axis], np.arange(values.shape[axis])
+        apart = place[:, np.newaxis] - place
+        kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+        diagonals = np.where(np.abs(apart) <= reach, np.exp(-0.5 * (apart / width) ** 2) / kernel.sum(), 0)
+        if axis == values.ndim - 1:
+            values = values @ diagonals.T.astype(np.float32)
+            continue
+        lines = values.reshape(math.prod(values.shape[:axis]), size, -1)
+        result = np.empty_like(lines)
+        for first in range(0, size, _BLOCK):
+            rows, near = slice(first, first + _BLOCK), slice(max(0, first - reach), first + _BLOCK + reach)
+            result[:, rows] = diagonals[rows, near].astype(np.float32) @ lines[:, near]
+        values = result.reshape(values.shape)
+    return values
 
 
 def _sigma(fwhm_mm: float, voxel_size_mm: ArrayLike) -> Array:

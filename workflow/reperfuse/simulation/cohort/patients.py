@@ -10,8 +10,8 @@ from numpy.random import Generator
 
 from reperfuse.serial.definitions import Preset
 from reperfuse.serial.growth import growth_ml, initial_growth_rate
-from reperfuse.serial.imr import judge
 from reperfuse.serial.reperfusion import is_reperfused, reperfusion_fraction
+from reperfuse.serial.verdict import judge
 from reperfuse.simulation.cohort.effects import GRADES, Rules
 from reperfuse.simulation.cohort.imaging import ASYMMETRY, SIGNIFICANT_ML
 from reperfuse.simulation.cohort.people import Columns
