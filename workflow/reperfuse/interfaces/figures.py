@@ -217,6 +217,7 @@ def draw_quality(title: str, visit: Visit) -> "Figure":
         voxels,
         visit.notes,
         motion_in_words(frames, read_sidecar(motion) if motion else {}) + input_in_words(taken),
+        "enhancement (HU)" if taken.get("Modality") == "CT" else "ΔR2* (s⁻¹)",
     )
 
 
