@@ -189,6 +189,8 @@ def input_in_words(about: Mapping[str, Any]) -> list[str]:
     text = f"Arterial input: {chosen}, {len(about.get('ArterialVoxels', []))} voxels; "
     text += f"score {about['Score']:.2f} of 1, lowest for its {about.get('Weakness', '')}"
     text += f" (at least {least:g} needed). " if chosen == "automatic" and least is not None else ". "
+    if about.get("Modality") == "CT":  # on which no signal is lost
+        return [text.rstrip()]
     shares = [
         f"{_in_percent(quality.get(key))} of the {what} voxels"
         for key, what in (("SaturatedShare", "arterial"), ("VenousSaturatedShare", "venous"))

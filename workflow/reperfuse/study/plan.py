@@ -248,13 +248,19 @@ class Plan:
         ]
 
     def followed_up(self, subject: str) -> list[str]:
-        """Return the transforms from diffusion to the follow-up lesion that growth and reflow rest on."""
-        return [
-            self.names.path("to_followup", subject, session, datatype="dwi")
-            for session in self.sessions(subject)
-            if self.has(subject, session, "dwi|adc")
-            and (self.makes("change", subject, session) or self.makes("lesion_dscref", subject, session))
-        ]
+        """Return the transforms to the follow-up lesion that growth and reflow rest on, of diffusion or else of CT."""
+        found = []
+        for session in self.sessions(subject):
+            is_flow, has_diffusion = self.makes("flow_change", subject, session), self.has(subject, session, "dwi|adc")
+            used = self.makes("change", subject, session) or self.makes("lesion_dscref", subject, session)
+            if is_flow or (has_diffusion and used):
+                datatype = "perf" if is_flow else "dwi"
+                found.append(self.names.path("to_followup", subject, session, datatype=datatype))
+        return found
+
+    def cores_in_perfusion(self, subject: str) -> list[str]:
+        """Return the core of each of the patient's sessions in its perfusion space, of diffusion or of blood flow."""
+        return self.each("core_dscref", subject) + self.each("flow_core", subject)
 
     def distortion_axis(self, subject: str, session: str) -> str:
         """Return the voxel axis along which the session's diffusion is distorted: none if that is not to be undone."""
