@@ -30,6 +30,7 @@ _SCANS = {
     "dsc|ctp": "DSC or CT perfusion",
     "dsc|ctp|asl": "perfusion",
     "dwi|adc": "diffusion",
+    "dwi|adc|ctp": "diffusion, else CT perfusion",
     "flair": "FLAIR",
 }
 _ROLES = {

@@ -29,7 +29,15 @@ SUBJECTS = {
         "perfusion/motion",
         "perfusion/passage",
         "perfusion/bolus",
+        "perfusion/arrival",
         "perfusion/curves",
+    ),
+    "CT series": (
+        "head/bone",
+        "interfaces/ct",
+        "perfusion/attenuation",
+        "perfusion/ct_motion",
+        "perfusion/sampling",
     ),
     "arterial input": (
         "interfaces/arteries",

@@ -23,6 +23,8 @@ ROLES = ("baseline", "post", "followup")
 LATE = (None, (), ("dsc",), ("dsc", "dwi"))
 SOURCES = ("followup", "core", "deficit")
 KINDS = ("dsc", "dwi", "flair")
+#: Sessions with CT perfusion.
+CT_SESSIONS = (("ctp",), ("ctp", "dwi"), ("ctp", "flair"))
 #: A session that is absent, or has any of the scans.
 SESSIONS = [None, *(kinds for n in range(4) for kinds in itertools.combinations(KINDS, n))]
 
@@ -94,7 +96,7 @@ def walk(workflow: Any, plan: Plan) -> None:
 def check_reasons(plan: Plan) -> None:
     for session in plan.sessions("01"):
         said = dict(absences.absent_scans(plan, "01", session))
-        assert ("perfusion" in said) is not plan.has("01", session, "dsc")
+        assert ("perfusion" in said) is not plan.has("01", session, "dsc|ctp|asl")
         assert ("diffusion" in said) is not plan.has("01", session, "dwi|adc")
     said = dict(absences.absent_comparisons(plan, "01"))
     assert all(said.values())
@@ -109,7 +111,7 @@ def check_subset(workflow: Any, sessions: dict[str, tuple[str, ...] | None], sou
         scan(role, kind) if kind in kinds else replace(scan(role, kind), reason="broken")
         for role, kinds in sessions.items()
         if kinds is not None
-        for kind in KINDS
+        for kind in dict.fromkeys((*KINDS, *kinds))
     ]
     if scans:
         plan = planned(workflow, scans, source)
@@ -130,6 +132,13 @@ def test_every_subset_of_the_scans_that_a_second_one_after_treatment_is_compared
     before = (None, ("dsc",), ("dsc", "dwi"))
     for first, post, late, last in itertools.product(before, LATE, LATE, (None, ("dwi",), ("flair",))):
         check_subset(workflow, {"baseline": first, "post": post, "late": late, "followup": last}, source)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_subset_of_scans_with_ct(workflow: Any, source: str) -> None:
+    after = (None, ("dsc", "dwi"), *CT_SESSIONS[:2])
+    for first, post, last in itertools.product(CT_SESSIONS, after, (None, ("dwi",), ("flair",), ("ctp", "dwi"))):
+        check_subset(workflow, {"baseline": first, "post": post, "followup": last}, source)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,6 +5,7 @@
 rule measure_session:
     input:
         core=ask(Plan.own, "core"),
+        flow_core=ask(Plan.own, "flow_core"),
         core_mirror=ask(Plan.own, "mirror", datatype="dwi"),
         core_curves=ask(Plan.own, "core_curves"),
         core_dscref=ask(Plan.own, "core_dscref"),
@@ -39,6 +40,7 @@ rule measure_session:
         participant="{subject}",
         session="{session}",
         role=ask(Plan.role),
+        perfusion=ask(Plan.perfusion),
         side=ask(facts.side),
         is_oriented=ask(facts.is_oriented),
         clinical=ask(facts.asked_by_criteria),

@@ -1,4 +1,4 @@
-# Needs: a session's raw DSC series, an arterial input chosen by hand where there is one, and the session's diffusion in
+# Needs: a session's raw DSC series, or its corrected CT series (ct.smk), an arterial input chosen by hand where there is one, and the session's diffusion in
 #        perfusion space with its core where there is diffusion.
 # Gives: the corrected series, its reference and brain, the AIF, CBF, CBV, MTT, Tmax, TTP, arterial delay,
 #        relative CBF and CBV, and the masks of hypoperfused and of late tissue, all in perfusion space (dscref);
@@ -38,7 +38,7 @@ UNCORRECTED_CBV = (
 
 rule map_perfusion:
     input:
-        series=result("moco"),
+        series=ask(Plan.moco),
         brain=result("brain", datatype="perf"),
         manual=ask(Plan.raw, "aif"),
         transforms=result("poses"),
@@ -62,7 +62,8 @@ rule map_perfusion:
         **{f"delay_{key}": value for key, value in config["delay"].items()},
         **step("MapPerfusion"),
         unreadable=ask(Plan.unreadable, "aif"),
-        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        modality=ask(Plan.perfusion),
+        repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
@@ -74,7 +75,7 @@ rule map_perfusion:
 
 
 MAPS = {
-    "series": result("moco"),
+    "series": ask(Plan.moco),
     "reference": result("dscref"),
     "brain": result("brain", datatype="perf"),
     "mirror": result("mirror", datatype="perf"),
@@ -119,7 +120,8 @@ rule measure_perfusion:
         **config["hypoperfusion"],
         **config["intervals"],
         **step("MeasurePerfusion"),
-        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+        modality=ask(Plan.perfusion),
+        repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
@@ -134,7 +136,7 @@ rule measure_perfusion:
 # the same, in a session with diffusion
 use rule measure_perfusion as measure_mismatch with:
     input:
-        ask(Plan.where_made, "penumbra"),
+        ask(Plan.where_made, "core_dscref"),
         **MAPS,
         adc=result("adc_dscref"),
         core=result("core"),

@@ -32,7 +32,7 @@ rule plot_patient:
         tmax_sweep=ask(Plan.each, "tmax_sweep"),
         rcbf_sweep=ask(Plan.each, "rcbf_sweep"),
         trace_dscref=ask(Plan.each, "trace_dscref"),
-        core_dscref=ask(Plan.each, "core_dscref"),
+        core_dscref=ask(Plan.cores_in_perfusion),
         penumbra=ask(Plan.each, "penumbra"),
         motion=ask(Plan.each, "motion"),
         curves=ask(Plan.each, "aif"),

@@ -170,6 +170,26 @@ rule quantify_growth:
         "../scripts/run_interface.py"
 
 
+# the same from CT, on which the core is found by blood flow
+use rule quantify_growth as quantify_flow_growth with:
+    input:
+        ask(Plan.where_made, "flow_change"),
+        core=result("flow_core"),
+        lesion=ask(Plan.with_lesion, "lesion"),
+        transform=result("to_followup", datatype="perf"),
+        penumbra=ask(Plan.own, "penumbra"),
+        tmax6=ask(Plan.own, "tmax6"),
+        tmax4=ask(Plan.own, "tmax4"),
+    output:
+        growth=result("growth"),
+        change=result("flow_change"),
+    message:
+        "measuring infarct growth since CT"
+
+
+ruleorder: quantify_flow_growth > quantify_growth
+
+
 rule compare_with_baseline:
     input:
         fixed=result("dscref"),

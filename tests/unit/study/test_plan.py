@@ -29,7 +29,7 @@ FULL = {"d0": "dsc dwi flair", "d1": "dsc dwi", "d7": "dwi flair"}
 
 #: What a result needs that is made of a session's DSC series, and of that and diffusion.
 NEEDS_PERFUSION = [("dsc",), ("dsc|ctp",), ("dsc|ctp|asl",)]
-NEEDS_BOTH = [(*needs, "dwi|adc") for needs in NEEDS_PERFUSION]
+NEEDS_BOTH = [*((*needs, "dwi|adc") for needs in NEEDS_PERFUSION), ("dsc|ctp", "dwi|adc|ctp")]
 
 
 def scans_of(patient: str, scans: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> list[Scan]:

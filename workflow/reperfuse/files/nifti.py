@@ -7,6 +7,7 @@ the affine that takes a voxel index to the world (RAS+, mm).
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -189,6 +190,36 @@ def _read(path: str | Path, kind: DTypeLike) -> Image:
         raise _unreadable(path, error) from error
     header = _checked(path, image.header) if data.size > 1 else Header(data.shape, None)
     return Image(data.reshape(header.shape), np.asarray(image.affine, dtype=float))
+
+
+def each_frame(path: str | Path) -> Iterator[Image]:
+    """Yield the frames of a series one after another, float32: one that fills the memory need not fit into it.
+
+    Raises
+    ------
+    DataFault
+        As :func:`load` does.
+    """
+    try:
+        with _opened(path) as stream:
+            block = stream.read(_NIFTI2_BYTES)
+            _check_start(path, block)
+            header = nb.Nifti2Header(block) if _is_second(block) else nb.Nifti1Header(block[:_NIFTI1_BYTES])
+            shape, kind = _checked(path, header).shape, header.get_data_dtype()
+            affine, (slope, intercept) = _affine(Path(path).name, header), header.get_slope_inter()
+            stream.seek(int(header["vox_offset"]))
+            for _ in range(shape[3] if len(shape) == 4 else 1):
+                content = stream.read(kind.itemsize * math.prod(shape[:3]))
+                if len(content) < kind.itemsize * math.prod(shape[:3]):
+                    raise EOFError
+                data = np.frombuffer(content, kind).reshape(shape[:3], order="F").astype(np.float32)
+                yield Image(data if slope is None else data * np.float32(slope) + np.float32(intercept), affine)
+            while stream.read(1 << 20):  # to the end, where a compressed file has its checksum
+                pass
+    except DataFault:
+        raise
+    except (EOFError, OSError, zlib.error, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _opened(path: str | Path) -> IO[bytes]:

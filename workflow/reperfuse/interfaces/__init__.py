@@ -10,6 +10,7 @@ from typing import Any
 _STAGES = {
     "head": ("ExtractBrain",),
     "motion": ("CorrectMotion", "PreparePerfusion"),
+    "ct": ("CorrectCtMotion", "PrepareCtPerfusion", "NormalizeCtPerfusion", "SegmentFlowCore", "MeasureCtMismatch"),
     "arteries": ("SelectArterialInput",),
     "perfusion": ("DeconvolvePerfusion", "NormalizePerfusion"),
     "hypoperfusion": ("SegmentHypoperfusion", "SweepPerfusion", "SegmentPenumbra"),

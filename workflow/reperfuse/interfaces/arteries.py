@@ -1,6 +1,7 @@
 """The step that chooses the arterial input."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
@@ -13,9 +14,9 @@ from reperfuse.interfaces.base import isdefined, table, takes
 from reperfuse.interfaces.perfusion import CurvesInputSpec, CurvesStep
 from reperfuse.perfusion.arterial_input import ArterialInput, aif_from_curve, aif_from_voxels
 from reperfuse.perfusion.arteries import healthy_side, select_aif
-from reperfuse.perfusion.bolus import Baseline, brain_curve, contrast_to_noise, find_baseline
+from reperfuse.perfusion.attenuation import attenuation_noise, truncation
+from reperfuse.perfusion.bolus import Baseline, contrast_to_noise
 from reperfuse.perfusion.concentration import relative_noise
-from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.image import Image, is_same_grid
 
 
@@ -47,13 +48,14 @@ class SelectArterialInput(CurvesStep):
     takes_given = True
 
     def _compute(self) -> None:
-        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
-        series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
+        self._check_times()
+        series, brain = self._series(), nifti.load(self.inputs.brain)
         dt_s = self.inputs.repetition_time_s
-        baseline = find_baseline(brain_curve(series.data, brain.mask), dt_s)
+        baseline = self._find_baseline(series, brain)
         curves = self._curves(series, baseline)
         steady = Baseline(0, baseline.arrival - baseline.first)
-        noise = relative_noise(series.data, brain.mask, baseline)
+        measure = attenuation_noise if self._is_ct() else relative_noise
+        noise = measure(series.data, brain.mask, baseline)
         found = self._choose(curves, noise, brain, steady, baseline.first)
         self.save_table(
             "curves",
@@ -70,7 +72,7 @@ class SelectArterialInput(CurvesStep):
             BolusCNR=contrast_to_noise(curves[brain.mask], steady),
             Score=found.score,
             Weakness=found.weakness,
-            Warnings=found.warnings,
+            Warnings=[*found.warnings, *(truncation(found.vof) if self._is_ct() else [])],
         )
 
     def _selection(self) -> str:
@@ -89,7 +91,8 @@ class SelectArterialInput(CurvesStep):
     ) -> ArterialInput:
         """Return the arterial input of curves whose first frame is frame ``first`` of the series."""
         dt_s = self.inputs.repetition_time_s
-        scan = {"echo_time_s": self.inputs.echo_time_s, "noise": noise, "voxel_size_mm": brain.voxel_size_mm}
+        echo_time_s = None if self._is_ct() else self.inputs.echo_time_s
+        scan: dict[str, Any] = {"echo_time_s": echo_time_s, "noise": noise, "voxel_size_mm": brain.voxel_size_mm}
         if self._selection() == "manual curve":
             times = (first + np.arange(curves.shape[-1])) * dt_s
             curve = read_arterial_curve(self.inputs.manual, times)

@@ -78,7 +78,9 @@ class PlotPatientInputSpec(StepInputSpec):
     swelling = _each_session("how far diffusion's tissue has moved by the follow-up (mm)")
     to_diffusion = _each_session("transform that takes a point of perfusion space to diffusion")
     to_baseline = _each_session("transform that takes a point of perfusion space to that of the baseline")
-    to_followup = _each_session("transform that takes a point of diffusion to the image of the follow-up lesion")
+    to_followup = _each_session(
+        "transform that takes a point of diffusion (else of CT perfusion) to the image of the follow-up lesion"
+    )
 
 
 class PlotPatientOutputSpec(TraitedSpec):
@@ -157,12 +159,15 @@ def draw_alignment(title: str, visit: Visit) -> "Figure":
 
 
 def draw_followup_alignment(title: str, visit: Visit) -> "Figure":
-    """Draw tiles of the session's diffusion, unweighted, with the image of the follow-up lesion."""
-    image, brain, way = visit.load("dwiref"), visit.load("diffusion_brain"), visit.way("to_followup")
+    """Draw tiles of the session's diffusion, unweighted, or of its CT, with the image of the follow-up lesion."""
+    is_ct = "dwiref" not in visit.files
+    image = visit.load("reference" if is_ct else "dwiref")
+    brain = visit.load("perfusion_brain" if is_ct else "diffusion_brain")
+    way = visit.way("to_followup")
     followup = visit.other("followup") or visit
     later = followup.load("flair" if "flair" in followup.files else "dwiref")
     others = {"Tiles with\nfollow-up": resample(later, image, way)}
-    slices = visit.slices("trace")
+    slices = visit.slices("reference" if is_ct else "trace")
     return checks.plot_alignment(title, image.data, others, image.affine, brain.mask, visit.notes, slices)
 
 
@@ -217,6 +222,7 @@ def draw_quality(title: str, visit: Visit) -> "Figure":
         voxels,
         visit.notes,
         motion_in_words(frames, read_sidecar(motion) if motion else {}) + input_in_words(taken),
+        "enhancement (HU)" if taken.get("Modality") == "CT" else "ΔR2* (s⁻¹)",
     )
 
 

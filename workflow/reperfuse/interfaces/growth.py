@@ -79,14 +79,16 @@ class AlignFollowup(Chain):
 class QuantifyGrowthInputSpec(StepInputSpec):
     """Inputs of `QuantifyGrowth`."""
 
-    core = File(exists=True, mandatory=True, desc="baseline core, baseline diffusion grid")
+    core = File(exists=True, mandatory=True, desc="baseline core, baseline diffusion (or CT perfusion) grid")
     lesion = File(exists=True, mandatory=True, desc="follow-up lesion")
-    transform = File(exists=True, mandatory=True, desc="baseline diffusion to follow-up points (ITK)")
+    transform = File(exists=True, mandatory=True, desc="space of the core to follow-up points (ITK)")
     displacement = File(exists=True, desc="swelling, applied to baseline points before that transform (mm)")
     penumbra = File(exists=True, desc="baseline penumbra, baseline perfusion space")
     tmax6 = File(exists=True, desc="baseline tissue with Tmax above 6 s, baseline perfusion space")
     tmax4 = File(exists=True, desc="baseline tissue with Tmax above 4 s, baseline perfusion space")
-    penumbra_transform = File(exists=True, desc="baseline perfusion to baseline diffusion points (ITK)")
+    penumbra_transform = File(
+        exists=True, desc="baseline perfusion to baseline diffusion points (ITK), if that holds the core"
+    )
 
 
 class QuantifyGrowthOutputSpec(TraitedSpec):
@@ -119,7 +121,7 @@ class QuantifyGrowth(Step):
         salvage = math.nan
         if penumbra := self._good("penumbra"):
             tissue = nifti.load(penumbra)
-            chain = read_itk(self.inputs.penumbra_transform).then(to_lesion)
+            chain = self._to_core().then(to_lesion)
             salvage = salvage_fraction(tissue.mask, resample_mask(lesion, tissue, chain))
         self.save_document(
             "growth",
@@ -132,11 +134,17 @@ class QuantifyGrowth(Step):
             | self._destinations(core, later & ~core.mask, voxel_ml),
         )
 
+    def _to_core(self) -> Transform:
+        """Return the transform from perfusion to the space of the core, which of blood flow is the same."""
+        path = self.inputs.penumbra_transform
+        return read_itk(path) if isdefined(path) else Transform(())
+
     def _destinations(self, core: Image, grown: np.ndarray, voxel_ml: float) -> dict[str, float]:
         """Return what the grown part was at baseline, where perfusion was measured then."""
-        if not all(self._good(name) for name in ("tmax6", "tmax4", "penumbra_transform")):
+        needed = ["tmax6", "tmax4", *(["penumbra_transform"] if isdefined(self.inputs.penumbra_transform) else [])]
+        if not all(self._good(name) for name in needed):
             return {}
-        back = read_itk(self.inputs.penumbra_transform).inverse()
+        back = self._to_core().inverse()
         tmax6, tmax4 = nifti.load(self.inputs.tmax6), nifti.load(self.inputs.tmax4)
         seen = resample_mask(Image(np.ones_like(tmax6.data), tmax6.affine), core, back)
         late, very_late = (resample_mask(mask, core, back) for mask in (tmax4, tmax6))

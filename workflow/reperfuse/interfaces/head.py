@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
+from reperfuse.files.references import is_hu, load_reference
+from reperfuse.head.bone import brain_on_ct
 from reperfuse.head.brain import brain_mask
 from reperfuse.head.content import check_brain_size, check_scan, check_wrapped
 from reperfuse.head.coverage import check_whole
@@ -22,7 +24,7 @@ from reperfuse.volumes.transforms import resample_mask
 class ExtractBrainInputSpec(StepInputSpec):
     """Inputs of `ExtractBrain`."""
 
-    reference = File(exists=True, mandatory=True, desc="an image of the head (a.u.)")
+    reference = File(exists=True, mandatory=True, desc="an image of the head (a.u., or HU)")
     given = File(exists=True, of_study=True, desc="a brain mask of the study's own, on any grid in the same space")
 
 
@@ -34,22 +36,26 @@ class ExtractBrainOutputSpec(TraitedSpec):
 
 
 class ExtractBrain(Step):
-    """Find the brain in an echo-planar or FLAIR image, or take the mask that is given; and its plane of symmetry."""
+    """Find the brain in an echo-planar, FLAIR or CT image, or take the given mask; and its plane of symmetry."""
 
     input_spec = ExtractBrainInputSpec
     output_spec = ExtractBrainOutputSpec
     takes_given = True
 
     def _compute(self) -> None:
-        reference = nifti.load(self.inputs.reference)
-        check_scan(reference.data)
+        reference, is_ct = load_reference(self.inputs.reference), is_hu(self.inputs.reference)
+        if not is_ct:
+            check_scan(reference.data)
         if isdefined(self.inputs.given):
             brain, how = self._given(reference)
         else:
-            brain, how = brain_mask(reference.data, reference.voxel_size_mm), {"Source": "automatic"}
+            whole = nifti.load(self.inputs.reference).data if is_ct else reference.data
+            find = brain_on_ct if is_ct else brain_mask
+            brain, how = find(whole, reference.voxel_size_mm), {"Source": "automatic"}
             check_brain_size(volume_ml(brain, reference.affine))
             check_whole(reference.data, brain, reference.affine)
-        check_wrapped(reference.data, brain)
+        if not is_ct:
+            check_wrapped(reference.data, brain)
         self.save_image("brain", brain, reference, **how)
         try:
             plane = find_mirror(reference.data, reference.affine, brain)

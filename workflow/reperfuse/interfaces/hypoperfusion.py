@@ -10,7 +10,9 @@ from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.itk import read_itk
 from reperfuse.files.mirrors import load_mirror
+from reperfuse.files.references import is_hu
 from reperfuse.head import mirror
+from reperfuse.head.bone import fluid_on_ct
 from reperfuse.head.coverage import cut_off
 from reperfuse.head.tissue import csf_mask, vessel_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
@@ -29,7 +31,7 @@ class CleaningInputSpec(StepInputSpec):
     """How late tissue is found; each step of the cleaning can be switched off."""
 
     brain = File(exists=True, mandatory=True, desc="brain mask")
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u., or HU)")
     adc = File(exists=True, desc="ADC in perfusion space (mm²/s), to leave fluid out")
     cbv = File(exists=True, desc="CBV in any unit, to leave vessels out")
     mirror = File(exists=True, desc="the head's mirror plane, to leave the other side out")
@@ -53,13 +55,15 @@ class HypoperfusionStep(Step):
     def _fluid(self, brain: Image) -> np.ndarray:
         """Return fluid, by the ADC where there is one and by the reference's brightness."""
         inputs, path = self.inputs, self._good("adc")
-        return csf_mask(
+        reference, is_ct = nifti.load(inputs.reference).data, is_hu(inputs.reference)
+        fluid = csf_mask(
             brain.mask,
             adc=nifti.load(path).data if path else None,
-            reference=nifti.load(inputs.reference).data,
+            reference=None if is_ct else reference,
             csf_adc=inputs.csf_adc,
             csf_ratio=inputs.csf_ratio,
         )
+        return fluid | fluid_on_ct(reference, brain.mask, brain.voxel_size_mm) if is_ct else fluid
 
     def _leaves_a_side_out(self) -> bool:
         return self.inputs.symptomatic_side_only and self.inputs.side != "unknown"
@@ -139,7 +143,7 @@ class SweepPerfusionInputSpec(HypoperfusionInputSpec):
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
     rcbf = File(exists=True, mandatory=True, desc="relative CBF (1)")
     rcbv = File(exists=True, mandatory=True, desc="relative CBV (1)")
-    core = File(exists=True, desc="diffusion core in perfusion space, for the mismatch outside it")
+    core = File(exists=True, desc="core in perfusion space, for the mismatch outside it")
     half_widths = traits.Dict(
         defaults("stability"), usedefault=True, desc="how far the thresholds of each map are moved either way"
     )
@@ -190,7 +194,7 @@ class SegmentPenumbraInputSpec(StepInputSpec):
     """Inputs of `SegmentPenumbra`."""
 
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s")
-    core = File(exists=True, mandatory=True, desc="diffusion core in perfusion space")
+    core = File(exists=True, mandatory=True, desc="core in perfusion space")
     adc_sweep = File(exists=True, desc="the core at each threshold of the ADC, in diffusion space")
     transform = File(exists=True, desc="perfusion reference to diffusion points (ITK)")
 

@@ -16,6 +16,7 @@ from reperfuse.interfaces.base import Step, StepInputSpec, image, table, takes
 from reperfuse.interfaces.chain import Chain, Link
 from reperfuse.interfaces.head import ExtractBrain
 from reperfuse.perfusion import motion
+from reperfuse.perfusion.attenuation import refuse_ct
 from reperfuse.perfusion.bolus import (
     Baseline,
     _is_known,
@@ -73,6 +74,7 @@ class CorrectMotion(Step):
         if blank.all():
             raise DataFault("every frame of the series is empty or constant; export the series again")
         mean = mean_of_known(raw.data[..., ~blank])
+        refuse_ct(mean)
         check_scan(mean)
         check_order(raw.data[..., ~blank])
         head = find_head(mean, raw.affine)
@@ -103,9 +105,8 @@ class CorrectMotion(Step):
         self.save_image("series", series, raw, dt_s)
         self.save_image("reference", reference, raw)
         figures |= {"FramesUsed": series.shape[3], "FramesReplaced": np.flatnonzero(replaced[: series.shape[3]])}
-        self._save_motion(
-            found, outlier, figures, replaced, {"Warnings": notes} | ({"Doubts": doubts} if doubts else {})
-        )
+        said = {"Warnings": notes} | ({"Doubts": doubts} if doubts else {})
+        save_motion(self, found, outlier, found.matrices, figures, replaced, said)
 
     def _quality(self, curves: np.ndarray, baseline: Baseline, outlier: np.ndarray) -> dict[str, Any]:
         steady = curves[:, usable_frames(baseline, ~outlier)]
@@ -117,29 +118,32 @@ class CorrectMotion(Step):
             "BrainLostShare": lost_share(curves[:, ~outlier]),
         }
 
-    def _save_motion(
-        self,
-        found: Motion,
-        outlier: np.ndarray,
-        figures: dict[str, Any],
-        replaced: np.ndarray,
-        said: dict[str, list[str]],
-    ) -> None:
-        parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
-        names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
-        self.save_table(
-            "timeseries",
-            dict(zip(names, parameters, strict=True))
-            | {"framewise_displacement": found.framewise_displacement_mm, "outlier": outlier},
-            Quality=figures,
-            **said,
-        )
-        matrices = found.matrices[:, :3].reshape(-1, 12).T
-        self.save_table(
-            "transforms",
-            dict(zip(MATRIX_COLUMNS, matrices, strict=True)),
-            FramesReplaced=np.flatnonzero(replaced),
-        )
+
+def save_motion(
+    step: Step,
+    found: Motion,
+    outlier: np.ndarray,
+    poses: np.ndarray,
+    figures: dict[str, Any],
+    replaced: np.ndarray,
+    said: dict[str, list[str]],
+) -> None:
+    """Save the motion of each frame as acquired, and the matrices (t, 4, 4) of the frames of the realigned series."""
+    parameters = np.hstack([found.translations_mm, found.rotations_rad]).T
+    names = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+    step.save_table(
+        "timeseries",
+        dict(zip(names, parameters, strict=True))
+        | {"framewise_displacement": found.framewise_displacement_mm, "outlier": outlier},
+        Quality=figures,
+        **said,
+    )
+    matrices = poses[:, :3].reshape(-1, 12).T
+    step.save_table(
+        "transforms",
+        dict(zip(MATRIX_COLUMNS, matrices, strict=True)),
+        FramesReplaced=np.flatnonzero(replaced),
+    )
 
 
 class PreparePerfusion(Chain):

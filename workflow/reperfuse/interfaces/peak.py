@@ -10,10 +10,8 @@ from reperfuse.interfaces.base import image, takes
 from reperfuse.interfaces.hypoperfusion import CleaningInputSpec, HypoperfusionStep
 from reperfuse.interfaces.perfusion import CurvesInputSpec, CurvesStep
 from reperfuse.mismatch.stability import TABULATED
-from reperfuse.perfusion.bolus import brain_curve, find_baseline
 from reperfuse.perfusion.deconvolution import time_to_peak
 from reperfuse.perfusion.hypoperfusion import normal_level
-from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.image import volume_ml
 
 #: How much later than normal tissue's a peak is in tissue whose Tmax is above 6 s, s (doi:10.3389/fneur.2017.00539).
@@ -43,10 +41,9 @@ class MapTimeToPeak(HypoperfusionStep, CurvesStep):
 
     def _compute(self) -> None:
         self._refuse_faults("series", "brain", "reference")
-        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
-        series, brain = nifti.load(self.inputs.series), nifti.load(self.inputs.brain)
-        dt_s = self.inputs.repetition_time_s
-        baseline = find_baseline(brain_curve(series.data, brain.mask), dt_s)
+        self._check_times()
+        series, brain = self._series(), nifti.load(self.inputs.brain)
+        dt_s, baseline = self.inputs.repetition_time_s, self._find_baseline(series, brain)
         curves, whole = self._first_passage(series, brain, baseline)
         ttp, area = np.full((2, *whole.shape), np.nan, np.float32)
         ttp[whole] = time_to_peak(curves, dt_s, baseline.arrival - baseline.first)

@@ -1,6 +1,8 @@
-"""Steps that make maps of a realigned DSC series."""
+"""Steps that make maps of a realigned series of a bolus passage."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
@@ -8,13 +10,24 @@ from nipype.interfaces.base import File, TraitedSpec, traits
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.mirrors import load_mirror
+from reperfuse.files.references import is_hu
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.files.tables import read_columns
 from reperfuse.head import mirror
+from reperfuse.head.bone import fluid_on_ct
 from reperfuse.head.tissue import csf_mask, normal_tissue
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes
 from reperfuse.interfaces.motion import read_poses
-from reperfuse.perfusion.bolus import Baseline
+from reperfuse.perfusion.attenuation import (
+    BRAIN_LEVEL_HU,
+    SMOOTHING_FWHM_MM,
+    enhancement,
+    find_ct_baseline,
+    is_vessel,
+    measured,
+    tissue_curve,
+)
+from reperfuse.perfusion.bolus import Baseline, brain_curve, find_baseline
 from reperfuse.perfusion.concentration import align_slices, delta_r2star
 from reperfuse.perfusion.deconvolution import PerfusionMaps, deconvolve
 from reperfuse.perfusion.leakage import remove_leakage
@@ -27,21 +40,57 @@ from reperfuse.volumes.smoothing import smooth_inside
 
 
 class CurvesInputSpec(StepInputSpec):
-    """Inputs of a step that works on the ΔR2* curves of a series."""
+    """Inputs of a step that works on the curves of a series: ΔR2* (s⁻¹) of DSC, enhancement (HU) of CT."""
 
-    series = File(exists=True, mandatory=True, desc="motion-corrected DSC series (a.u.)")
+    series = File(exists=True, mandatory=True, desc="motion-corrected DSC series (a.u.), or CT series (HU)")
     brain = File(exists=True, mandatory=True, desc="brain mask")
     repetition_time_s = traits.Float(mandatory=True, desc="time between frames (s)")
-    echo_time_s = traits.Float(mandatory=True, desc="echo time (s)")
+    modality = traits.Enum("dsc", "ctp", usedefault=True, desc="kind of the series: DSC-MRI or CT perfusion")
+    echo_time_s = traits.Union(traits.Float(), None, desc="echo time (s); CT has none")
     slice_times_s = traits.List(traits.Float(), desc="when each slice is acquired, after its frame begins (s)")
     slice_axis = traits.Enum(2, 0, 1, usedefault=True, desc="voxel axis of the slices")
 
 
 class CurvesStep(Step):
-    """A step that works on the ΔR2* curves of a series."""
+    """A step that works on the curves of a series."""
+
+    def _is_ct(self) -> bool:
+        return bool(self.inputs.modality == "ctp")
+
+    def _sidecar(self, name: str, extra: dict[str, Any]) -> dict[str, Any]:
+        """Return what a sidecar holds; of CT, it says so."""
+        content = super()._sidecar(name, extra)
+        if self._is_ct():
+            content["Parameters"].pop("echo_time_s", None)
+            return content | {"Modality": "CT"}
+        content["Parameters"].pop("modality")
+        return content
+
+    def _check_times(self) -> None:
+        """Make sure that the times are there, and are those of a series of this kind."""
+        echo_s = self.inputs.echo_time_s
+        if self._is_ct():
+            check_times(self.inputs.repetition_time_s)
+        elif not isdefined(echo_s) or echo_s is None:
+            raise ValueError("echo_time_s is needed for a DSC series")
+        else:
+            check_times(self.inputs.repetition_time_s, echo_s)
+
+    def _series(self) -> Image:
+        """Return the series; of CT, with NaN where it has no value."""
+        series = nifti.load(self.inputs.series)
+        return Image(measured(series.data), series.affine) if self._is_ct() else series
+
+    def _find_baseline(self, series: Image, brain: Image) -> Baseline:
+        dt_s = self.inputs.repetition_time_s
+        if self._is_ct():
+            return find_ct_baseline(tissue_curve(series.data, brain.mask), dt_s)
+        return find_baseline(brain_curve(series.data, brain.mask), dt_s)
 
     def _curves(self, series: Image, baseline: Baseline) -> np.ndarray:
-        """Return ΔR2* (s⁻¹) from the first frame at steady state on: earlier ones say nothing of contrast."""
+        """Return curves from the first frame at steady state on: earlier ones say nothing of contrast."""
+        if self._is_ct():
+            return enhancement(series.data, baseline)[..., baseline.first :]
         curves = delta_r2star(series.data, self.inputs.echo_time_s, baseline)[..., baseline.first :]
         times, dt_s = self.inputs.slice_times_s, self.inputs.repetition_time_s
         return align_slices(curves, times, dt_s, self.inputs.slice_axis) if times else curves
@@ -51,14 +100,16 @@ class CurvesStep(Step):
         window = baseline.arrival - baseline.first + round(self.inputs.window_s / self.inputs.repetition_time_s)
         curves = self._curves(series, baseline)[..., :window]
         # a voxel that left the field of view for a frame has no whole curve
-        whole = brain.mask & np.isfinite(curves).all(axis=-1)
-        return smooth_inside(curves, whole, series.voxel_size_mm, self.inputs.smoothing_fwhm_mm)[whole], whole
+        whole, fwhm_mm = brain.mask & np.isfinite(curves).all(axis=-1), self.inputs.smoothing_fwhm_mm
+        if self._is_ct():
+            whole, fwhm_mm = whole & ~is_vessel(curves), SMOOTHING_FWHM_MM
+        return smooth_inside(curves, whole, series.voxel_size_mm, fwhm_mm)[whole], whole
 
 
 class TissueInputSpec(CurvesInputSpec):
     """Inputs of a step that compares tissue with the arterial input; it takes the options of the curves it needs."""
 
-    curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹)")
+    curves = File(exists=True, mandatory=True, desc="table of time (s) and aif (ΔR2*, s⁻¹, or HU)")
     transforms = File(exists=True, desc="3×4 matrix of each frame, to remove what motion leaves in the curves (mm)")
 
 
@@ -98,8 +149,8 @@ class TissueStep(CurvesStep):
 
     def _tissue(self) -> Tissue:
         """Return smoothed curves of the first passage, without what motion and a wrong level leave in them."""
-        check_times(self.inputs.repetition_time_s, self.inputs.echo_time_s)
-        return self._tissue_of(nifti.load(self.inputs.series), nifti.load(self.inputs.brain))
+        self._check_times()
+        return self._tissue_of(self._series(), nifti.load(self.inputs.brain))
 
     def _baseline(self) -> Baseline:
         stated = read_sidecar(self.inputs.curves)["Baseline"]
@@ -127,7 +178,7 @@ class TissueStep(CurvesStep):
             poses,
             arterial,
             self.inputs.repetition_time_s,
-            self.inputs.echo_time_s,
+            1 / BRAIN_LEVEL_HU if self._is_ct() else self.inputs.echo_time_s,
             Baseline(0, arrival),
             change_per_mm=self.inputs.motion_signal_per_mm,
         )
@@ -195,7 +246,7 @@ class NormalizePerfusionInputSpec(StepInputSpec):
     cbf = File(exists=True, mandatory=True, desc="CBF (mL/100 g/min)")
     cbv = File(exists=True, desc="CBV (mL/100 g), where a bolus was followed")
     brain = File(exists=True, mandatory=True, desc="brain mask")
-    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u.)")
+    reference = File(exists=True, mandatory=True, desc="perfusion reference (a.u., or HU)")
     deficit = File(exists=True, mandatory=True, desc="tissue with Tmax above 6 s, or of low flow")
     mirror = File(exists=True, mandatory=True, desc="the head's mirror plane")
     core = File(exists=True, desc="diffusion core in perfusion space")
@@ -222,12 +273,18 @@ class NormalizePerfusion(Step):
         half = mirror.half(brain.data.shape, brain.affine, load_mirror(self.inputs.mirror))
         inputs, reference = self.inputs, nifti.load(self.inputs.reference)
         cbv = nifti.load(inputs.cbv) if isdefined(inputs.cbv) else None
-        csf = csf_mask(brain.mask, reference=reference.data, csf_ratio=inputs.csf_ratio)
+        if is_hu(inputs.reference):
+            csf = fluid_on_ct(reference.data, brain.mask, brain.voxel_size_mm)
+        else:
+            csf = csf_mask(brain.mask, reference=reference.data, csf_ratio=inputs.csf_ratio)
         volume = None if cbv is None else cbv.data
         normal = normal_tissue(brain.mask, lesion, half, csf=csf, cbv=volume, vessel_ratio=inputs.vessel_ratio)
         if not normal.any():
             raise DataFault("no normal tissue on the other side to normalise by")
-        maps = {"rcbf": nifti.load(self.inputs.cbf)} | ({} if cbv is None else {"rcbv": cbv})
-        for name, source in maps.items():
-            mean = float(np.nanmean(source.data[normal]))
-            self.save_image(name, source.data / mean, brain, NormalTissueMean=mean)
+        maps = {"rcbf": nifti.load(self.inputs.cbf).data} | ({} if volume is None else {"rcbv": volume})
+        for name, mean in self._means(normal, maps).items():
+            self.save_image(name, maps[name] / mean, brain, NormalTissueMean=mean)
+
+    def _means(self, normal: Mask, maps: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return what normal tissue has, by the name of the map that is relative to it."""
+        return {name: float(np.nanmean(values[normal])) for name, values in maps.items()}

@@ -6,6 +6,7 @@ from nipype.interfaces.base import File, TraitedSpec, traits
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
 from reperfuse.files.itk import read_itk
+from reperfuse.files.references import load_reference
 from reperfuse.files.sidecars import read_sidecar
 from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, takes, transform_file
 from reperfuse.interfaces.chain import Chain, Link
@@ -50,9 +51,8 @@ class RegisterImages(Step):
                 "registration: PhaseEncodingDirection is missing in the sidecar of the diffusion scan, so the axis of "
                 "its distortion is unknown; add it, or set registration.distortion_axis (i, j, k or none)"
             )
-        fixed, fixed_brain, moving, moving_brain = (
-            nifti.load(getattr(self.inputs, name)) for name in ("fixed", "fixed_brain", "moving", "moving_brain")
-        )
+        fixed, moving = load_reference(self.inputs.fixed), load_reference(self.inputs.moving)
+        fixed_brain, moving_brain = nifti.load(self.inputs.fixed_brain), nifti.load(self.inputs.moving_brain)
         lesion = nifti.load(self.inputs.lesion).mask if isdefined(self.inputs.lesion) else None
         found = rigid.register(
             fixed,

@@ -44,7 +44,7 @@ class ResamplePerfusion(DeconvolutionStep, HypoperfusionStep):
         self._refuse_faults("series", "brain", "curves", "tmax", "reference", "cbv")
         brain, baseline = nifti.load(self.inputs.brain), self._baseline()
         last = baseline.arrival + round(self.inputs.window_s / self.inputs.repetition_time_s)
-        boxed, box = crop(nifti.load(self.inputs.series), brain.mask)
+        boxed, box = crop(self._series(), brain.mask)
         series, inside = np.ascontiguousarray(boxed.data[..., :last]), Image(brain.data[box], boxed.affine)
         noise, random = series_noise(series[..., baseline.frames], inside.mask), generator(series)
         finder, normal = self._finder(brain, self._half(brain)), self._normal_means()

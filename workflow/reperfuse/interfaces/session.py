@@ -14,7 +14,7 @@ from reperfuse.head.mirror import half
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined
 from reperfuse.mismatch import session
 from reperfuse.mismatch.intervals import bounds, drawn_volumes, plausible, without_noise
-from reperfuse.mismatch.mismatch import covered_share, laterality, side
+from reperfuse.mismatch.mismatch import FLOW_CORE, covered_share, laterality, side
 from reperfuse.study.options import defaults
 from reperfuse.volumes.image import volume_ml
 
@@ -23,6 +23,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     """Inputs of `MeasureSession`; every file is optional."""
 
     core = File(exists=True, desc="diffusion core, diffusion grid")
+    flow_core = File(exists=True, desc="core by blood flow in perfusion space, where there is no diffusion")
     core_mirror = File(exists=True, desc="the head's mirror plane in diffusion space")
     core_curves = File(exists=True, desc="volume of the core against its threshold")
     core_dscref = File(exists=True, desc="diffusion core in perfusion space")
@@ -49,6 +50,7 @@ class MeasureSessionInputSpec(StepInputSpec):
     participant = traits.Str(mandatory=True, desc="label")
     session = traits.Str(mandatory=True, desc="label")
     role = traits.Str(desc="baseline, post, followup or empty")
+    perfusion = traits.Enum("", "dsc", "ctp", "asl", usedefault=True, desc="kind of the perfusion scan")
     side = traits.Enum("unknown", "left", "right", usedefault=True, desc="side of the stroke, as the study says")
     is_oriented = traits.Bool(True, usedefault=True, desc="the headers say which side is left")
     clinical = traits.Dict(desc="[value, why it is not known] of age, nihss_baseline and hours_from_onset")
@@ -93,12 +95,17 @@ class MeasureSession(Step):
         deficit = self._sidecar_of("deficit_curves")
         failures += [["rcbf", reason] for reason in deficit.get("NotComputed", [])]
         curves = self._curves()
-        masks = {f"{name}_ml": self._volume(name) for name in ("core", "tmax4", "tmax6", "tmax8", "tmax10", "rttp45")}
+        masks = {f"{name}_ml": self._volume(name) for name in ("tmax4", "tmax6", "tmax8", "tmax10", "rttp45")}
+        masks["core_ml"] = self._volume(self._core())
         low = {round(share / 100, 2): self._volume(f"lowflow{share}") for share in (30, 40, 50)}
         masks |= {f"lowflow{100 * share:.0f}_ml": ml for share, ml in low.items()}
         if is_labelled := isdefined(self.inputs.lowflow40):
             failures.append(["dsc", session.NO_TMAX])
-        row: dict[str, Any] = {"role": self.inputs.role or None}
+        row: dict[str, Any] = {
+            "role": self.inputs.role or None,
+            "perfusion": self.inputs.perfusion or None,
+            "core_source": self._core_source(),
+        }
         row |= session.volumes(masks, self._volume("penumbra"), curves) | self._sides()
         row |= {f"arterial_delay{limit_s}_ml": self._volume(f"delay{limit_s}") for limit_s in (3, 6)}
         known = session.Knowledge(
@@ -110,12 +117,17 @@ class MeasureSession(Step):
         )
         row["hours_from_onset"] = known.value("hours_from_onset")
         resampled = [self._sidecar_of(name).get("Draws", {}) for name in ("core_curves", "deficit_draws")]
+        if self._core() == "flow_core":
+            resampled[0] = {"core_ml": resampled[1].get("rcbf30_ml", [])}
         draws, quiet = (drawn_volumes(row, resampled[0] | resampled[1], draw) for draw in (plausible, without_noise))
         row |= bounds(row, draws, quiet)
         classes = session.Classes({}, [], [])
         if self.inputs.role == "baseline":
-            widths, threshold = self.inputs.half_widths, self.inputs.core_threshold
-            classes = session.judge(row, self.inputs.criteria, known, curves, widths, threshold, draws)
+            widths, threshold, judged = self.inputs.half_widths, self.inputs.core_threshold, curves
+            if self._core() == "flow_core":
+                widths, threshold = {**widths, "adc": widths["rcbf"]}, FLOW_CORE
+                judged = session.by_flow(curves, row["tmax6_ml"])
+            classes = session.judge(row, self.inputs.criteria, known, judged, widths, threshold, draws)
         failures += classes.failures
         row |= classes.row | self._quality()
         warnings = self._warnings(row)
@@ -143,6 +155,16 @@ class MeasureSession(Step):
         path = self._good(name)
         return read_sidecar(path) if path else {}
 
+    def _core(self) -> str:
+        """Return the input that holds the core: of diffusion, or of blood flow where there is no diffusion."""
+        return "flow_core" if isdefined(self.inputs.flow_core) else "core"
+
+    def _core_source(self) -> str | None:
+        """Return what the core was found by."""
+        if not self._good(self._core()):
+            return None
+        return {"core": "diffusion", "flow_core": "rcbf30"}[self._core()]
+
     def _volume(self, name: str) -> float:
         path = self._good(name)
         if path is None:
@@ -168,7 +190,9 @@ class MeasureSession(Step):
 
     def _sides(self) -> dict[str, Any]:
         row: dict[str, Any] = {}
-        for name, mask, plane in (("core", "core", "core_mirror"), ("deficit", self._deficit(), "deficit_mirror")):
+        is_flow = self._core() == "flow_core"
+        of_core = ("core", self._core(), "deficit_mirror" if is_flow else "core_mirror")
+        for name, mask, plane in (of_core, ("deficit", self._deficit(), "deficit_mirror")):
             lesion, mirror_path = self._good(mask), self._good(plane)
             one_sidedness = math.nan
             if lesion and mirror_path and self.inputs.is_oriented:
@@ -176,7 +200,7 @@ class MeasureSession(Step):
                 right = half(found.data.shape, found.affine, load_mirror(mirror_path))
                 one_sidedness = laterality(found.mask, right)
             row |= {f"{name}_laterality": one_sidedness, f"{name}_side": side(one_sidedness)}
-        core, deficit = self._good("core_dscref"), self._good(self._deficit())
+        core, deficit = self._good("flow_core" if is_flow else "core_dscref"), self._good(self._deficit())
         row["core_covered"] = math.nan
         if core and deficit:
             row["core_covered"] = covered_share(nifti.load(core).mask, nifti.load(deficit).mask)

@@ -72,7 +72,8 @@ def _alignments(visits: Mapping[str, Visit]) -> Iterator[tuple[Space, Space, Tra
             others.append(("reference", "to_baseline", by_role["baseline"], "reference"))
         if "followup" in by_role:
             drawn_on = "flair" if "flair" in visits[by_role["followup"]].files else "trace"
-            others.append(("trace", "to_followup", by_role["followup"], drawn_on))
+            anchor = "trace" if "trace" in visit.files else "reference"
+            others.append((anchor, "to_followup", by_role["followup"], drawn_on))
         for image, name, other, other_image in others:
             if visit.good(name):
                 yield (label, image), (other, other_image), visit.way(name)

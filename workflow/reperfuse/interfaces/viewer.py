@@ -111,10 +111,11 @@ def _links(visits: Mapping[str, Visit], there: list[_Place]) -> Iterator[tuple[t
     label_of = {visit.role: label for label, visit in visits.items() if visit.role}
     lesion_on = next((name for name in ("flair", "diffusion") if (label_of.get("followup"), name) in there), "")
     for label, visit in visits.items():
+        anchor = "diffusion" if (label, "diffusion") in there else "perfusion"
         for way, source, target in (
             ("to_diffusion", "perfusion", (label, "diffusion")),
             ("to_baseline", "perfusion", (label_of.get("baseline"), "perfusion")),
-            ("to_followup", "diffusion", (label_of.get("followup"), lesion_on)),
+            ("to_followup", anchor, (label_of.get("followup"), lesion_on)),
         ):
             if visit.good(way) and (label, source) in there and target in there:
                 found, brain = read_itk(visit.files[way]), visit.load(_SPACES[source].brain)

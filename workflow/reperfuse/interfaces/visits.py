@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti, sidecars
 from reperfuse.files.itk import read_itk
+from reperfuse.files.references import load_reference
 from reperfuse.reports import figures
 from reperfuse.reports.captions import ACUTE_ROLES
 from reperfuse.reports.slices import Cut, Slices
@@ -50,7 +51,7 @@ class Visit:
 
     def load(self, name: str) -> Image:
         """Load an image without which there is no figure."""
-        return nifti.load(self._need(name))
+        return load_reference(self._need(name))
 
     def way(self, name: str) -> Transform:
         """Read a transform without which there is no figure."""

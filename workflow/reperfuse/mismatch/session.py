@@ -59,6 +59,21 @@ def volumes(masks: Mapping[str, float], coregistered_ml: float, curves: Curves) 
     }
 
 
+def by_flow(curves: Curves, tmax6_ml: float) -> dict[str, list[tuple[float, float]]]:
+    """Return curves in which the core's is that of relative CBF, inside Tmax above 6 s, where there is no diffusion.
+
+    Parameters
+    ----------
+    curves : mapping of str to curve
+        Volume (mL) against the threshold of each map.
+    tmax6_ml : float
+        Volume of Tmax above 6 s, which holds the core, mL.
+    """
+    flow = list(curves.get("rcbf", ()))
+    moved = {"adc": flow, "coreg_adc": [(limit, tmax6_ml - ml) for limit, ml in flow]} if flow else {}
+    return {name: list(curve) for name, curve in curves.items()} | moved
+
+
 def tabulated(curves: Curves, maps: Sequence[str]) -> list[Row]:
     """Return the rows of the table of thresholds for some maps; NaN where a map has no curve."""
     return [

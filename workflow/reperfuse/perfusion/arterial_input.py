@@ -9,7 +9,7 @@ from reperfuse.faults import DataFault
 from reperfuse.perfusion.bolus import Baseline
 from reperfuse.perfusion.curves import Curves, Scan, measure_curve
 from reperfuse.perfusion.deconvolution import DENSITY_G_ML, HAEMATOCRIT_FACTOR
-from reperfuse.perfusion.partial_volume import DARK, remove_tissue
+from reperfuse.perfusion.partial_volume import DARK, remove_tissue, remove_tissue_hu
 from reperfuse.perfusion.veins import find_veins, venous_output
 from reperfuse.volumes.arrays import Array, Indices, Mask
 
@@ -67,7 +67,7 @@ def aif_from_voxels(
     dt_s: float,
     baseline: Baseline,
     *,
-    echo_time_s: float,
+    echo_time_s: float | None,
     noise: ArrayLike,
     voxel_size_mm: ArrayLike,
     scale_to_vof: bool = True,
@@ -118,7 +118,7 @@ def aif_from_curve(
     dt_s: float,
     baseline: Baseline,
     *,
-    echo_time_s: float,
+    echo_time_s: float | None,
     noise: ArrayLike,
     voxel_size_mm: ArrayLike,
     vof_voxels: int = 6,
@@ -171,7 +171,7 @@ def describe(brain: Curves, curve: Array, taken: Indices, scale_to_vof: bool, vo
     is_restored = vof is not measured
     # its area belongs to the arterial input, but the shape of that is what the veins show by themselves
     seen = _area_ratio(measured, curve, scan)
-    is_dark = brain.saturated | (np.exp(-scan.echo_time_s * brain.shape.peak) < DARK)
+    is_dark = brain.saturated | (scan.signal_left(brain.shape.peak) < DARK)
     quality |= {
         "n_voxels": float(len(taken)),
         "lead_s": float(brain.mean_shape.rise_s[0]) - quality["rise_s"],
@@ -194,8 +194,11 @@ def describe(brain: Curves, curve: Array, taken: Indices, scale_to_vof: bool, vo
 
 
 def _without_tissue(brain: Curves, taken: Indices, total: float) -> tuple[Array, float]:
-    """Arterial curve of a given sum (s⁻¹) without the tissue in its voxels, and its share of blood."""
-    scan, signal = brain.scan, brain.signals(taken).mean(axis=0)
+    """Arterial curve of a given sum (s⁻¹ or HU) without the tissue in its voxels, and its share of blood."""
+    scan = brain.scan
+    if scan.echo_time_s is None:
+        return remove_tissue_hu(brain.values[taken].mean(axis=0)[brain.steady], brain.mean[brain.steady], total)
+    signal = brain.signals(taken).mean(axis=0)
     noise = float(brain.signal_noise[taken].mean() / np.sqrt(len(taken)))
     tissue = np.exp(-scan.echo_time_s * brain.mean[brain.steady])
     return remove_tissue(signal, tissue, total, noise, scan.echo_time_s)

@@ -41,7 +41,7 @@ def select_aif(
     dt_s: float,
     baseline: Baseline,
     *,
-    echo_time_s: float,
+    echo_time_s: float | None,
     noise: ArrayLike,
     voxel_size_mm: ArrayLike,
     search: ArrayLike | None = None,
@@ -64,18 +64,19 @@ def select_aif(
     Parameters
     ----------
     concentration : (x, y, z, t) array
-        ΔR2*, s⁻¹, not smoothed in space.
+        ΔR2*, s⁻¹, or enhancement, HU; not smoothed in space.
     mask : (x, y, z) array
         The brain.
     dt_s : float
         Frame spacing, s.
     baseline : Baseline
         Frames before the bolus.
-    echo_time_s : float
-        Echo time, s.
+    echo_time_s : float or None
+        Echo time, s; None on CT.
     noise : (x, y, z) array
         Standard deviation of a voxel's noise over its signal before the bolus, see
-        :func:`reperfuse.perfusion.concentration.relative_noise`.
+        :func:`reperfuse.perfusion.concentration.relative_noise`; on CT, HU, see
+        :func:`reperfuse.perfusion.attenuation.attenuation_noise`.
     voxel_size_mm : (3,) array
         Voxel size, mm.
     search : (x, y, z) array, optional
@@ -115,7 +116,8 @@ def select_aif(
     shape, mean = brain.shape, brain.mean_shape
     lead = mean.rise_s - shape.rise_s
     # half blood, half tissue: however strong the bolus, its signal falls to half that of the tissue
-    height = np.minimum(min_height * mean.peak, mean.peak + np.log(2) / echo_time_s)
+    half = np.log(2) / echo_time_s if echo_time_s else np.inf
+    height = np.minimum(min_height * mean.peak, mean.peak + half)
     arterial = (
         brain.inside
         & (shape.peak > height + min_excess * brain.noise)

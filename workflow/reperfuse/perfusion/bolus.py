@@ -1,29 +1,14 @@
 """When the bolus arrives and has passed, and what to do about frames that hold nothing."""
 
 import warnings
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import median_filter
 
 from reperfuse.faults import DataFault
+from reperfuse.perfusion.arrival import Baseline, find_arrival
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.robust import sd_about_zero
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """Frames ``first`` to ``arrival`` (not included) are at steady state and hold no contrast agent yet."""
-
-    first: int
-    arrival: int
-
-    @property
-    def frames(self) -> slice:
-        """The frames as a slice of the series."""
-        return slice(self.first, self.arrival)
 
 
 def find_baseline(
@@ -81,48 +66,20 @@ def find_baseline(
         raise DataFault(f"the series has {len(signal)} frames, at least {min_frames} needed; export the whole series")
     if not (np.isfinite(signal).all() and (signal > 0).all()):
         raise DataFault("the mean signal of the brain is not positive in every frame; export the series again")
-    loss = -np.log(signal)
-    calm = median_filter(loss, 3, mode="nearest")  # one bad frame is no bolus
-    peak = int(calm[1:].argmax()) + 1
-    foot = _foot(calm[: peak + 1], max(round(foot_s / dt_s), 2), foot_share)
-    level = np.median(calm[foot // 2 : foot + 1])  # the first frames may be too bright
-    height = calm[peak] - level
-    noise = sd_about_zero(np.diff(loss, 2)) / np.sqrt(6)
-    if height < max(min_drop, 10 * noise):
-        raise DataFault(
-            "no bolus: the mean signal of the brain does not drop; check that it is a DSC series with contrast agent"
-        )
-    if calm[peak:].min() - level > decay_share * height:
-        raise DataFault(
-            "the series ends before the bolus has passed: the curve does not return from its peak; export the whole "
-            "series"
-        )
-    threshold = level + max(arrival_share * height, 3 * noise)
-    onset = int(np.flatnonzero(calm[:peak] <= threshold)[-1]) + 1
-    arrival = onset - int(np.ceil(arrival_margin_s / dt_s - 1e-6))
-    reference = np.median(loss[max(arrival - max(arrival // 2, min_baseline_frames), 0) : max(arrival, 1)])
-    excess = reference - loss[: max(arrival, 0)]
-    steady = excess <= max(steady_share, 3 * noise)
-    first = int(steady.argmax()) if steady.any() else len(steady)
-    # a frame that may hold contrast in arteries is better than none
-    arrival = min(max(arrival, first + min_baseline_frames), onset - round(arrival_margin_s / dt_s))
-    if arrival - first < min_baseline_frames:
-        raise DataFault(
-            f"the bolus arrives after {max(arrival - first, 0)} frames at steady state, at least {min_baseline_frames} "
-            "needed; export the series from its first frame"
-        )
-    return Baseline(first, arrival)
-
-
-def _foot(rise: Array, window: int, share: float) -> int:
-    """Frame from which a curve rises to its last value: in the ``window`` before it, it rises by a small share only."""
-    foot = len(rise) - 1
-    while foot > 0:
-        earlier = rise[max(foot - window, 0) : foot].min()
-        if rise[foot] - earlier <= share * (rise[-1] - earlier):
-            break
-        foot -= 1
-    return foot
+    return find_arrival(
+        -np.log(signal),
+        dt_s,
+        no_bolus="no bolus: the mean signal of the brain does not drop; check that it is a DSC series with contrast "
+        "agent",
+        min_baseline_frames=min_baseline_frames,
+        min_rise=min_drop,
+        arrival_share=arrival_share,
+        arrival_margin_s=arrival_margin_s,
+        steady_excess=steady_share,
+        decay_share=decay_share,
+        foot_s=foot_s,
+        foot_share=foot_share,
+    )
 
 
 def first_passage_end(curve: ArrayLike, baseline: Baseline, share: float = 0.4) -> int:

@@ -1,4 +1,4 @@
-"""Height, times and width of the first passage of ΔR2* curves."""
+"""Height, times and width of the first passage of contrast agent: of ΔR2* (s⁻¹), or of enhancement on CT (HU)."""
 
 from dataclasses import dataclass
 
@@ -57,12 +57,19 @@ def measure_curve(curve: ArrayLike, dt_s: float, baseline: Baseline) -> dict[str
 
 @dataclass(frozen=True)
 class Scan:
-    """How a series was acquired: frame spacing (s), frames before the bolus, echo time (s), voxel size (mm)."""
+    """How a series was acquired: frame spacing (s), frames before the bolus, echo time (s), voxel size (mm).
+
+    There is no echo time on CT: curves are enhancement in HU then, which adds up in a voxel of blood and tissue.
+    """
 
     dt_s: float
     baseline: Baseline
-    echo_time_s: float
+    echo_time_s: float | None
     voxel_size_mm: Array
+
+    def signal_left(self, curves: Array) -> Array:
+        """Signal over that before the bolus; contrast agent takes none away on CT."""
+        return np.ones_like(curves) if self.echo_time_s is None else np.exp(-self.echo_time_s * curves)
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ class Curves:
 
     def signals(self, taken: Indices) -> Array:
         """Signals of voxels over S0 at steady state (n, t), without what noise adds: S² is ν² + σ², near enough."""
-        signal = np.exp(-self.scan.echo_time_s * self.values[taken][:, self.steady].astype(float))
+        signal = self.scan.signal_left(self.values[taken][:, self.steady].astype(float))
         variance = self.signal_noise[taken, np.newaxis] ** 2
         return np.asarray(np.sqrt(np.maximum(signal**2 - variance, 0)))
 
@@ -162,7 +169,7 @@ class Curves:
         end = first_passage_end(mean, scan.baseline)
         shape = Shape.of(values, scan.dt_s, scan.baseline, end)
         level = values[:, -max(values.shape[1] // 8, 1) :].mean(axis=1)
-        saturated = np.exp(-scan.echo_time_s * shape.peak) < FLOOR * signal_noise
+        saturated = (scan.signal_left(shape.peak) < FLOOR * signal_noise) & (scan.echo_time_s is not None)
         lost = saturated[inside].mean()
         if lost > _MOST_LOST:
             raise DataFault(

@@ -46,7 +46,8 @@ def remove_nuisance(
     aif : (t,) array
         Arterial input, s⁻¹.
     dt_s, echo_time_s : float
-        Frame spacing and echo time, s.
+        Frame spacing and echo time, s. On CT, curves are HU, of which a relative change makes as many as brain has:
+        1 over that stands for the echo time.
     baseline : Baseline
         Frames before the bolus.
     change_per_mm : float

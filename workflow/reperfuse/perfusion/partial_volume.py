@@ -72,6 +72,31 @@ def remove_tissue(
     return curves[best] * (total / areas[best]), float(shares[best, 0])
 
 
+def remove_tissue_hu(enhancement: ArrayLike, tissue: ArrayLike, total: float) -> tuple[Array, float]:
+    """Arterial curve of larger area on CT, without the enhancement of the tissue that shares the voxels.
+
+    Enhancement adds up: that of a voxel is f · C + (1 − f) · T.
+
+    Parameters
+    ----------
+    enhancement, tissue : (t,) array
+        Mean of the arterial voxels, and T, HU.
+    total : float
+        Sum of the curve over all frames, HU; more than that of ``enhancement``.
+
+    Returns
+    -------
+    curve : (t,) array
+        C, HU. What no share of 0.1 or more explains of the area is made up for by a factor.
+    share : float
+        f.
+    """
+    mixed, rest = np.asarray(enhancement, dtype=float), np.asarray(tissue, dtype=float)
+    share = float(np.clip((mixed.sum() - rest.sum()) / (total - rest.sum()), LEAST_BLOOD, 1))
+    curve = (mixed - (1 - share) * rest) / share
+    return curve * (total / curve.sum()), share
+
+
 def restore_vein(signals: ArrayLike, brain: ArrayLike, dt_s: float, echo_time_s: float) -> tuple[Array, float]:
     """Curve of the blood in voxels of large veins, each with a share of its own.
 

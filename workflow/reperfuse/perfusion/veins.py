@@ -40,10 +40,10 @@ def find_veins(brain: Curves, after_s: float, count: int) -> tuple[Indices, Indi
         & shape.has_passed
     )
     is_narrow = shape.fwhm_s < 1.6 * mean.fwhm_s
-    is_cut_off = np.exp(-brain.scan.echo_time_s * shape.peak) < DARK
+    is_cut_off = brain.scan.signal_left(shape.peak) < DARK
     wide = _in_large_veins(brain, np.flatnonzero(venous & (is_narrow | is_cut_off)))
     passing = brain.values[wide, brain.scan.baseline.arrival :]
-    loss = (1 - np.exp(-brain.scan.echo_time_s * passing)).sum(axis=1)
+    loss = (1 - brain.scan.signal_left(passing)).sum(axis=1)
     darkest = np.median(np.sort(loss)[-count:]) if len(wide) else 0.0
     return _in_large_veins(brain, np.flatnonzero(venous & is_narrow))[:count], wide[loss > _LOSS_SHARE * darkest]
 
@@ -76,7 +76,8 @@ def venous_output(brain: Curves, veins: Indices, dark: Indices) -> tuple[Array, 
     """
     scan, steady = brain.scan, brain.steady
     measured = brain.values[veins].mean(axis=0, dtype=float) if len(veins) else np.full(brain.values.shape[1], np.nan)
-    if not (brain.saturated[dark] | (np.exp(-scan.echo_time_s * brain.shape.peak[dark]) < DARK)).any():
+    is_dark = brain.saturated[dark] | (scan.signal_left(brain.shape.peak[dark]) < DARK)
+    if scan.echo_time_s is None or not is_dark.any():
         return measured, measured
     fitted, hidden = restore_vein(brain.signals(dark), brain.typical[steady], scan.dt_s, scan.echo_time_s)
     if hidden <= _HIDDEN or fitted.sum() <= measured[steady].sum():

@@ -43,6 +43,7 @@ def plot_quality(
     voxels: Mapping[str, Volume],
     notes: Sequence[str] = (),
     words: Sequence[str] = (),
+    unit: str = "ΔR2* (s⁻¹)",
 ) -> "Figure":
     """Draw what a session's perfusion rests on: motion, arterial input, and where that was taken.
 
@@ -64,6 +65,8 @@ def plot_quality(
         What is not shown, below the panels.
     words : sequence of str
         What cannot be seen, below the panels.
+    unit : str
+        What the curves are, and their unit.
     """
     from matplotlib.figure import Figure
 
@@ -79,7 +82,7 @@ def plot_quality(
     bottom, top = (0.62 + 0.22 * len(lines)) / height, 1 - 0.75 / height
     plots = figure.add_gridspec(3, 2, left=0.055, right=0.64, top=top, bottom=bottom, hspace=0.4, wspace=0.22)
     _draw_motion([figure.add_subplot(plots[row, 0]) for row in range(3)], motion)
-    _draw_curves(figure.add_subplot(plots[:, 1]), curves, _outlying(motion))
+    _draw_curves(figure.add_subplot(plots[:, 1]), curves, _outlying(motion), unit)
     _draw_places(
         figure,
         figure.add_gridspec(2, 2, left=0.67, right=0.99, top=top, bottom=bottom, hspace=0.12, wspace=0.03),
@@ -149,8 +152,8 @@ def _mark(axes: "Axes", frames: Volume, places: Volume) -> None:
         axes.axvspan(places[frame] - half, places[frame] + half, color=_BAND, linewidth=0, zorder=0.5, label=label)
 
 
-def _draw_curves(axes: "Axes", curves: Mapping[str, Volume], outliers: Volume) -> None:
-    _style(axes, "Arterial input and venous output", "ΔR2* (s⁻¹)")
+def _draw_curves(axes: "Axes", curves: Mapping[str, Volume], outliers: Volume, unit: str) -> None:
+    _style(axes, "Arterial input and venous output", unit)
     if not curves:
         _say_nothing(axes)
         return
@@ -186,6 +189,8 @@ def input_in_words(about: Mapping[str, Any]) -> list[str]:
     text = f"Arterial input: {chosen}, {len(about.get('ArterialVoxels', []))} voxels; "
     text += f"score {about['Score']:.2f} of 1, lowest for its {about.get('Weakness', '')}"
     text += f" (at least {least:g} needed). " if chosen == "automatic" and least is not None else ". "
+    if about.get("Modality") == "CT":  # on which no signal is lost
+        return [text.rstrip()]
     shares = [
         f"{_in_percent(quality.get(key))} of the {what} voxels"
         for key, what in (("SaturatedShare", "arterial"), ("VenousSaturatedShare", "venous"))

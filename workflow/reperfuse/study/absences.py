@@ -47,7 +47,7 @@ def lacking(plan: Plan, subject: str) -> dict[str, list[str]]:
     late = [lacks("late", "perfusion scan", kinds), *judged_in] if "late" in labels else []
     needs = {
         "lesion": [lesion],
-        "growth": [diffusion, lesion],
+        "growth": [lacks("baseline", "diffusion scan", "dwi|adc|ctp"), lesion],
         "reperfusion": _reperfusion(plan, subject, sessions) or [perfusion, perfusion_after],
         "reflow": [lacks("post", "perfusion scan", kinds), *judged_in],
         "reflow_late": late,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 #: Kinds of perfusion scans; the first that a session has is used. Of the first two, a bolus of contrast is followed.
 PERFUSION = ("dsc", "ctp", "asl")
-#: Needs: a bolus, any perfusion scan, diffusion.
-_BOLUS, _FLOW, _DIFFUSION = ("dsc|ctp",), ("|".join(PERFUSION),), ("dwi|adc",)
+#: Needs: a bolus, any perfusion scan, diffusion, and what a core is found in: diffusion, else CT.
+_BOLUS, _FLOW, _DIFFUSION, _CORE = ("dsc|ctp",), ("|".join(PERFUSION),), ("dwi|adc",), ("dwi|adc|ctp",)
 
 
 _BOTH = (*_FLOW, *_DIFFUSION)
@@ -40,6 +40,8 @@ class Result:
         The roles of the only sessions that have it; empty where any may.
     delivered : bool
         Asked for although nothing else may need it.
+    unless : str
+        Kinds of scans of which a session that has one does not have the result.
     """
 
     folder: str
@@ -47,10 +49,11 @@ class Result:
     needs: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     delivered: bool = False
+    unless: str = ""
 
 
-def _perf(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True) -> Result:
-    return Result("perf", ending, needs or _BOLUS, roles, delivered)
+def _perf(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True, unless: str = "") -> Result:
+    return Result("perf", ending, needs or _BOLUS, roles, delivered, unless)
 
 
 def _dwi(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool = True) -> Result:
@@ -60,6 +63,7 @@ def _dwi(ending: str, *needs: str, roles: tuple[str, ...] = (), delivered: bool 
 RESULTS: Mapping[str, Result] = {
     # perfusion
     "moco": _perf("desc-moco_dsc.nii.gz", "dsc"),
+    "moco_ctp": _perf("desc-moco_ctp.nii.gz", "ctp"),
     "dscref": _perf("dscref.nii.gz", *_FLOW),
     "motion": _perf("desc-motion_timeseries.tsv", *_FLOW),
     "poses": _perf("from-dscref_to-dsc_mode-points_xfm.tsv"),
@@ -106,7 +110,8 @@ RESULTS: Mapping[str, Result] = {
     "adc_dscref": _dwi("space-dscref_ADC.nii.gz", *_BOTH),
     "trace_dscref": _dwi("space-dscref_trace.nii.gz", *_BOTH),
     "core_dscref": _dwi("space-dscref_desc-core_mask.nii.gz", *_BOTH),
-    "penumbra": _perf("desc-penumbra_mask.nii.gz", *_BOLUS, *_DIFFUSION),
+    "penumbra": _perf("desc-penumbra_mask.nii.gz", *_BOLUS, *_CORE),
+    "flow_core": _perf("desc-core_mask.nii.gz", "ctp", unless="dwi|adc"),
     # of each datatype
     "brain": Result("{datatype}", "desc-brain_mask.nii.gz"),
     "mirror": Result("{datatype}", "desc-mirror_xfm.json"),
@@ -115,7 +120,10 @@ RESULTS: Mapping[str, Result] = {
     "flair_to_dwi": Result("anat", "from-flair_to-dwi_mode-image_xfm.txt", ("flair", *_DIFFUSION)),
     # sessions compared
     "swelling": _dwi("desc-swelling_xfm.nii.gz", "swelling", roles=("baseline",), delivered=False),
-    "change": _dwi("desc-growth_dseg.nii.gz", "growth", roles=("baseline",), delivered=False),
+    "change": _dwi("desc-growth_dseg.nii.gz", "growth", *_DIFFUSION, roles=("baseline",), delivered=False),
+    "flow_change": _perf(
+        "desc-growth_dseg.nii.gz", "growth", "ctp", roles=("baseline",), delivered=False, unless="dwi|adc"
+    ),
     "baseline_to_dscref": _perf("from-baseline_to-dscref_mode-image_xfm.txt", "deficits", roles=AFTER, delivered=False),
     "baseline_core": _perf("space-dscref_desc-baselinecore_mask.nii.gz", "deficits", roles=AFTER, delivered=False),
     "baseline_tmax6": _perf("space-dscref_desc-baselinetmax6_mask.nii.gz", "deficits", roles=AFTER, delivered=False),
@@ -137,7 +145,10 @@ RESULTS: Mapping[str, Result] = {
 
 
 #: A result of each step whose settings and inputs a patient's page tells, beside the follow-up lesion.
-TOLD = ("moco", "aif", "tmax", "rcbf", "tmax6", "penumbra", "adc", "core", "dwi_to_dscref", "change", "deficits", "imr")
+TOLD = (
+    *("moco", "moco_ctp", "aif", "tmax", "rcbf", "tmax6", "penumbra", "flow_core", "adc", "core", "dwi_to_dscref"),
+    *("change", "flow_change", "deficits", "imr"),
+)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class Plan:
         if comparison == "lesion":
             return has_lesion
         if comparison == "growth":
-            return has_lesion and self.has(subject, before, "dwi|adc")
+            return has_lesion and self.has(subject, before, "dwi|adc|ctp")
         if comparison == "swelling":
             # of another pair, such as FLAIR and b = 0, contrast would be taken for displacement
             wanted = bool(self.config["growth"]["undo_swelling"])
@@ -118,6 +118,8 @@ class Plan:
         result = RESULTS[name]
         role = self.role(subject, session) if session else ""
         if session is None or (result.roles and role not in result.roles):
+            return False
+        if result.unless and self.has(subject, session, result.unless):
             return False
         if result.folder == "{datatype}" and not (datatype and self.has(subject, session, "|".join(KINDS[datatype]))):
             return False
@@ -162,6 +164,11 @@ class Plan:
         """Return a result of the session itself."""
         made = self.makes(name, subject, session, datatype)
         return self.names.path(name, subject, session, datatype=datatype) if made else []
+
+    def moco(self, subject: str, session: str) -> str:
+        """Return the realigned series of the session's perfusion scan."""
+        kind = self.perfusion(subject, session)
+        return self.names.path("moco_ctp" if kind == "ctp" else "moco", subject, session)
 
     def resampled(self, name: str, subject: str, session: str) -> File:
         """Return a result that intervals are made of, if the study wants any."""
@@ -241,13 +248,19 @@ class Plan:
         ]
 
     def followed_up(self, subject: str) -> list[str]:
-        """Return the transforms from diffusion to the follow-up lesion that growth and reflow rest on."""
-        return [
-            self.names.path("to_followup", subject, session, datatype="dwi")
-            for session in self.sessions(subject)
-            if self.has(subject, session, "dwi|adc")
-            and (self.makes("change", subject, session) or self.makes("lesion_dscref", subject, session))
-        ]
+        """Return the transforms to the follow-up lesion that growth and reflow rest on, of diffusion or else of CT."""
+        found = []
+        for session in self.sessions(subject):
+            is_flow, has_diffusion = self.makes("flow_change", subject, session), self.has(subject, session, "dwi|adc")
+            used = self.makes("change", subject, session) or self.makes("lesion_dscref", subject, session)
+            if is_flow or (has_diffusion and used):
+                datatype = "perf" if is_flow else "dwi"
+                found.append(self.names.path("to_followup", subject, session, datatype=datatype))
+        return found
+
+    def cores_in_perfusion(self, subject: str) -> list[str]:
+        """Return the core of each of the patient's sessions in its perfusion space, of diffusion or of blood flow."""
+        return self.each("core_dscref", subject) + self.each("flow_core", subject)
 
     def distortion_axis(self, subject: str, session: str) -> str:
         """Return the voxel axis along which the session's diffusion is distorted: none if that is not to be undone."""

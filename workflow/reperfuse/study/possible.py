@@ -11,7 +11,7 @@ from reperfuse.study.columns import READERS
 from reperfuse.study.plan import Plan
 
 #: What is computed of a session, and the scans that it needs.
-_WITHIN = {"perfusion maps": ("dsc|ctp|asl",), "core": ("dwi|adc",), "mismatch": ("dsc|ctp|asl", "dwi|adc")}
+_WITHIN = {"perfusion maps": ("dsc|ctp|asl",), "core": ("dwi|adc|ctp",), "mismatch": ("dsc|ctp|asl", "dwi|adc|ctp")}
 #: What compares sessions: the name it has among the absences, and the scans whose faults explain why it cannot be done.
 _COMPARED = {
     "infarct growth": ("growth", "dwi|adc|flair"),
@@ -73,7 +73,7 @@ def _within(plan: Plan, people: Iterable[str]) -> Iterator[Share]:
 
 
 def _no_scans(kinds: Iterable[str]) -> str:
-    called = ["diffusion" if kind == "dwi|adc" else "perfusion" for kind in kinds]
+    called = ["diffusion" if kind.startswith("dwi") else "perfusion" for kind in kinds]
     return f"no session with {' and '.join(called)}"
 
 

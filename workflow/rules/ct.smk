@@ -1,0 +1,63 @@
+# Needs: a session's raw CT perfusion series.
+# Gives: the corrected series, its reference and brain, as perfusion.smk gives those of DSC; and where there is no
+#        diffusion, the core by blood flow and the penumbra around it.
+
+
+rule prepare_ct_perfusion:
+    input:
+        ctp=ask(Plan.needed, "ctp"),
+        given=ask(Plan.given_brain, datatype="perf"),
+    output:
+        series=result("moco_ctp"),
+        reference=result("dscref"),
+        timeseries=result("motion"),
+        transforms=result("poses"),
+        brain=result("brain", datatype="perf"),
+        mirror=result("mirror", datatype="perf"),
+    log:
+        session_log("prepare_ct_perfusion"),
+    conda:
+        CONDA
+    params:
+        **step("PrepareCtPerfusion"),
+        repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
+        frame_times_s=ask(Plan.setting, "ctp", "frame_times_s", default=[]),
+        slice_times_s=ask(Plan.setting, "ctp", "slice_times_s", default=[]),
+        slice_axis=ask(Plan.setting, "ctp", "slice_axis", default=2),
+        unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+    message:
+        "correcting head motion on CT and extracting the brain"
+    script:
+        "../scripts/run_interface.py"
+
+
+# as measure_perfusion, in a session without diffusion
+rule measure_ct_mismatch:
+    input:
+        ask(Plan.where_made, "flow_core"),
+        **MAPS,
+    output:
+        **DEFICIT,
+        core=result("flow_core"),
+        penumbra=result("penumbra"),
+    log:
+        session_log("measure_ct_mismatch"),
+    conda:
+        CONDA
+    params:
+        **config["concentration"],
+        **config["deconvolution"],
+        **config["hypoperfusion"],
+        **config["intervals"],
+        **step("MeasureCtMismatch"),
+        modality=ask(Plan.perfusion),
+        repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
+        side=ask(facts.side),
+        half_widths=config["stability"],
+    message:
+        "measuring hypoperfused tissue, core and penumbra on CT"
+    script:
+        "../scripts/run_interface.py"
+
+
+ruleorder: measure_ct_mismatch > measure_perfusion
