@@ -18,8 +18,9 @@ from reperfuse.simulation.geometry import (
     world_points,
 )
 from reperfuse.simulation.label_transport import Label, arterial_label, tissue_label
+from reperfuse.simulation.moving import box_mean, margin_voxels, moved_view, widen
 from reperfuse.simulation.physiology import NORMAL_CBF, Flow, perfusion_at
-from reperfuse.simulation.scanner import _box_mean, _margin, _view, _widen, rician
+from reperfuse.simulation.scanner import rician
 
 # Proton density with the decay of a short echo, and T1 (s) at 3 T. Both kinds of brain tissue have the T1 of grey
 # matter, so that the model with which data are evaluated is exact; `AslProtocol.white_t1_s` is for the difference.
@@ -211,8 +212,8 @@ def acquire_asl(
     AslSeries
     """
     parts = moving_oversampling(grid)
-    margin = _margin(grid, motion)
-    wide = _widen(grid, margin)
+    margin = margin_voxels(grid, motion)
+    wide = widen(grid, margin)
     slices = np.repeat(np.arange(wide.shape[2]) - margin[2], parts[2])
     slices = np.tile(slices, wide.shape[0] * wide.shape[1] * parts[0] * parts[1])
     scene = _scene(sample_points(wide, pose, head, parts), flow, slices, protocol)
@@ -220,7 +221,7 @@ def acquire_asl(
     t1 = _T1 | {"white": protocol.white_t1_s}
 
     def boxes(values: Array) -> Array:
-        return _box_mean(values.astype(np.float32).reshape(fine), parts)
+        return box_mean(values.astype(np.float32).reshape(fine), parts)
 
     suppressed = protocol.background if protocol.suppressions else 1.0
     control = boxes(suppressed * scene.relaxed(protocol.tr_s, t1))
@@ -232,7 +233,7 @@ def acquire_asl(
         static = {"m0scan": m0, "deltam": 0 * m0}.get(kind, control)
         sign = {"label": -1, "deltam": 1}.get(kind, 0)
         image = static + sign * differences[delay] if sign else static
-        images.append(bias * _view(image, grid, wide, parts, matrix))
+        images.append(bias * moved_view(image, grid, wide, parts, matrix))
     still = tuple(slice(m * k, (m + n) * k, k) for m, n, k in zip(margin, grid.shape, parts, strict=True))
     crop = tuple(slice(m, m + n) for m, n in zip(margin, grid.shape, strict=True))
     truth = _truth(scene, wide, parts, crop)
