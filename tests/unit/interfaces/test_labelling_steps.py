@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from reperfuse.simulation.physiology import Flow, Zone
 from reperfuse.simulation.protocols import Matrix, make_grid
 
 pytestmark = pytest.mark.slow
-GRID = make_grid(Matrix((44, 52, 16), (4.5, 4.5, 8.0)))
+GRID = make_grid(Matrix((56, 64, 20), (3.5, 3.5, 6.0)))
 STROKE = Flow((Zone(Region("left", DEFICIT_CENTRE, PROPORTIONS, 90.0), (0.15, 0.2), (1.0, 1.0), (1.0, 0.8)),))
 FIVE = AslProtocol(delays_s=(0.7, 1.3, 1.9, 2.5, 3.1), pairs=2, model="kinetic", snr=300.0)
 ONE = AslProtocol(pairs=6, snr=300.0)
@@ -45,16 +46,17 @@ def scan(folder: Path, protocol: AslProtocol, motion: np.ndarray | None = None) 
 
 def run(one: SimpleNamespace, **changed: Any) -> SimpleNamespace:
     """Run all steps of a scan; `changed` replaces inputs of the first two."""
+    place = Path(mkdtemp(dir=one.folder))
     prepare = one.prepare | {"m0scan": str(one.folder / "sub-01_m0scan.nii.gz")}
     prepare |= {key: value for key, value in changed.items() if key in CorrectAslMotion.input_spec().trait_get()}
-    ready = PrepareLabelling(**{k: v for k, v in prepare.items() if v is not None}).run(cwd=one.folder / "a").outputs
+    ready = PrepareLabelling(**{k: v for k, v in prepare.items() if v is not None}).run(cwd=place / "a").outputs
     quantify = one.quantify | {k: v for k, v in changed.items() if k in one.quantify}
     flow = QuantifyAsl(
         **quantify, series=ready.series, m0=ready.m0, brain=ready.brain, timeseries=ready.timeseries
-    ).run(cwd=one.folder / "b").outputs  # fmt: skip
+    ).run(cwd=place / "b").outputs  # fmt: skip
     low = SegmentLowFlow(
         cbf=flow.cbf, brain=ready.brain, reference=ready.reference, mirror=ready.mirror, side="left"
-    ).run(cwd=one.folder / "c").outputs  # fmt: skip
+    ).run(cwd=place / "c").outputs  # fmt: skip
     return SimpleNamespace(ready=ready, flow=flow, low=low)
 
 
@@ -151,4 +153,4 @@ def test_motion_is_found_and_the_label_is_none(tmp_path: Path) -> None:
     # controls and labels rest alike
     still = rows[: count // 2, :3]
     assert np.abs(still[0::2].mean(axis=0) - still[1::2].mean(axis=0)).max() < 0.05
-    assert np.isfinite(series[20:24, 20:30, 6:10]).all()
+    assert np.isfinite(series[26:30, 28:36, 8:12]).all()

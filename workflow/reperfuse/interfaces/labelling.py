@@ -143,9 +143,9 @@ class QuantifyAslInputSpec(LabellingInputSpec):
     timeseries = File(exists=True, mandatory=True, desc="motion of each volume")
     delays_s = traits.List(traits.Float(), mandatory=True, desc="post-labelling delay of each volume (s)")
     durations_s = traits.List(traits.Float(), mandatory=True, desc="duration of the labelled bolus of each volume (s)")
-    slice_times_s = traits.List(traits.Float(), desc="when each slice is read, after the first (s)")
+    slice_times_s = traits.List(traits.Float(), usedefault=True, desc="when each slice is read, after the first (s)")
     slice_axis = traits.Enum(2, 0, 1, usedefault=True, desc="voxel axis of the slices")
-    notes = traits.List(traits.Str(), desc="what was assumed of the labelling")
+    notes = traits.List(traits.Str(), usedefault=True, desc="what was assumed of the labelling")
 
 
 class QuantifyAslOutputSpec(TraitedSpec):
@@ -208,7 +208,7 @@ class QuantifyAsl(Step):
         noise = label_quality.pair_noise(replace(pairs, images=smoothed), inside)
         shape = [1, 1, 1]
         shape[inputs.slice_axis] = -1
-        times = np.reshape(inputs.slice_times_s or [0.0], shape if inputs.slice_times_s else [1, 1, 1])
+        times = np.reshape(inputs.slice_times_s or [0.0], shape)
         later = np.broadcast_to(times, inside.shape)
         if len(conditions) == 1:
             delay_s, duration_s = conditions[0]

@@ -93,10 +93,14 @@ def trustworthy(differences: Differences, m0: Array, brain: Mask) -> Mask:
 
 
 def pair_noise(differences: Differences, tissue: Mask) -> float | None:
-    """Median SD of the difference of a pair over the tissue; None where no delay has two pairs."""
+    """SD of the difference of a pair, by the median over the tissue; None where no delay has two pairs."""
     spread = pair_spread(differences)
     known = np.array([]) if spread is None else spread[tissue & np.isfinite(spread)]
-    return float(np.median(known)) if known.size else None
+    if not known.size:
+        return None
+    free = differences.images.shape[-1] - len(differences.conditions)
+    # the median of a variance lies below its mean (Wilson and Hilferty 1931)
+    return float(np.median(known) / (1 - 2 / (9 * free)) ** 1.5)
 
 
 def bright_shares(flow: Array, tissue: Mask, low: Mask, voxel_size_mm: ArrayLike) -> tuple[float, float]:
