@@ -6,6 +6,8 @@ own, and what it made is moved into place when it has finished, so no half-writt
 Where a file that the study gives for a step cannot be read, ``params.unreadable`` says why, and the step has no result.
 """
 
+import contextlib
+import ctypes
 import errno
 import os
 import shutil
@@ -129,6 +131,14 @@ def _reference(destination: Path) -> str:
     return f"{subject}/{session}/perf/{subject}_{session}_dscref.nii.gz"
 
 
+def _keep_memory() -> None:
+    """Let the C library keep what is freed for the next array: new pages cost as much as the arithmetic on them."""
+    with contextlib.suppress(AttributeError, OSError):  # another library than glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-3, 64 * 2**20)  # M_MMAP_THRESHOLD: larger arrays are given back
+        mallopt(-1, 256 * 2**20)  # M_TRIM_THRESHOLD
+
+
 def main(job: "Snakemake") -> None:
     """Pin the threads, send what is printed to the log, and run."""
     for name in (
@@ -139,6 +149,7 @@ def main(job: "Snakemake") -> None:
     ):
         os.environ[name] = str(job.threads)
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
+    _keep_memory()
     with Path(job.log[0]).open("w", encoding="utf-8") as log:
         # the compiled libraries print too, so the descriptors are redirected, not just sys.stdout
         sys.stdout.flush()

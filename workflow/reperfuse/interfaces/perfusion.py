@@ -36,7 +36,8 @@ from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
-from reperfuse.volumes.smoothing import smooth_inside
+from reperfuse.volumes.morphology import box_of
+from reperfuse.volumes.smoothing import smoothed_curves
 
 
 class CurvesInputSpec(StepInputSpec):
@@ -98,12 +99,19 @@ class CurvesStep(Step):
     def _first_passage(self, series: Image, brain: Image, baseline: Baseline) -> tuple[np.ndarray, np.ndarray]:
         """Return smoothed curves of the first passage (n, t), and the voxels (x, y, z) that they are of."""
         window = baseline.arrival - baseline.first + round(self.inputs.window_s / self.inputs.repetition_time_s)
-        curves = self._curves(series, baseline)[..., :window]
+        if self.inputs.slice_times_s or not brain.mask.any():
+            box = tuple(map(slice, brain.data.shape))
+            curves = self._curves(series, baseline)[..., :window]
+        else:
+            box = box_of(brain.mask)
+            curves = self._curves(Image(series.data[(*box, slice(baseline.first + window))], series.affine), baseline)
         # a voxel that left the field of view for a frame has no whole curve
-        whole, fwhm_mm = brain.mask & np.isfinite(curves).all(axis=-1), self.inputs.smoothing_fwhm_mm
+        within, fwhm_mm = brain.mask[box] & np.isfinite(curves).all(axis=-1), self.inputs.smoothing_fwhm_mm
         if self._is_ct():
-            whole, fwhm_mm = whole & ~is_vessel(curves), SMOOTHING_FWHM_MM
-        return smooth_inside(curves, whole, series.voxel_size_mm, fwhm_mm)[whole], whole
+            within, fwhm_mm = within & ~is_vessel(curves), SMOOTHING_FWHM_MM
+        whole = np.zeros(brain.data.shape, bool)
+        whole[box] = within
+        return smoothed_curves(curves, within, series.voxel_size_mm, fwhm_mm), whole
 
 
 class TissueInputSpec(CurvesInputSpec):

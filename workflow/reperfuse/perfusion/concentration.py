@@ -35,7 +35,8 @@ def delta_r2star(signal: ArrayLike, echo_time_s: float, baseline: Baseline) -> A
     series = np.asarray(signal, dtype=np.float32)
     rest = series[..., baseline.frames].mean(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where((series > 0) & (rest > 0), series / rest, np.float32(np.nan))
+        ratio = series / np.where(rest > 0, rest, np.float32(np.nan))
+        np.copyto(ratio, np.float32(np.nan), where=~(series > 0))
         np.log(ratio, out=ratio)
     ratio *= np.float32(-1 / echo_time_s)
     return ratio

@@ -75,22 +75,29 @@ def smooth_inside(series: ArrayLike, mask: ArrayLike, voxel_size_mm: ArrayLike, 
     if fwhm_mm < 0:
         raise ValueError(f"the width of the filter must not be negative, not {fwhm_mm}")
     values = np.asarray(series, dtype=np.float32)
-    frames = values if values.ndim == 4 else values[..., np.newaxis]
     finite = np.isfinite(values)
     valid = np.asarray(mask, dtype=bool) & (finite.all(axis=-1) if values.ndim == 4 else finite)
-    result = np.full_like(frames, np.nan)
-    if not valid.any():
-        return result.reshape(values.shape)
+    result = np.full(values.shape, np.nan, np.float32)
+    frames = values if values.ndim == 4 else values[..., np.newaxis]
+    result[valid] = smoothed_curves(frames, valid, voxel_size_mm, fwhm_mm).reshape(result[valid].shape)
+    return result
+
+
+def smoothed_curves(series: Array, valid: Mask, voxel_size_mm: ArrayLike, fwhm_mm: float) -> Array:
+    """Return the curves (n, t) of the voxels of a mask, smoothed with each other, from a series (x, y, z, t)."""
+    curves = np.empty((int(valid.sum()), series.shape[-1]), np.float32)
+    if not len(curves):
+        return curves
     box = box_of(valid)
     within, sigma = valid[box], _sigma(fwhm_mm, voxel_size_mm)
     # a map shows what is cut off at 3 SD
     weight = _blurred(within.astype(np.float32), sigma, 4)[within][:, np.newaxis]
-    for first in range(0, frames.shape[-1], _FRAMES):
+    for first in range(0, series.shape[-1], _FRAMES):
         some = slice(first, first + _FRAMES)
-        kept = np.zeros((*within.shape, frames[..., some].shape[-1]), np.float32)
-        np.copyto(kept, frames[(*box, some)], where=within[..., np.newaxis])
-        result[valid, some] = _blurred(kept, sigma, 4)[within] / weight
-    return result.reshape(values.shape)
+        kept = np.zeros((*within.shape, series[..., some].shape[-1]), np.float32)
+        np.copyto(kept, series[(*box, some)], where=within[..., np.newaxis])
+        np.divide(_blurred(kept, sigma, 4)[within], weight, out=curves[:, some])
+    return curves
 
 
 def _blurred(values: Array, sigma: Array, truncate: float) -> Array:
