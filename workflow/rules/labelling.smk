@@ -36,7 +36,7 @@ rule prepare_labelling:
         m0_repetition_times_s=ask(Plan.setting, "m0scan", "repetition_times_s", default=[]),
         unreadable=ask(Plan.unreadable_brain, datatype="perf"),
     message:
-        "correcting head motion of the ASL series and extracting the brain"
+        "correcting head motion of ASL and extracting the brain"
     script:
         "../scripts/run_interface.py"
 
@@ -85,7 +85,7 @@ rule measure_labelling:
         notes=ask(Plan.setting, "asl", "notes", default=[]),
         side=ask(facts.side),
     message:
-        "computing CBF and transit time, and measuring low flow"
+        "computing blood flow, and measuring low flow"
     script:
         "../scripts/run_interface.py"
 
@@ -102,7 +102,7 @@ use rule measure_labelling as measure_labelling_and_core with:
         **LOW_FLOW,
         core_dscref=result("core_dscref"),
     message:
-        "computing CBF and transit time, and measuring low flow and core"
+        "computing blood flow, and measuring low flow and core"
 
 
 ruleorder: measure_labelling_and_core > measure_labelling

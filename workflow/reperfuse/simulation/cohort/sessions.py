@@ -93,8 +93,9 @@ def _of_session(
     failures: list[Row] | None = None,
 ) -> Sessions:  # fmt: skip
     labels = {"participant_id": label(patient), "session_id": f"ses-{role}"}
+    scans = {"perfusion": "dsc" if "tmax6_ml" in row else None, "core_source": "diffusion"}
     rest = ([labels | one for one in rows or []] for rows in (thresholds, stability, failures))
-    return Sessions([labels | {"role": role} | row], *rest)
+    return Sessions([labels | {"role": role} | scans | row], *rest)
 
 
 def _curves(known: Columns, patient: int, rules: Rules, when: str = "") -> dict[str, Curve]:
