@@ -213,7 +213,10 @@ def each_frame(path: str | Path) -> Iterator[Image]:
                 if len(content) < kind.itemsize * math.prod(shape[:3]):
                     raise EOFError
                 data = np.frombuffer(content, kind).reshape(shape[:3], order="F").astype(np.float32)
-                yield Image(data if slope is None else data * np.float32(slope) + np.float32(intercept), affine)
+                if slope is not None and (slope, intercept) != (1, 0):
+                    data *= np.float32(slope)
+                    data += np.float32(intercept)
+                yield Image(data, affine)
             while stream.read(1 << 20):  # to the end, where a compressed file has its checksum
                 pass
     except DataFault:

@@ -93,7 +93,7 @@ class CorrectCtMotion(Step):
         stream = nifti.each_frame(self.inputs.ctp)
         first = next(stream)
         blocks = Blocks.of(first.data.shape, first.affine)
-        offset_hu = find_offset(first.data)
+        offset_hu = find_offset(first.data[tuple(slice(None, None, count) for count in blocks.counts)])
         frames = [blocks.mean(frame.data, offset_hu) for frame in itertools.chain([first], stream)]
         if len(frames) < 2:
             raise DataFault("the CT perfusion series has a single frame; export the whole series")

@@ -68,13 +68,14 @@ class Blocks:
         offset_hu : float
             What was added to HU, see :func:`reperfuse.perfusion.attenuation.find_offset`.
         """
-        image = np.maximum(frame, np.float32(PADDING_HU + offset_hu))
+        image, lowest = frame, np.float32(PADDING_HU + offset_hu)
         for axis in (2, 1, 0):
             start, count, number = self.first[axis], self.counts[axis], self.shape[axis]
             parts = [_every(image, axis, start + part, count, number) for part in range(count)]
-            image = parts[0].astype(np.float32)
+            image = np.maximum(parts[0], lowest)
             for part in parts[1:]:
-                image += part
+                image += np.maximum(part, lowest)
+            lowest = np.float32(-np.inf)  # of sums nothing is cut off
         image /= np.float32(np.prod(self.counts))
         image -= np.float32(offset_hu)
         return np.where(image > _EMPTY_HU, image, np.float32(np.nan))
