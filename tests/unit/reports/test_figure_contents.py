@@ -49,6 +49,8 @@ IMAGES = {
     "core_dscref": A,
     "lesion": B,
     "tmax6": A | B,
+    "lowflow40": A | B,
+    "att": np.where(A, np.nan, 1.3),
     "penumbra": B,
     "growth": 1 * A + 2 * B + 3 * C,
     "deficits": 1 * A + 2 * B + 3 * C,
@@ -152,6 +154,11 @@ REGIONS = {
         "CBV": ("mL/100 g", {}),
         "rCBF": ("× normal", {"Tmax > 6 s": A | B, "rCBF < 30 % inside it": A}),
     },
+    ("labelling", "baseline"): {
+        "CBF (ASL)": ("mL/100 g\n/min", {}),
+        "rCBF": ("× normal", {"CBF < 40 % of the other side": A | B, "Core": A}),
+        "Transit time": ("s", {}),
+    },
     ("growth", "baseline"): {"Trace": ("", {}), "Growth": ("", {"Core that stayed": A, "Grown": B, "Reversed": C})},
     ("reperfusion", "post"): {
         "Tmax before": ("s", {}),
@@ -183,6 +190,7 @@ MAPS = {
         **{row: (row.lower(), 1) for row in ("Tmax", "MTT", "rCBF", "rCBV")},
     },
     ("flow", "baseline"): {row: (row.lower(), 1) for row in ("CBF", "CBV", "rCBF")},
+    ("labelling", "baseline"): {"CBF (ASL)": ("cbf", 1), "rCBF": ("rcbf", 1), "Transit time": ("att", 1)},
     ("growth", "baseline"): {"Trace": ("trace", 1), "Growth": ("trace", 1)},
     ("reperfusion", "post"): {
         "Tmax before": ("earlier_tmax", 1),
