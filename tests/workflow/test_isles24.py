@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from isles24 import RELEASES, build
 from reperfuse.command.settings_file import read_settings
+from reperfuse.files.tables import read_rows
 from reperfuse.study.index import index_configured
 from reperfuse.study.names import Names
 from reperfuse.study.overview import look
 from reperfuse.study.plan import Plan
 from reperfuse.study.settings import complete
 from reperfuse.study.setup import set_up
-from running import ROOT
+from running import ROOT, snakemake
 
 SETTINGS = ROOT / "config" / "examples" / "isles24.yaml"
 
@@ -49,3 +50,21 @@ def test_what_is_found_is_said(tmp_path: Path) -> None:
     assert "1 lesion masks" in said
     assert "11 known columns" in said
     assert "not used" not in said
+
+
+@pytest.mark.nightly
+def test_a_release_is_computed_in_one_command(tmp_path: Path) -> None:
+    build(tmp_path, RELEASES["zenodo"])
+    run = snakemake(tmp_path, "--configfile", str(SETTINGS))
+    assert run.status == 0, run.output[-3000:]
+    session = read_rows(tmp_path / "reperfuse" / "group" / "sessions.tsv")[0]
+    assert session["core_source"] == "rcbf30"
+    assert float(session["tmax6_ml"]) == pytest.approx(110, rel=0.2)  # the region of late tissue
+    assert 12 < float(session["core_ml"]) < 40  # that of little flow has 30 mL
+    assert session["defuse2"] == "target"
+    patient = read_rows(tmp_path / "reperfuse" / "group" / "patients.tsv")[0]
+    assert patient["lesion_source"] == "expert"
+    assert float(patient["infarct_followup_ml"]) == pytest.approx(45, rel=0.1)
+    assert float(patient["lesion_dice"]) > 0.8
+    growth = float(patient["infarct_followup_ml"]) - float(session["core_ml"])
+    assert float(patient["growth_ml"]) == pytest.approx(growth, abs=0.01)
