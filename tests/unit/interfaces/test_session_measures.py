@@ -639,3 +639,12 @@ def test_the_share_of_draws_in_which_a_class_holds_is_beside_its_stability(sessi
     assert [entry["held_share"] for entry in unknown] == ["n/a"]
     session.document("deficit_draws", {"Draws": {"tmax6_ml": [88.0, 90.0, 91.0, 91.0]}})
     assert [entry["held_share"] for entry in session.measure(criteria={"mine": own})["Stability"]] == [0.75]
+
+
+def test_the_core_of_ct_does_not_wait_for_diffusion() -> None:
+    columns = table_dictionaries(TABLES, CATALOGUE, {})["sessions"]
+    failures = [["diffusion", "there is no diffusion scan"], ["dawn", "age is not known"]]
+    visit = {"Row": {"core_source": "diffusion"}, "Failures": failures}
+    assert why_session("dawn", columns, visit) == "there is no diffusion scan; age is not known"
+    assert why_session("dawn", columns, visit | {"Row": {"core_source": "rcbf30"}}) == "age is not known"
+    assert why_session("asl2023", columns, visit | {"Row": {"core_source": "rcbf30"}}) == "needs ASL"

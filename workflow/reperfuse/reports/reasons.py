@@ -28,6 +28,8 @@ def why_session(column: str, columns: Columns, visit: Mapping[str, Any]) -> str:
     vague = {
         name for name, kinds in (("perfusion", {"dsc", "ctp", "asl"}), ("diffusion", {"dwi", "adc"})) if kinds & faulty
     }
+    if visit.get("Row", {}).get("core_source") == "rcbf30":
+        vague.add("diffusion")  # which nothing waits for
     found = [reason for what, reason in failures if what not in vague] + visit.get("Reasons", [])
     return "; ".join(dict.fromkeys(found)) or str(columns[column].get("undefined", ""))
 

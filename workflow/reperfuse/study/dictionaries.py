@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reperfuse.mismatch.criteria import VOLUMES, needs
 from reperfuse.study.yaml_lines import read_yaml
 
 #: Roles whose sessions the analysis has columns of, and what their descriptions begin with.
@@ -111,9 +112,10 @@ def _criterion_column(criterion: Mapping[str, Any]) -> dict[str, Any]:
         levels.setdefault(candidate["name"], []).append(rules)
     compared = f"deficit {criterion.get('deficit', 'tmax6_ml')}, core {criterion.get('core', 'core_ml')}"
     source = "" if criterion["doi"] == "none" else f", doi:{criterion['doi']}"
+    is_of_labelling = any(VOLUMES.get(name, ("",))[0] == "lowflow" for name in needs(criterion))
     return {
         "LongName": criterion["title"],
         "Description": f"Class of a baseline session by {criterion['title']}{source}; {compared}",
         "Levels": {name: "; or ".join(rules) for name, rules in levels.items()}
         | {criterion["otherwise"]: "none of the others"},
-    }
+    } | ({"undefined": "needs ASL"} if is_of_labelling else {})
