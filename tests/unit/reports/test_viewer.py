@@ -99,6 +99,7 @@ def test_windows_are_those_of_the_figures() -> None:
         "rcbv": figures._RELATIVE_WINDOW,
         "cbf": checks._CBF_WINDOW,
         "cbv": checks._CBV_WINDOW,
+        "att": checks._ATT_WINDOW_S,
         "asymmetry": tuple(100 * end for end in figures._ASYMMETRY_WINDOW),
         "adc": tuple(1000 * end for end in figures._ADC_WINDOW),
     }

@@ -48,7 +48,7 @@ KINDS = {
     "rcbv": Kind("rCBV", "× normal", (0.0, 2.0), "cividis", 0.004, 0.01),
     "cbf": Kind("CBF", "mL/100 g/min", (0.0, 100.0), "cividis", 0.35, 1.0),
     "cbv": Kind("CBV", "mL/100 g", (0.0, 8.0), "cividis", 0.025, 0.1),
-    "att": Kind("Transit time", "s", (0.0, 4.0), "viridis", 0.02, 0.1),
+    "att": Kind("Transit time", "s", (0.0, 4.0), "viridis", 0.015, 0.1),
     "asymmetry": Kind("Asymmetry of rCBV", "%", (-50.0, 50.0), "RdBu", 0.25, 1.0, 100.0),
     "adc": Kind("ADC", "×10⁻⁶ mm²/s", (0.0, 2000.0), "gray", 5.0, 10.0, 1e6),
 }
