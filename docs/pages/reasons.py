@@ -49,6 +49,7 @@ SUBJECTS = {
     "maps": ("perfusion/hypoperfusion", "perfusion/leakage", "interfaces/perfusion", "interfaces/hypoperfusion"),
     "labelling": (
         "interfaces/labelling",
+        "interfaces/low_flow",
         "perfusion/label_pairs",
         "perfusion/label_motion",
         "perfusion/low_flow",
