@@ -135,7 +135,7 @@ def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path
 def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
     visits = [
         session(tmp_path, "baseline", role="baseline", core_ml=40.0),
-        session(tmp_path, role, role=role, core_ml=40.0, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
+        session(tmp_path, role, role=role, core_source="diffusion", core_ml=40.0, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
     ]
     drawn = [
         figure(tmp_path, one, what) for one in ("baseline", role) for what in ("diffusion", "perfusion", "quality")
@@ -143,7 +143,7 @@ def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
     page = read(patient(tmp_path), visits, drawn)
     before, after = page.text.rpartition({"late": "A day after treatment ✓", "followup": "Follow-up ✓"}[role])[::2]
     after = after.partition("Comparison of sessions")[0]
-    assert "Volume of the diffusion core 40.0 mL" in before
+    assert "where there is no diffusion (core_source) 40.0 mL" in before
     assert "with the core outlined" in before
     assert "no longer acute 40.0 mL" in after
     assert "that volume is 0 mL" in after

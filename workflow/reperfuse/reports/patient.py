@@ -28,6 +28,7 @@ _NO_SUCH = "that volume is 0 mL"
 #: What the columns of the core hold where diffusion is not acute, and why they may be undefined.
 _NOT_ACUTE = {
     "core_ml": ("Volume with ADC below the threshold of acute stroke, although this session is no longer acute", ""),
+    "core_source": ("What that volume (core_ml) was found by", ""),
     "core_covered": ("Share of that volume (core_ml) with Tmax above 6 s", _NO_SUCH),
     "core_side": ("Side that holds at least 80 % of that volume (core_ml)", _NO_SUCH),
     "core_laterality": (
