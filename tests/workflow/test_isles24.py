@@ -52,7 +52,6 @@ def test_what_is_found_is_said(tmp_path: Path) -> None:
     assert "not used" not in said
 
 
-@pytest.mark.nightly
 def test_a_release_is_computed_in_one_command(tmp_path: Path) -> None:
     build(tmp_path, RELEASES["zenodo"])
     run = snakemake(tmp_path, "--configfile", str(SETTINGS))

@@ -17,8 +17,9 @@ from reperfuse.simulation.patients import Patient
 from reperfuse.simulation.study import TINY, simulate_study
 from running import snakemake
 
-pytestmark = [pytest.mark.xdist_group("labelling"), pytest.mark.nightly]
+pytestmark = pytest.mark.xdist_group("labelling")
 FIVE = AslProtocol(delays_s=(0.7, 1.3, 1.9, 2.5, 3.1), pairs=4)
+SETTINGS = ("bids_dir=study", "output_dir=out", "imr={preset: schiphorst2021}", "intervals={resamples: 0}")
 PATIENTS = [
     Patient("01", scans={"baseline": ("dwi", "asl"), "post": ("dwi", "asl"), "followup": ("dwi",)}),
     Patient("02", scans={"baseline": ("dsc", "dwi"), "post": ("dwi", "asl"), "followup": ("dwi",)}),
@@ -34,7 +35,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(study: Path) -> Path:
-    run = snakemake(study.parent, config=("bids_dir=study", "output_dir=out", "imr={preset: schiphorst2021}"))
+    run = snakemake(study.parent, config=SETTINGS)
     assert run.status == 0, run.output[-3000:]
     return study.parent / "out"
 

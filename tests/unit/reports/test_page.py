@@ -135,8 +135,9 @@ def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path
 def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
     visits = [
         session(tmp_path, "baseline", role="baseline", core_ml=40.0),
-        session(tmp_path, role, role=role, core_source="diffusion", core_ml=40.0, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
+        session(tmp_path, role, role=role, core_ml=40.0, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
     ]
+    visits[1]["Row"]["core_source"] = "diffusion"
     drawn = [
         figure(tmp_path, one, what) for one in ("baseline", role) for what in ("diffusion", "perfusion", "quality")
     ]
