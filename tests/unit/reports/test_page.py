@@ -133,11 +133,11 @@ def test_every_figure_enlarges_without_a_script_and_says_how_it_is_read(tmp_path
 
 @pytest.mark.parametrize("role", ["late", "followup"])
 def test_only_acute_diffusion_has_a_core(tmp_path, role: str) -> None:
+    core = {"core_source": "diffusion", "core_ml": 40.0}
     visits = [
-        session(tmp_path, "baseline", role="baseline", core_ml=40.0),
-        session(tmp_path, role, role=role, core_ml=40.0, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
+        session(tmp_path, "baseline", role="baseline", **core),
+        session(tmp_path, role, role=role, **core, mismatch_ml=3.0, mismatch_coreg_ml=2.0),
     ]
-    visits[1]["Row"]["core_source"] = "diffusion"
     drawn = [
         figure(tmp_path, one, what) for one in ("baseline", role) for what in ("diffusion", "perfusion", "quality")
     ]
