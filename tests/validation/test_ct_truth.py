@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from reperfuse.perfusion.attenuation import widened
 from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.ct import CT_BOLUS, CtProtocol
 from reperfuse.simulation.hemodynamics import Residue, arterial_curve, tissue_curves
@@ -48,6 +49,16 @@ def test_tiles(shape: Residue, mas: float, fwhm_mm: float, least: dict[str, floa
     found = measured(tiles, mas, fwhm_mm)
     r = {name: correlation(found[name], getattr(tiles, name)) for name in least}
     assert all(r[name] >= bar for name, bar in least.items()), r
+
+
+@pytest.mark.parametrize("shape", ["exponential", "linear", "box"])
+@pytest.mark.parametrize(("mas", "fwhm_mm"), [(0.0, 0.0), (400.0, 8.0)], ids=["no noise", "10 mm"])
+def test_tiles_by_the_wider_input(shape: Residue, mas: float, fwhm_mm: float) -> None:
+    """CBF and MTT of the workflow are those by the wider arterial input."""
+    tiles = kudo_tiles(shape)
+    found = measured(replace(tiles, arterial=widened(tiles.arterial, 1.0)), mas, fwhm_mm)
+    assert correlation(found["cbf"], tiles.cbf) >= 0.94
+    assert correlation(found["mtt"], tiles.mtt) >= 0.95
 
 
 def test_tiles_of_all_residue_functions_together() -> None:

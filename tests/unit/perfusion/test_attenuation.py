@@ -14,7 +14,9 @@ from reperfuse.perfusion.attenuation import (
     measured,
     tissue_curve,
     truncation,
+    widened,
 )
+from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves, venous_curve
 
 BOLUS = Bolus(arrival_s=10.0, peak=350.0, beta_s=2.2)
@@ -123,3 +125,30 @@ def test_what_a_stored_series_does_not_hold_has_no_value() -> None:
     np.testing.assert_array_equal(np.isnan(series), stored == -1024)
     np.testing.assert_allclose(tissue_curve(series, np.array([True, True, True])), [30.0, 30.0, 32.0])
     assert np.isnan(tissue_curve(series, np.array([True, False, False]))).all()
+
+
+@pytest.mark.parametrize("dt_s", [0.5, 1.0, 2.0])
+def test_widening_is_the_same_at_any_spacing(dt_s: float) -> None:
+    times = np.arange(0, 60, dt_s)
+    wide = widened(np.exp(-0.5 * ((times - 25) / 4) ** 2), dt_s)
+    assert wide.sum() * dt_s == pytest.approx(4 * np.sqrt(2 * np.pi), rel=1e-3)
+    mean_s = np.average(times, weights=wide)
+    assert mean_s == pytest.approx(25, abs=0.01)
+    assert np.average((times - mean_s) ** 2, weights=wide) == pytest.approx(4**2 + 1.4**2, rel=0.01)
+
+
+def test_relative_flow_by_a_wider_input_hangs_less_on_its_noise() -> None:
+    times, bolus, random = 1.5 * np.arange(40), Bolus(arrival_s=10.0, peak=350.0), np.random.default_rng(1)
+    curves = tissue_curves(times, [45.0, 6.0], [4.5, 11.0], [0.5, 8.0], bolus=bolus)
+    still = arterial_curve(times, bolus)
+
+    def relative_flow(arterial: np.ndarray, is_wide: bool) -> float:
+        normal, low = deconvolve(curves, widened(arterial, 1.5) if is_wide else arterial, 1.5).cbf
+        return float(low / normal)
+
+    noisy = [still + random.normal(0, 12, len(times)) for _ in range(40)]
+    plain, wide = (relative_flow(still, is_wide) for is_wide in (False, True))
+    assert wide == pytest.approx(plain, rel=0.05)
+    rise, rise_of_wide = (np.mean([relative_flow(one, w) for one in noisy]) / r - 1 for w, r in ((0, plain), (1, wide)))
+    assert rise > 0.06
+    assert abs(rise_of_wide) < rise / 2

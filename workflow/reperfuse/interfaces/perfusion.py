@@ -1,7 +1,7 @@
 """Steps that make maps of a realigned series of a bolus passage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from reperfuse.perfusion.attenuation import (
     is_vessel,
     measured,
     tissue_curve,
+    widened,
 )
 from reperfuse.perfusion.bolus import Baseline, brain_curve, find_baseline
 from reperfuse.perfusion.concentration import align_slices, delta_r2star
@@ -227,12 +228,13 @@ class DeconvolutionStep(TissueStep):
         return {name: tissue.volume(np.where(flows, value, np.nan)) for name, value in values.items()}
 
     def _deconvolve(self, tissue: np.ndarray, arterial: np.ndarray) -> PerfusionMaps:
-        return deconvolve(
-            tissue,
-            arterial,
-            self.inputs.repetition_time_s,
-            **self._options("deconvolution", "latest_tmax_s"),
-        )
+        """Return maps of tissue curves; on CT, CBF and MTT are those by a wider arterial input."""
+        dt_s, options = self.inputs.repetition_time_s, self._options("deconvolution", "latest_tmax_s")
+        maps = deconvolve(tissue, arterial, dt_s, **options)
+        if not self._is_ct():
+            return maps
+        cbf = deconvolve(tissue, widened(arterial, dt_s), dt_s, **options).cbf
+        return replace(maps, cbf=cbf, mtt=np.float32(60) * maps.cbv / cbf)
 
 
 class DeconvolvePerfusion(DeconvolutionStep):
