@@ -18,6 +18,7 @@ OF_CRITERION = {
     "dawn": "nogueira2018",
     "relative_flow": "kamalian2012",
     "reversal": "kidwell2000",
+    "asl2023": "asl2023",
 }
 
 
