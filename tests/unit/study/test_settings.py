@@ -59,6 +59,7 @@ def test_a_fault_is_named_with_its_key(key: str, value: Any, said: str) -> None:
         ("quality.brain_median_adc", ["0.7e-3", "0.9e-3"], [0.7e-3, 0.9e-3]),
         ("sessions.post", "02", "02"),
         ("bids_dir", "null", "null"),
+        ("intervals.resamples", "0", 0),
     ],
 )
 def test_text_of_the_command_line_is_read_as_what_the_schema_asks(key: str, text: Any, value: Any) -> None:

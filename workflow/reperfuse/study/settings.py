@@ -252,8 +252,9 @@ def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
     word = {"true": True, "false": False, "null": None}.get(value.lower(), value)
     if word is not value:
         return word if ("null" if word is None else "boolean") in types else value
+    read = float if "number" in types else int if "integer" in types else str
     try:
-        return float(value) if "number" in types else value
+        return read(value)
     except ValueError:
         return value
 
