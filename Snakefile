@@ -97,4 +97,4 @@ onsuccess:
 
 
 onerror:
-    logger.info(summary.unfinished(OUTPUT_DIR, has_failed=bool(workflow.scheduler.failed)))
+    logger.info(summary.unfinished(OUTPUT_DIR, has_failed=bool(workflow.scheduler.failed) and not WAS_STOPPED()))

@@ -139,7 +139,7 @@ DAMAGES = [
     Damage("VolumeTiming of too few frames", lambda p: p.say("dsc", "RepetitionTime", VolumeTiming=[0.0, 2.0]), "dsc",
            "VolumeTiming should hold 40 times"),
     Damage("VolumeTiming that goes back", lambda p: p.say("dsc", "RepetitionTime", VolumeTiming=[-2.0 * f for f in range(40)]),
-           "dsc", "VolumeTiming is not even"),
+           "dsc", "VolumeTiming should increase from frame to frame"),
     Damage("VolumeTiming of NaN", lambda p: p.say("dsc", "RepetitionTime", VolumeTiming=40 * [math.nan]), "dsc", "VolumeTiming"),
     Damage("VolumeTiming of 400 digits", lambda p: p.say("dsc", "RepetitionTime", VolumeTiming=[f * 10**400 for f in range(40)]),
            "dsc", "VolumeTiming"),

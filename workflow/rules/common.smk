@@ -61,6 +61,7 @@ except (settings.ConfigError, StudyError) as fault:
     raise SystemExit(2) from None
 CATALOGUE, DEFINITIONS, DICTIONARIES = SETUP.catalogue, SETUP.definitions, SETUP.dictionaries
 result, ROOT = PLAN.names.pattern, PLAN.names.root
+WAS_STOPPED = start.watch_for_stop()
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}
 

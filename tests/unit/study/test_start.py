@@ -1,6 +1,7 @@
 """What a run does before its first job: the study, the results' folder, and what left them."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,19 @@ def test_a_patient_in_whom_the_program_failed_is_computed_anew(study: Study) -> 
     assert not (out / "sub-01").exists()
     assert not (out / "sub-01.html").exists()
     assert (out / "sub-02" / "ses-baseline").is_dir()
+
+
+def test_a_stop_is_noticed_and_an_ignored_one_stays_ignored() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        start.watch_for_stop()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        was_stopped = start.watch_for_stop()
+        assert not was_stopped()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert was_stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)

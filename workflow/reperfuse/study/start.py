@@ -1,8 +1,9 @@
 """The start of a run: the study it works on, and the folder that its results and their records lie in."""
 
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,20 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
         except (StudyError, OSError) as fault:
             raise StudyError(f"output_dir: {fault}") from None
     return manifest
+
+
+def watch_for_stop() -> Callable[[], bool]:
+    """Return what tells whether the user has pressed Ctrl-C since: steps that this ends have not failed."""
+    stops: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    # one that is ignored, as in a run that outlives its terminal, stays so
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    return lambda: bool(stops)
 
 
 def started_in() -> Path:
