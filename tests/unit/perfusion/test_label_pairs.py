@@ -7,6 +7,15 @@ from reperfuse.perfusion.label_outliers import outlying_pairs
 from reperfuse.perfusion.label_pairs import check_sign, subtract
 
 RNG = np.random.default_rng(3)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Give each test the same numbers, whichever were run before it."""
+    RNG.bit_generator.state = START
+
+
 FOUR = (["control", "label"], ["label", "control"])
 
 

@@ -10,6 +10,15 @@ from reperfuse.perfusion.labelling import Labelling, consensus_flow, relaxed
 from reperfuse.simulation.label_transport import Label, tissue_label
 
 RNG = np.random.default_rng(8)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Give each test the same numbers, whichever were run before it."""
+    RNG.bit_generator.state = START
+
+
 VOXELS = 3000
 CBF = RNG.uniform(10.0, 120.0, VOXELS)
 M0 = RNG.uniform(500.0, 2000.0, VOXELS)
@@ -101,7 +110,8 @@ def test_noise_does_not_shift_the_flow(pulsed: bool, how: tuple) -> None:
     )  # fmt: skip
     assert found.flow.std() > 5  # it is noisy
     assert found.flow.mean() == pytest.approx(60.0, rel=0.03)
-    assert np.median(found.arrival_s - arrival) == pytest.approx(0, abs=0.05)
+    assert np.isnan(found.arrival_s).mean() < 0.01  # where noise hides the label
+    assert np.nanmedian(found.arrival_s - arrival) == pytest.approx(0, abs=0.05)
 
 
 def test_label_that_came_before_the_first_image_reads_as_the_first_delay() -> None:

@@ -18,6 +18,15 @@ from reperfuse.perfusion.low_flow import low_flow_finder
 from scipy import ndimage
 
 RNG = np.random.default_rng(4)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Give each test the same numbers, whichever were run before it."""
+    RNG.bit_generator.state = START
+
+
 SHAPE, VOXEL = (60, 60, 30), np.array([3.0, 3.0, 3.0])
 X, Y, Z = np.indices(SHAPE) - (np.array(SHAPE).reshape(3, 1, 1, 1) - 1) / 2
 TISSUE = X**2 + Y**2 + (1.5 * Z) ** 2 < 26**2

@@ -87,7 +87,7 @@ def test_the_sessions_to_look_at_come_first_with_their_reasons(tmp_path: Path) -
     ]
     text = part(study(tmp_path, [], rows), "Patient participant_ id Session", "Patients group/patients.tsv")
     assert text.startswith(
-        "Patient participant_ id Session session_ id Status status Reasons reasons Role role Core, mL"
+        "Patient participant_ id Session session_ id Status status Reasons reasons Role role Perfusion scan perfusion"
     )
     order = re.findall(r"sub-0\d", text)
     assert order == ["sub-04", "sub-02", "sub-01", "sub-03"]
