@@ -31,7 +31,7 @@ def estimate_label_motion(series: Array, affine: Array, types: Sequence[str]) ->
     """Estimate the motion of a labelled series relative to the mean pose of its controls and labels.
 
     The label itself darkens tissue, most where background suppression has darkened it already, and would pass for a
-    motion to and fro: so the mean pose of the labels is made that of the controls (Wang 2012, Magn Reson Imaging
+    motion back and forth: so the mean pose of the labels is made that of the controls (Wang 2012, Magn Reson Imaging
     30:1409). Differences that the scanner made show no head, and are left where they are.
 
     Parameters

@@ -1,6 +1,6 @@
 """Frames at even times, of a series that was not acquired so.
 
-A table that goes to and fro, or a scan that gets slower after the passage, samples slices at times of their own.
+A table that goes back and forth, or a scan that gets slower after the passage, samples slices at times of their own.
 Each voxel's curve is then the cubic spline through its samples, read at even times. Of a bolus that is sampled every
 1.2 and 3 s in turn, that leaves CBF unbiased (0.0 ± 2.4 %), where straight lines cut off its peak (−6.3 ± 5.2 %).
 """

@@ -60,8 +60,8 @@ class CtProtocol:
     mas : float
         Tube current times exposure time of a frame; 0 for no noise.
     late_half_s : float
-        How much later than the lower half of the slices the upper half is recorded, as by a table that goes to and
-        fro (shuttle).
+        How much later than the lower half of the slices the upper half is recorded, as by a table that goes back
+        and forth (shuttle).
     padding_hu : float or None
         What stands outside the circle of reconstruction; None: there is no such circle.
     gantry_deg : float
