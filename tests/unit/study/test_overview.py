@@ -216,3 +216,12 @@ def test_it_is_told_beside_the_results_of_a_run(study: Study, capsys: pytest.Cap
     overview.tell(plan)
     said = capsys.readouterr()
     assert (said.out, said.err.splitlines()) == ("", look(plan).lines())
+
+
+def test_a_fault_of_asl_explains_what_cannot_be_compared(study: Study) -> None:
+    folder = study.root / "sub-01" / "ses-post" / "perf"
+    for path in folder.iterdir():
+        path.unlink()
+    study.add("sub-01/ses-post/perf/sub-01_ses-post_asl.nii.gz", {}, frames=10)
+    for what in ("reperfusion", "IMR"):
+        assert [reason for reason in why(seen(study), what) if "PostLabelingDelay" in reason], what

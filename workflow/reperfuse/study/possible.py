@@ -14,9 +14,9 @@ from reperfuse.study.plan import Plan
 _WITHIN = {"perfusion maps": ("dsc|ctp|asl",), "core": ("dwi|adc|ctp",), "mismatch": ("dsc|ctp|asl", "dwi|adc|ctp")}
 #: What compares sessions: the name it has among the absences, and the scans whose faults explain why it cannot be done.
 _COMPARED = {
-    "infarct growth": ("growth", "dwi|adc|flair"),
-    "reperfusion": ("reperfusion", "dsc|ctp"),
-    "IMR": ("reflow", "dsc|ctp"),
+    "infarct growth": ("growth", "dwi|adc|ctp|flair"),
+    "reperfusion": ("reperfusion", "dsc|ctp|asl"),
+    "IMR": ("reflow", "dsc|ctp|asl"),
 }
 #: A reason that is none: the session has the scan.
 INSTEAD = "of the same session is used instead"
