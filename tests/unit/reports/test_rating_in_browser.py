@@ -80,6 +80,16 @@ def saved(page: Page, folder: Path) -> Path:
     raise AssertionError(f"nothing was saved: {told(page)}")
 
 
+def opened_again(page: Page, path: Path) -> dict[str, str]:
+    """Open a page until it shows a rating: the browser keeps one for its next page when it finds the time."""
+    for _ in range(50):
+        page.open(path)
+        if (shown := chosen(page))["pressed"]:
+            break
+        time.sleep(0.1)
+    return shown
+
+
 @pytest.mark.parametrize("page", KEEPS, indirect=True)
 def test_what_is_rated_by_key_and_click_is_what_the_workflow_reads(page: Page, tmp_path: Path) -> None:
     page.press("r")
@@ -150,11 +160,10 @@ def test_a_page_opened_again_shows_what_was_rated(page: Page, path: Path) -> Non
     page.press("a")
     focus(page, "[name=rater]")
     page.type("B")
-    page.open(path)
-    assert chosen(page) == {"session": "ses-d0: accept", "pressed": "accept"}
+    assert opened_again(page, path) == {"session": "ses-d0: accept", "pressed": "accept"}
     assert page.run("document.querySelector('.rating [name=rater]').value") == "B"
     path.write_text(path.read_text(encoding="utf-8").replace("0.1.0", "0.2.0"), encoding="utf-8")
-    page.open(path)
+    assert opened_again(page, path)["pressed"] == "accept"
     (row,) = read_rows(saved(page, path.parent / "later"))
     assert row["version"] == "0.1.0", "what was seen when it was rated"
     again = path.with_name("sub-02.html")

@@ -2,11 +2,12 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from reperfuse.study import results, start
+from reperfuse.study import results, start, summary
 from reperfuse.study.manifest import StudyError
 from reperfuse.study.settings import complete
 from studies import GOOD, Study
@@ -167,17 +168,33 @@ def test_a_patient_in_whom_the_program_failed_is_computed_anew(study: Study) -> 
     assert (out / "sub-02" / "ses-baseline").is_dir()
 
 
-def test_a_stop_is_noticed_and_an_ignored_one_stays_ignored() -> None:
-    before = signal.getsignal(signal.SIGINT)
+def test_a_stop_is_noticed_and_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.set_wakeup_fd(-1)
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        start.watch_for_stop()
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         was_stopped = start.watch_for_stop()
         assert not was_stopped()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         assert was_stopped()
+        assert was_stopped(), "it is so ever after"
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before[0])
+        signal.set_wakeup_fd(before[1])
+    for fault in (KeyboardInterrupt(), ValueError("another")):
+        sys.excepthook(type(fault), fault, None)
+    assert capsys.readouterr().err == f"{summary.STOPPED}\nValueError: another\n"
+
+
+def test_a_signal_that_is_ignored_is_no_stop() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.set_wakeup_fd(-1)
+    try:
+        was_stopped = start.watch_for_stop()
+        signal.raise_signal(signal.SIGINT)
+        assert not was_stopped()
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.set_wakeup_fd(before[1])

@@ -4,13 +4,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from reperfuse.study import results
 from reperfuse.study.demo import planned_demo
 from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
+from reperfuse.study.summary import STOPPED
 
 #: Options of Snakemake that ask something of the workflow, and run no job.
 _QUESTIONS = {
@@ -41,6 +44,8 @@ TABLES = ("sessions", "patients", "reflow", "failures")
 _STARTED_IN = Path("logs", "started_in.txt")
 #: Where Snakemake keeps the records of how each result was made, below the folder a run is in.
 _RECORDS = ".snakemake"
+#: Signals that are read at a time.
+_MANY = 4096
 
 
 def only_asks(arguments: Sequence[str]) -> bool:
@@ -106,17 +111,31 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
 
 
 def watch_for_stop() -> Callable[[], bool]:
-    """Return what tells whether the user has pressed Ctrl-C since: steps that this ends have not failed."""
+    """Return what tells whether the user has pressed Ctrl-C since: steps that this ends have not failed.
+
+    Python's own handler stays in place, for asyncio replaces that one alone by one that ends a loop in order. Where
+    Snakemake lets the interrupt through, as while it builds its graph, it is told in a sentence.
+    """
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    sys.excepthook = _tell_stop
     stops: list[int] = []
 
-    def note(number: int, _: Any) -> None:
-        stops.append(number)
-        raise KeyboardInterrupt
+    def was_stopped() -> bool:
+        with suppress(BlockingIOError):
+            stops.extend(number for number in os.read(reading, _MANY) if number == signal.SIGINT)
+        return bool(stops)
 
-    # one that is ignored, as in a run that outlives its terminal, stays so
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, note)
-    return lambda: bool(stops)
+    return was_stopped
+
+
+def _tell_stop(kind: type[BaseException], fault: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        _say(STOPPED)
+    else:
+        sys.__excepthook__(kind, fault, traceback)
 
 
 def started_in() -> Path:

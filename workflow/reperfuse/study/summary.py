@@ -10,6 +10,10 @@ from pathlib import Path
 from reperfuse.files.tables import read_rows
 from reperfuse.study import results
 
+_KEPT = "What was finished is kept: the same command resumes where it stopped."
+#: How a run ends that was stopped.
+STOPPED = f"Stopped. {_KEPT}"
+
 _STATUS = {"ok": "ok", "warn": "with a warning", "failed": "failed"}
 #: Reasons told at the end, and how much of each; all of them are in the tables.
 _REASONS, _WIDTH = 3, 110
@@ -46,11 +50,10 @@ def finished(output_dir: Path, tables: Path | None, took: timedelta, *, has_page
 
 def unfinished(output_dir: Path, *, has_failed: bool) -> str:
     """Say how a run that did not go through ended: steps failed, or it was stopped."""
-    kept = "What was finished is kept: the same command resumes where it stopped."
     if not has_failed:
-        return f"Stopped. {kept}"
+        return STOPPED
     said = [f"Some steps failed; a line above names each. Their logs are in {output_dir / 'logs'}."]
-    return "\n".join([*said, *(f"  {crash}" for crash in results.crashes(output_dir)), kept])
+    return "\n".join([*said, *(f"  {crash}" for crash in results.crashes(output_dir)), _KEPT])
 
 
 def outcomes(sessions: Iterable[Mapping[str, str]]) -> str:
