@@ -204,3 +204,20 @@ def test_same_input_same_bytes():
     first, second = (estimate_motion(series, GRID.affine, slice(0, 5)) for _ in range(2))
     assert first.matrices.tobytes() == second.matrices.tobytes()
     assert first.reference.tobytes() == second.reference.tobytes()
+
+
+def test_air_far_from_the_head_stays_as_scanned() -> None:
+    series = np.random.default_rng(1).random((20, 24, 12, 3)).astype(np.float32)
+    affine = np.diag([4.0, 4.0, 5.0, 1.0])
+    matrices = np.stack([rigid([1, 2, -1], [1, 0, 2]), rigid([0, 1, 2], [0, 2, 1]), np.full((4, 4), np.nan)])
+    head = np.zeros(series.shape[:3], bool)
+    head[8:12, 10:15, 4:8] = True
+    box = np.s_[5:15, 7:18, 2:10]  # 10 mm more on each side
+    air = np.ones(series.shape[:3], bool)
+    air[box] = False
+    plain = resample(series, affine, matrices)
+    made = resample(series, affine, matrices, head, slice(0, 1))
+    np.testing.assert_array_equal(made[..., 0], plain[..., 0])
+    np.testing.assert_allclose(made[(*box, 1)], plain[(*box, 1)], atol=1e-6)
+    np.testing.assert_array_equal(made[air, 1], series[air, 1])
+    assert np.isnan(made[..., 2]).all(), "a frame without a pose"

@@ -142,7 +142,7 @@ def normalize(image: Array, affine: Array, how: Normalization) -> tuple[Array, A
     affine : (4, 4) array
         Of this grid.
     """
-    filled = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
+    filled = np.where(np.isfinite(image), image, 0).astype(np.float32, copy=False)
     filled, affine = average_blocks(filled, affine, how.smoothing_mm)
     size_mm = voxel_sizes(affine)
     mean = ndimage.gaussian_filter(filled, how.sigma_mm / size_mm, mode="nearest", truncate=2.5)

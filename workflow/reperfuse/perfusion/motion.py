@@ -14,8 +14,9 @@ from reperfuse.faults import DataFault
 from reperfuse.head.alignment import LEVER_MM, Alignment, Normalization, RigidTarget, align, prepare_target
 from reperfuse.head.outline import find_head, has_contrast
 from reperfuse.perfusion.apparent_motion import remove_apparent_motion
-from reperfuse.volumes.arrays import Array
-from reperfuse.volumes.geometry import rigid_matrix, sample_grid
+from reperfuse.volumes.arrays import Array, Mask
+from reperfuse.volumes.geometry import rigid_matrix, sample_grid, shift, voxel_sizes
+from reperfuse.volumes.morphology import box_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ _EXCURSION_MM = 5.0  # from where the head is before and after, at a point 50 mm
 
 
 _EXCURSION_FRAMES = 5
+
+#: How far beyond the outermost voxel centres a sample may lie, in voxels. Beyond a thick slice nothing is known of the
+#: tissue that moved there, and a guess would last as a false deficit.
+_REACH = 0.1
+#: How much of the air around the head is kept.
+_AIR_MM = 10.0
+_ALL = slice(None)
 
 
 def estimate_motion(
@@ -124,8 +132,8 @@ def estimate_motion(
     )
 
 
-def resample(series: Array, affine: Array, matrices: Array, order: int = 3, reach: float = 0.1) -> Array:
-    """Bring every frame to the reference in one interpolation.
+def resample(series: Array, affine: Array, matrices: Array, head: Mask | None = None, whole: slice = _ALL) -> Array:
+    """Bring every frame to the reference in one interpolation, by a cubic spline.
 
     Parameters
     ----------
@@ -133,24 +141,27 @@ def resample(series: Array, affine: Array, matrices: Array, order: int = 3, reac
     affine : (4, 4) array
     matrices : (t, 4, 4) array
         Reference world point → where that tissue is in the frame; a NaN matrix gives a NaN frame.
-    order : int
-        Of the spline; 3 by default.
-    reach : float
-        How far beyond the outermost voxel centres a sample may lie, in voxels. Beyond a thick slice
-        nothing is known of the tissue that moved there, and a guess would last as a false deficit.
+    head : (x, y, z) bool array, optional
+        The air beyond the box around it stays as scanned, for nothing is looked at there.
+    whole : slice
+        Frames that are interpolated everywhere all the same.
 
     Returns
     -------
     (x, y, z, t) float32 array
         NaN where the frame has no voxel.
     """
-    shape = series.shape[:3]
-    output = np.full((series.shape[3], *shape), np.nan, dtype=np.float32)
-    for frame, matrix in enumerate(matrices):
-        if np.isfinite(matrix).all():
-            image = np.ascontiguousarray(series[..., frame])
-            steps = np.linalg.inv(affine) @ matrix @ affine
-            output[frame] = sample_grid(image, steps, shape, order, reach)
+    output = np.full((series.shape[3], *series.shape[:3]), np.nan, dtype=np.float32)
+    everywhere = np.ones(series.shape[:3], bool)
+    around = box_of(everywhere if head is None else head, np.ceil(_AIR_MM / voxel_sizes(affine)))
+    for frame in np.flatnonzero(np.isfinite(matrices).all(axis=(1, 2))):
+        image = np.ascontiguousarray(series[..., frame])
+        box = box_of(everywhere) if frame in range(len(output))[whole] else around
+        corner = shift(np.array([side.start for side in box], dtype=float))
+        output[frame] = image
+        output[frame][box] = sample_grid(
+            image, np.linalg.inv(affine) @ matrices[frame] @ affine @ corner, image[box].shape, 3, _REACH
+        )
     return np.moveaxis(output, 0, 3)
 
 

@@ -92,8 +92,8 @@ def _joined(values: NDArray[Any], radius_mm: float, voxel: Array, join: np.ufunc
 
 def box_of(mask: Mask, margin: ArrayLike = 0) -> tuple[slice, ...]:
     """Return the smallest box that holds a mask, with a margin of voxels: what lies far from it need not be known."""
-    columns = np.asarray(mask.any(axis=2))
-    held = (columns.any(axis=1), columns.any(axis=0), mask.any(axis=(0, 1)))
+    plane = np.asarray(mask.any(axis=0))  # long rows first: an image has few slices
+    held = (mask.reshape(len(mask), -1).any(axis=1), plane.any(axis=1), plane.any(axis=0))
     sides = zip(map(np.flatnonzero, held), np.broadcast_to(margin, 3), strict=True)
     return tuple(slice(max(0, int(side[0] - more)), int(side[-1] + more) + 1) for side, more in sides)
 
