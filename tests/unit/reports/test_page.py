@@ -321,6 +321,15 @@ def test_a_faulty_scan_says_more_than_its_absence(tmp_path) -> None:
     assert "Tmax > 6 s at baseline n/a EchoTime is missing Mismatch" in page.text
 
 
+def test_the_deficit_of_labelling_is_its_low_flow(tmp_path) -> None:
+    before = session(tmp_path, "d0", role="baseline", perfusion="ASL", lowflow40_ml=52.4)
+    after = session(tmp_path, "d1", role="post", perfusion="DSC", tmax6_ml=3.1)
+    page = read(patient(tmp_path, tmax6_post_ml=3.1, reperfusion_fraction=None), [before, after])
+    assert "CBF < 40 % (ASL) at baseline 52.4 mL" in page.text
+    assert "3.1 mL with Tmax > 6 s after treatment" in page.text
+    assert "Tmax > 6 s at baseline n/a" not in page.text
+
+
 def test_warnings_are_told_apart_from_failures(tmp_path) -> None:
     page = read(
         patient(tmp_path),

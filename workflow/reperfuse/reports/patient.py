@@ -153,7 +153,7 @@ def render_patient(
             for path in figures
             if path.name.endswith("_desc-overview_figure.png")
         ],
-        cards=_cards(values, baseline),
+        cards=_cards(values, baseline, rows.get("post", {})),
         judgements=judge(study.criteria, baseline, columns, first.get("Stability", [])),
         numbers=Numbers.of(
             (value for value in values.values() if value.column not in ("imr_exclusion", "imr_note")),
@@ -245,13 +245,15 @@ def _picture(path: Path, label: str, caption: Caption, values: str = "") -> Pict
     return Picture(path.name.removesuffix("_figure.png"), embedded(path.read_bytes()), alt, said.text, said.reading)
 
 
-def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[Card]:
+def _cards(values: Values, baseline: Values, post: Values) -> list[Card]:
     """Choose the headline numbers."""
+    before, deficit = _deficit(values["tmax6_baseline_ml"], baseline)
+    after, remaining = _deficit(values["tmax6_post_ml"], post)
     source = values["lesion_source"]
     drawn = "" if source.is_missing else f", {source.text}"
     return [
         Card("Core at baseline", values["core_baseline_ml"]),
-        Card("Tmax > 6 s at baseline", values["tmax6_baseline_ml"]),
+        Card(f"{before} at baseline", deficit),
         Card(
             "Mismatch at baseline",
             baseline["mismatch_ml"],
@@ -268,10 +270,16 @@ def _cards(values: Mapping[str, Value], baseline: Mapping[str, Value]) -> list[C
         Card(
             "Reperfusion",
             values["reperfusion_fraction"],
-            (f"{in_words(values['tmax6_post_ml'])} with Tmax > 6 s after treatment",),
+            (f"{in_words(remaining)} with {after} after treatment",),
         ),
         Card("Impaired reflow (IMR)", values["imr_ml"], _reflow_details(values)),
     ]
+
+
+def _deficit(late: Value, session: Values) -> tuple[str, Value]:
+    """Return what a session's deficit is called and its volume: by Tmax, or by flow where that is what ASL measured."""
+    flow = session.get("lowflow40_ml")
+    return ("Tmax > 6 s", late) if flow is None or flow.is_missing else ("CBF < 40 % (ASL)", flow)
 
 
 def _reflow_details(values: Mapping[str, Value]) -> tuple[str, ...]:
