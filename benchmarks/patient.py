@@ -1,14 +1,17 @@
 """Time and memory of each rule, for one patient with three sessions at clinical matrices.
 
-Run: ``python benchmarks/patient.py [--cores 2] [--folder DIR]``. A patient is simulated (DSC 128 × 128 × 22 × 80,
-DWI 192 × 192 × 24, FLAIR 256 × 256 × 24), the workflow runs from raw scans to tables and pages, and Snakemake's
-benchmark files become a table (Markdown, as in docs/how-to/cluster.md). The start-up of a job is what a process costs
-that imports the job's interface and does nothing.
+Run: ``python benchmarks/patient.py [--cores 2] [--folder DIR] [--plain] [--profile]``. A patient is simulated (DSC
+128 × 128 × 22 × 80, DWI 192 × 192 × 24, FLAIR 256 × 256 × 24), the workflow runs from raw scans to tables and pages,
+and Snakemake's benchmark files become a table (Markdown, as in docs/how-to/cluster.md). The start-up of a job is what a
+process costs that imports the job's interface and does nothing. ``--plain`` leaves the 90 % intervals out.
+``--profile`` runs it under Python's profiler, which takes longer, and shows where the CPU time of the five dearest
+rules goes.
 """
 
 import argparse
 import csv
 import os
+import pstats
 import re
 import resource
 import subprocess
@@ -67,9 +70,38 @@ def read_benchmarks(folder: Path) -> dict[str, list[dict[str, str]]]:
     return jobs
 
 
+#: Python runs this at the start of every process below the run: its steps are profiled.
+PROFILER = """
+import atexit, cProfile, os, sys, time
+if sys.orig_argv[-1].endswith("run_interface.py"):
+    profile = cProfile.Profile(time.process_time)
+
+    def dump():
+        profile.disable()
+        profile.dump_stats(os.path.join({folder!r}, f"{{sys.modules['__main__'].snakemake.rule}}.{{os.getpid()}}"))
+
+    atexit.register(dump)
+    profile.enable()
+"""
+#: How many rules, and how many functions of each, the profile shows.
+RULES, FUNCTIONS = 5, 8
+
+
 def number(text: str) -> float:
     """Read a figure; a job that ended before it was looked at has none."""
     return float(text) if text not in ("NA", "-") else 0.0
+
+
+def print_profile(folder: Path) -> None:
+    """Print the functions in which the dearest rules spend most time, all jobs of a rule together."""
+    rules = {path.name.partition(".")[0] for path in folder.iterdir()}
+    sums = {rule: pstats.Stats(*map(str, sorted(folder.glob(f"{rule}.*")))).strip_dirs() for rule in rules}
+    print("\n| rule | its jobs, s | where | s |\n|---|---|---|---|")
+    for rule, sum_ in sorted(sums.items(), key=lambda item: -item[1].total_tt)[:RULES]:
+        spent = {place: figures[2] for place, figures in sum_.stats.items()}
+        for (file, _, name), seconds in sorted(spent.items(), key=lambda item: -item[1])[:FUNCTIONS]:
+            where = name if file == "~" else f"{file}: {name}"
+            print(f"| `{rule}` | {sum_.total_tt:.1f} | {where.strip('<>')} | {seconds:.1f} |")
 
 
 def main() -> None:
@@ -77,19 +109,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where it works; a temporary folder by default")
+    parser.add_argument("--plain", action="store_true", help="without the 90 %% intervals")
+    parser.add_argument("--profile", action="store_true", help="show where the dearest rules spend their time")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name).resolve()
         study = simulate_study(folder / "study", DEMO_PATIENTS[:1], CLINICAL, processes=options.cores)
         command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), f"--cores={options.cores}"]
         command += ["--config", f"bids_dir={study}", f"benchmarks={folder}/benchmarks"]
+        command += ["intervals={resamples: 0}"] if options.plain else []
+        environment = dict(os.environ)
+        if options.profile:
+            (profiles := folder / "profiles").mkdir()
+            (folder / "sitecustomize.py").write_text(PROFILER.format(folder=str(profiles)), encoding="utf-8")
+            environment["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
         cpu, start = children_cpu_s(), time.perf_counter()
         with (folder / "said.txt").open("w") as said:
-            done = subprocess.run(command, cwd=folder, check=False, stdout=said, stderr=subprocess.STDOUT)
+            done = subprocess.run(
+                command, cwd=folder, check=False, env=environment, stdout=said, stderr=subprocess.STDOUT
+            )
         if done.returncode:
             raise SystemExit((folder / "said.txt").read_text())
         wall, cpu = time.perf_counter() - start, children_cpu_s() - cpu
         jobs = read_benchmarks(folder / "benchmarks")
+        if options.profile:
+            print_profile(profiles)
+            print()
     interfaces = interfaces_of_rules()
     start_up = {interface: start_up_cpu_s(interface) for interface in set(interfaces.values())}
     print("| rule | jobs | longest, s | CPU a job, s | peak memory, MB |\n|---|---|---|---|---|")
