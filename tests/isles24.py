@@ -1,12 +1,12 @@
 """A replica of the trees of ISLES'24: their names and kinds of files, with simulated scans."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from openpyxl import Workbook
 from reperfuse.diffusion.adc import fit_adc
 from reperfuse.files import nifti
 from reperfuse.simulation import anatomy
@@ -80,20 +80,10 @@ def write_table(path: Path, values: Mapping[str, str]) -> None:
     if path.suffix == ".csv":
         path.write_text(f"{','.join(values)}\n{','.join(values.values())}\n")
         return
-    texts = "".join(f"<si><t>{name}</t></si>" for name in values)
-    head = "".join(f'<c r="{chr(65 + place)}1" t="s"><v>{place}</v></c>' for place in range(len(values)))
-    cells = "".join(_cell(place, text) for place, text in enumerate(values.values()))
-    rows = f'<row r="1">{head}</row><row r="2">{cells}</row>'
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    with zipfile.ZipFile(path, "w") as parts:
-        parts.writestr("xl/sharedStrings.xml", f"<sst {space}>{texts}</sst>")
-        parts.writestr("xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{rows}</sheetData></worksheet>")
-
-
-def _cell(place: int, text: str) -> str:
-    where = f'r="{chr(65 + place)}2"'
-    is_number = text.replace(".", "").isdecimal()
-    return f"<c {where}><v>{text}</v></c>" if is_number else f'<c {where} t="inlineStr"><is><t>{text}</t></is></c>'
+    book = Workbook()
+    book.active.append(list(values))
+    book.active.append([float(text) if text.replace(".", "").isdecimal() else text for text in values.values()])
+    book.save(path)
 
 
 def _arrival(folder: Path, release: Release, label: str, patient: Patient) -> None:

@@ -1,9 +1,11 @@
 """A study whose raw scans lie in ``rawdata/``, beside what was derived from them and a clinical file a patient."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from isles24 import write_table
+from openpyxl import Workbook
 from reperfuse.faults import DataFault
 from reperfuse.files.workbooks import read_sheet
 from reperfuse.study.clinical import ClinicalData
@@ -111,13 +113,13 @@ def test_semicolons_and_a_file_that_is_no_workbook(study: Study, tmp_path: Path)
     assert clinical.notes() == [("participants.tsv", said)]
 
 
-def test_a_workbook_with_gaps(tmp_path: Path) -> None:
-    import zipfile
-
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    cells = '<row r="1"><c r="B1"><v>2</v></c><c r="AA1" t="str"><f>1</f><v>x</v></c></row>'
-    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as parts:
-        parts.writestr("xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{cells}</sheetData></worksheet>")
-    assert read_sheet(tmp_path / "a.xlsx") == [["", "2", *[""] * 24, "x"]]
+def test_a_workbook_with_gaps_and_dates(tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.title = "second"
+    sheet = book.create_sheet("first", 0)
+    sheet["B1"], sheet["C1"], sheet["AA1"] = 2, datetime(2026, 3, 1), "x"
+    book["second"]["A1"] = "not this one"
+    book.save(tmp_path / "a.xlsx")
+    assert read_sheet(tmp_path / "a.xlsx") == [["", "2", "2026-03-01", *[""] * 23, "x"]]
     with pytest.raises(DataFault, match="there is no such file"):
         read_sheet(tmp_path / "b.xlsx")

@@ -330,7 +330,7 @@ def save(
     image.set_qform(affine, code=1, strip_shears=True)
     if data.ndim == 4 and frame_spacing_s is not None:
         image.header.set_zooms((*image.header.get_zooms()[:3], frame_spacing_s))
-    # of a series, which is mostly noise, nothing but runs of one value is looked for: a third of the time, no more bytes
+    # a series is mostly noise: to look for runs of one value alone takes a third of the time, and no more bytes
     packer = zlib.compressobj(1, wbits=_GZIP, strategy=zlib.Z_RLE if data.ndim == 4 else zlib.Z_DEFAULT_STRATEGY)
     Path(path).write_bytes(packer.compress(image.to_bytes()) + packer.flush())
     write_json(sidecar_path(path), sidecar)
