@@ -90,7 +90,7 @@ def test_core_and_deficit_are_found(done: dict[str, str], head: Head) -> None:
 
     assert not any(reasons(path) for path in done.values())
     assert dice(mask("tmax6"), head.deficit) > 0.85
-    assert dice(mask("core"), head.core) > 0.75
+    assert dice(mask("core"), head.core) > 0.965
     assert not (mask("core") & ~mask("tmax6")).any()
     np.testing.assert_array_equal(mask("penumbra"), mask("tmax6") & ~mask("core"))
     curves = dict(map(tuple, read_sidecar(done["deficit_curves"])["Curves"]["rcbf"]))
@@ -101,8 +101,8 @@ def test_maps_are_those_of_the_tissue(done: dict[str, str], head: Head) -> None:
     normal = ct_head.brain(SIZE, AFFINE) & ~head.deficit & (np.arange(120) > 66)[:, None, None]
     cbv, rcbf = (np.asarray(nb.load(done[name]).dataobj)[normal] for name in ("cbv", "rcbf"))
     assert np.nanmedian(cbv) == pytest.approx(45 * 4.5 / 60, rel=0.1)
-    # noise lowers the flow of voxels, not that of their mean curve
-    assert 0.8 < np.nanmedian(rcbf) < 1.0
+    # noise lowers the flow of voxels, not that of mean curves
+    assert 0.88 < np.nanmedian(rcbf) < 1.0
     curve = tissue_curves(TIMES, [45.0], [4.5], [0.5], bolus=BOLUS)
     arterial = arterial_curve(TIMES, BOLUS)
     flow, plain = (deconvolve(curve, one, DT_S).cbf[0] for one in (widened(arterial, DT_S), arterial))

@@ -20,7 +20,6 @@ from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, tak
 from reperfuse.interfaces.motion import read_poses
 from reperfuse.perfusion.attenuation import (
     BRAIN_LEVEL_HU,
-    SMOOTHING_FWHM_MM,
     enhancement,
     find_ct_baseline,
     is_vessel,
@@ -37,6 +36,7 @@ from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
+from reperfuse.volumes.likeness import alike_means
 from reperfuse.volumes.morphology import box_of
 from reperfuse.volumes.smoothing import smoothed_curves
 
@@ -107,12 +107,14 @@ class CurvesStep(Step):
             box = box_of(brain.mask)
             curves = self._curves(Image(series.data[(*box, slice(baseline.first + window))], series.affine), baseline)
         # a voxel that left the field of view for a frame has no whole curve
-        within, fwhm_mm = brain.mask[box] & np.isfinite(curves).all(axis=-1), self.inputs.smoothing_fwhm_mm
+        within, voxel = brain.mask[box] & np.isfinite(curves).all(axis=-1), series.voxel_size_mm
         if self._is_ct():
-            within, fwhm_mm = within & ~is_vessel(curves), SMOOTHING_FWHM_MM
+            within &= ~is_vessel(curves)
         whole = np.zeros(brain.data.shape, bool)
         whole[box] = within
-        return smoothed_curves(curves, within, series.voxel_size_mm, fwhm_mm), whole
+        if self._is_ct():
+            return alike_means(curves, within, voxel), whole
+        return smoothed_curves(curves, within, voxel, self.inputs.smoothing_fwhm_mm), whole
 
 
 class TissueInputSpec(CurvesInputSpec):
