@@ -82,7 +82,7 @@ def _means(values: Array, place: Array, within: Mask, voxel_size_mm: ArrayLike) 
 
 
 def _neighbourhood(within: Mask, voxel_size_mm: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.int_], Array]:
-    """Number the voxels of a mask in a flat image with a margin, and find the steps to neighbours and their distances.
+    """Return the number of each voxel of a mask in a flat image with a margin, steps to neighbours, and distances.
 
     Outside the mask stands the number of its voxels. Distances are squared, in SD of the Gaussian.
     """
