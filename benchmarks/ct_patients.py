@@ -7,7 +7,7 @@
 True are: core (relative flow below 30 % inside Tmax > 6 s) and Tmax > 6 s by the same deconvolution of curves without
 noise, motion and smoothing, with the true arterial input; the follow-up lesion as the tissue in the simulator's region;
 growth as the difference. No expert has drawn the lesion: the workflow finds it. An expert's mask counts whole voxels
-and would be 4 to 7 % larger than the tissue in it. Cells are found / true (mL); `*` marks an error of more than 20 %
+and would be 3 to 7 % larger than the tissue in it. Cells are found / true (mL); `*` marks an error of more than 20 %
 and 8 mL, of growth of more than 15 % and 4 mL. Registration is the mean distance between where the brain's points lie
 and where they are put (mm).
 """
