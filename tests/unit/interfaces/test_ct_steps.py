@@ -14,6 +14,8 @@ from reperfuse.files.tables import read_columns
 from reperfuse.interfaces import (
     CorrectCtMotion,
     CorrectMotion,
+    DeconvolvePerfusion,
+    MapDelay,
     MapPerfusion,
     MeasureCtMismatch,
     PrepareCtPerfusion,
@@ -22,6 +24,8 @@ from reperfuse.perfusion.attenuation import widened
 from reperfuse.perfusion.deconvolution import deconvolve
 from reperfuse.simulation.hemodynamics import Bolus, arterial_curve, tissue_curves, venous_curve
 from reperfuse.volumes.image import dice
+from reperfuse.volumes.likeness import alike_means
+from reperfuse.volumes.smoothing import smoothed_curves
 
 DT_S, FRAMES, VOXEL = 2.0, 32, (2.0, 2.0, 5.0)
 BOLUS = Bolus(arrival_s=10.0, peak=350.0, beta_s=2.0)
@@ -111,6 +115,15 @@ def test_maps_are_those_of_the_tissue(done: dict[str, str], head: Head) -> None:
     assert found > 1.05 * plain
     cbf, volume, mtt = (np.asarray(nb.load(done[name]).dataobj) for name in ("cbf", "cbv", "mtt"))
     np.testing.assert_allclose(mtt, 60 * volume / cbf, rtol=1e-3)
+
+
+def test_the_delay_is_that_of_curves_smoothed_by_a_gaussian() -> None:
+    """What alike neighbours leave of the noise is not independent from frame to frame."""
+    series = np.random.default_rng(2).normal(size=(9, 9, 5, 30)).astype(np.float32)
+    mask, voxel = np.ones(series.shape[:3], bool), (2.0, 2.0, 5.0)
+    gaussian, alike = smoothed_curves(series, mask, voxel, 6.0), alike_means(series, mask, voxel)
+    for step, curves in ((MapDelay, gaussian), (DeconvolvePerfusion, alike)):
+        np.testing.assert_array_equal(step(modality="ctp")._smoothed(series, mask, voxel), curves)
 
 
 def test_sidecars_say_what_the_scan_is_and_how_it_was_prepared(done: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
+from numpy.typing import ArrayLike
 
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
@@ -107,14 +108,18 @@ class CurvesStep(Step):
             box = box_of(brain.mask)
             curves = self._curves(Image(series.data[(*box, slice(baseline.first + window))], series.affine), baseline)
         # a voxel that left the field of view for a frame has no whole curve
-        within, voxel = brain.mask[box] & np.isfinite(curves).all(axis=-1), series.voxel_size_mm
+        within = brain.mask[box] & np.isfinite(curves).all(axis=-1)
         if self._is_ct():
             within &= ~is_vessel(curves)
         whole = np.zeros(brain.data.shape, bool)
         whole[box] = within
+        return self._smoothed(curves, within, series.voxel_size_mm), whole
+
+    def _smoothed(self, curves: np.ndarray, within: Mask, voxel_size_mm: ArrayLike) -> np.ndarray:
+        """Return the curves (n, t) of the voxels of a mask, averaged with their neighbours."""
         if self._is_ct():
-            return alike_means(curves, within, voxel), whole
-        return smoothed_curves(curves, within, voxel, self.inputs.smoothing_fwhm_mm), whole
+            return alike_means(curves, within, voxel_size_mm)
+        return smoothed_curves(curves, within, voxel_size_mm, self.inputs.smoothing_fwhm_mm)
 
 
 class TissueInputSpec(CurvesInputSpec):

@@ -16,9 +16,9 @@ from reperfuse.volumes.smoothing import FWHM_PER_SD, smoothed_curves
 
 # On simulated patients the core hardly changes with any of these (docs/validation/ct.md).
 #: Width at half maximum of the Gaussian over which neighbours count, mm, and where it ends, SD.
-REACH_FWHM_MM, _REACH_SD = 10.0, 2.0
+_REACH_FWHM_MM, _REACH_SD = 10.0, 2.0
 #: Width at half maximum of the Gaussian of the curves that are compared, mm.
-COMPARED_FWHM_MM = 6.0
+_COMPARED_FWHM_MM = 6.0
 #: Shapes by which curves are compared, and in which they are averaged.
 _COMPARED_SHAPES, _KEPT_SHAPES = 3, 16
 #: SD of the Gaussian of the difference between two smoothed curves, in SDs of their noise.
@@ -43,7 +43,7 @@ def alike_means(series: Array, valid: Mask, voxel_size_mm: ArrayLike) -> Array:
     (n, t) array
         float32, in the order of the mask's voxels.
     """
-    smoothed = smoothed_curves(series, valid, voxel_size_mm, COMPARED_FWHM_MM)
+    smoothed = smoothed_curves(series, valid, voxel_size_mm, _COMPARED_FWHM_MM)
     if not len(smoothed):
         return smoothed
     mean = smoothed.mean(axis=0)
@@ -86,7 +86,7 @@ def _neighbourhood(within: Mask, voxel_size_mm: ArrayLike) -> tuple[NDArray[np.i
 
     Outside the mask stands the number of its voxels. Distances are squared, in SD of the Gaussian.
     """
-    sd_voxels = REACH_FWHM_MM / FWHM_PER_SD / np.asarray(voxel_size_mm, float)
+    sd_voxels = _REACH_FWHM_MM / FWHM_PER_SD / np.asarray(voxel_size_mm, float)
     reach = np.floor(_REACH_SD * sd_voxels).astype(int)
     count = int(within.sum())
     numbers = np.full(np.array(within.shape) + 2 * reach, count, np.int32)
