@@ -16,6 +16,7 @@ from reperfuse.simulation.hemodynamics import BRAIN_DENSITY_G_ML, HAEMATOCRIT_FA
 from reperfuse.simulation.physiology import Flow, perfusion_at
 from reperfuse.simulation.protocols import TINY, Matrix, make_grid, plan_session
 from reperfuse.simulation.study import simulate_study
+from reperfuse.simulation.truth import SessionTruth
 
 GRID = make_grid(Matrix((56, 56, 10), (4.2, 4.2, 8.0)))
 POSE = rigid((3, -4, 5), (2, -1, 3))
@@ -202,6 +203,22 @@ def test_the_core_of_a_ct_session_is_its_low_flow(study) -> None:
     patient = dict(zip(lines[0].split("\t"), lines[1].split("\t"), strict=True))
     assert float(patient["growth_ml"]) == pytest.approx(float(patient["infarct_followup_ml"]) - float(row["core_ml"]))
     assert patient["growth_voxelwise_ml"] == "n/a"
+
+
+def test_the_core_is_where_the_tissue_has_less_than_a_third_of_the_flow_of_normal_tissue() -> None:
+    """No artery counts as normal tissue: with arteries, normal flow would be too high and the core 12 % too large."""
+    patient = ct_patient("ct", core_ml=25.0, deficit_ml=95.0)
+    plan = plan_session(patient, "baseline", TINY, 5)
+    rest = np.tile(np.eye(4), (TINY.ctp.frames, 1, 1))
+    quiet, pose, head = replace(TINY.ctp, mas=0.0), plan.poses["ctp"], patient.head("baseline")
+    found = acquire_ct(head, plan.flow, plan.grids["ctp"], pose, quiet, rest, 0)
+    truth = SessionTruth(patient, "baseline", plan)
+    truth.add_ct_perfusion(found.still, TINY.ctp.truth_times_s)
+    (flow, grid), (deficit, _) = truth.images["perf", "cbf"], truth.images["perf", "desc-tmax6_mask"]
+    right = ((world_points(grid) - pose[:3, 3]) @ pose[:3, 0]).reshape(grid.shape) > 0
+    tissue = truth.images["perf", "desc-brain_mask"][0]
+    core = deficit & (flow < 0.3 * np.nanmean(flow[tissue & right & ~deficit]))
+    assert truth.row["core_ml"] == pytest.approx(core.sum() * grid.voxel_ml, rel=0.08)
 
 
 def test_voltage_changes_the_enhancement() -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from reperfuse.volumes.smoothing import smooth_inside
+from reperfuse.volumes.smoothing import cube_means, smooth_inside
 
 
 def test_smoothing_is_in_millimetres() -> None:
@@ -40,3 +40,11 @@ def test_smoothing_knows_no_orientation() -> None:
     found = smooth_inside(volume, mask, (2, 3, 5), 7.0)
     turned = smooth_inside(volume.transpose(2, 0, 1)[::-1], mask.transpose(2, 0, 1)[::-1], (5, 2, 3), 7.0)
     np.testing.assert_allclose(turned, found.transpose(2, 0, 1)[::-1], rtol=1e-4, atol=1e-6)
+
+
+def test_means_of_cubes() -> None:
+    places = np.array([[0.0, 1.0, 2.0], [19.0, 0.0, 0.0], [20.0, 0.0, 0.0], [0.0, 0.0, 45.0]])
+    values = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 5.0], [7.0, 8.0]])
+    means, counts = cube_means(values, places, 20.0)
+    found = sorted((int(count), *map(float, row)) for count, row in zip(counts, means, strict=True))
+    assert found == [(1, 5.0, 5.0), (1, 7.0, 8.0), (2, 2.0, 4.0)]

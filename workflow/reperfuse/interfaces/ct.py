@@ -37,9 +37,12 @@ from reperfuse.perfusion.quality import lost_share
 from reperfuse.perfusion.sampling import even_times, resample_times
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.image import Image
+from reperfuse.volumes.smoothing import cube_means
 
 #: Share of the brain that metal may hide before its perfusion is not known.
 _MOST_METAL = 0.2
+#: Side of the cubes of normal tissue whose mean curves give its CBF, mm: some hundred voxels.
+_REGION_MM = 20.0
 
 
 class CorrectCtMotionInputSpec(StepInputSpec):
@@ -183,10 +186,11 @@ class NormalizeCtPerfusionInputSpec(NormalizePerfusionInputSpec, DeconvolvePerfu
 
 
 class NormalizeCtPerfusion(DeconvolutionStep, NormalizePerfusion):
-    """Divide CBF and CBV by those of contralateral normal tissue, its CBF being that of its mean curve.
+    """Divide CBF and CBV by those of contralateral normal tissue, its CBF being that of mean curves.
 
     Deconvolution flattens a noisy curve more, and a fast passage more than a slow one: the CBF of voxels of normal
-    tissue is a third too low on CT, that of the core is not. The mean curve of normal tissue has hardly any noise.
+    tissue is too low on CT, that of the core is not. The mean curve of a region has hardly any noise. One curve of all
+    normal tissue would not do: deconvolution is truncated in steps, which change its CBF by 8 %.
     """
 
     input_spec = NormalizeCtPerfusionInputSpec
@@ -194,8 +198,11 @@ class NormalizeCtPerfusion(DeconvolutionStep, NormalizePerfusion):
 
     def _means(self, normal: Mask, maps: Mapping[str, Array]) -> dict[str, float]:
         tissue = self._tissue()
-        mean = tissue.curves[normal[tissue.whole]].mean(axis=0, dtype=float)
-        flow = float(self._deconvolve(mean[np.newaxis], tissue.arterial).cbf[0])
+        places_mm = np.argwhere(normal & tissue.whole) * tissue.brain.voxel_size_mm
+        curves, voxels = cube_means(tissue.curves[normal[tissue.whole]], places_mm, _REGION_MM)
+        flows = self._deconvolve(curves, tissue.arterial).cbf
+        known = np.isfinite(flows)
+        flow = float((flows * voxels)[known].sum() / voxels[known].sum())
         return super()._means(normal, maps) | {"rcbf": flow}
 
 

@@ -2,15 +2,20 @@
 
 from typing import Any
 
+import numpy as np
 from nipype.interfaces.base import File, TraitedSpec
+from numpy.typing import ArrayLike
 
 from reperfuse.files import nifti
 from reperfuse.interfaces.base import document, image, takes
 from reperfuse.interfaces.hypoperfusion import CleaningInputSpec, HypoperfusionStep
 from reperfuse.interfaces.perfusion import TissueInputSpec, TissueStep
 from reperfuse.mismatch.stability import TABULATED
+from reperfuse.perfusion.attenuation import SMOOTHING_FWHM_MM
 from reperfuse.perfusion.delay import arterial_delay
+from reperfuse.volumes.arrays import Mask
 from reperfuse.volumes.image import volume_ml
+from reperfuse.volumes.smoothing import smoothed_curves
 
 
 @takes("concentration", "motion_signal_per_mm", "window_s")
@@ -41,6 +46,11 @@ class MapDelay(TissueStep):
         found = arterial_delay(tissue.curves, tissue.arterial, self.inputs.repetition_time_s, tissue.arrival)
         self.save_image("delay", tissue.volume(found.delay), tissue.brain)
         self.save_image("delaysd", tissue.volume(found.sd), tissue.brain)
+
+    def _smoothed(self, curves: np.ndarray, within: Mask, voxel_size_mm: ArrayLike) -> np.ndarray:
+        """Return curves smoothed by a Gaussian: their noise stays independent from frame to frame, as it must be."""
+        fwhm_mm = SMOOTHING_FWHM_MM if self._is_ct() else self.inputs.smoothing_fwhm_mm
+        return smoothed_curves(curves, within, voxel_size_mm, fwhm_mm)
 
 
 class SegmentDelayInputSpec(CleaningInputSpec):

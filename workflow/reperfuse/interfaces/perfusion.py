@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, traits
+from numpy.typing import ArrayLike
 
 from reperfuse.faults import DataFault
 from reperfuse.files import nifti
@@ -20,7 +21,6 @@ from reperfuse.interfaces.base import Step, StepInputSpec, image, isdefined, tak
 from reperfuse.interfaces.motion import read_poses
 from reperfuse.perfusion.attenuation import (
     BRAIN_LEVEL_HU,
-    SMOOTHING_FWHM_MM,
     enhancement,
     find_ct_baseline,
     is_vessel,
@@ -37,6 +37,7 @@ from reperfuse.perfusion.timing import check_times
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.geometry import apply_matrix
 from reperfuse.volumes.image import Image
+from reperfuse.volumes.likeness import alike_means
 from reperfuse.volumes.morphology import box_of
 from reperfuse.volumes.smoothing import smoothed_curves
 
@@ -107,12 +108,18 @@ class CurvesStep(Step):
             box = box_of(brain.mask)
             curves = self._curves(Image(series.data[(*box, slice(baseline.first + window))], series.affine), baseline)
         # a voxel that left the field of view for a frame has no whole curve
-        within, fwhm_mm = brain.mask[box] & np.isfinite(curves).all(axis=-1), self.inputs.smoothing_fwhm_mm
+        within = brain.mask[box] & np.isfinite(curves).all(axis=-1)
         if self._is_ct():
-            within, fwhm_mm = within & ~is_vessel(curves), SMOOTHING_FWHM_MM
+            within &= ~is_vessel(curves)
         whole = np.zeros(brain.data.shape, bool)
         whole[box] = within
-        return smoothed_curves(curves, within, series.voxel_size_mm, fwhm_mm), whole
+        return self._smoothed(curves, within, series.voxel_size_mm), whole
+
+    def _smoothed(self, curves: np.ndarray, within: Mask, voxel_size_mm: ArrayLike) -> np.ndarray:
+        """Return the curves (n, t) of the voxels of a mask, averaged with their neighbours."""
+        if self._is_ct():
+            return alike_means(curves, within, voxel_size_mm)
+        return smoothed_curves(curves, within, voxel_size_mm, self.inputs.smoothing_fwhm_mm)
 
 
 class TissueInputSpec(CurvesInputSpec):

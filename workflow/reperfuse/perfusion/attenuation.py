@@ -14,8 +14,7 @@ from reperfuse.perfusion.arrival import Baseline, find_arrival
 from reperfuse.volumes.arrays import Array, Mask
 from reperfuse.volumes.robust import sd_about_zero
 
-#: Width at half maximum of the Gaussian among the voxels of tissue, mm. On a simulated head at 80 kVp and 200 mAs it
-#: gives Tmax in late tissue with an error of 2.4 s, one of 4 mm of 3.7 s (docs/methods/ct.md).
+#: Width at half maximum of the Gaussian among the voxels of tissue before the arterial delay is measured, mm.
 SMOOTHING_FWHM_MM = 6.0
 #: Standard deviation of the Gaussian that widens the arterial input for blood flow, s. In simulated patients the core
 #: hardly changes from 1.2 to 1.7 s (docs/validation/ct.md).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from reperfuse.volumes.arrays import Array, Mask
@@ -98,6 +98,15 @@ def smoothed_curves(series: Array, valid: Mask, voxel_size_mm: ArrayLike, fwhm_m
         np.copyto(kept, series[(*box, some)], where=within[..., np.newaxis])
         np.divide(_blurred(kept, sigma, 4)[within], weight, out=curves[:, some])
     return curves
+
+
+def cube_means(values: Array, places_mm: Array, size_mm: float) -> tuple[Array, NDArray[np.int_]]:
+    """Return the mean rows (k, t) of values (n, t) in each cube of a size that holds places (n, 3), and how many."""
+    _, cube = np.unique(places_mm // size_mm, axis=0, return_inverse=True)
+    cube = cube.ravel()
+    counts = np.bincount(cube)
+    totals = np.stack([np.bincount(cube, column) for column in values.T], axis=1)
+    return totals / counts[:, np.newaxis], counts
 
 
 def _blurred(values: Array, sigma: Array, truncate: float) -> Array:
