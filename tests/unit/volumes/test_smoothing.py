@@ -42,8 +42,9 @@ def test_smoothing_knows_no_orientation() -> None:
     np.testing.assert_allclose(turned, found.transpose(2, 0, 1)[::-1], rtol=1e-4, atol=1e-6)
 
 
-def test_means_of_cubes() -> None:
-    places = np.array([[0.0, 1.0, 2.0], [19.0, 0.0, 0.0], [20.0, 0.0, 0.0], [0.0, 0.0, 45.0]])
+@pytest.mark.parametrize("axes", [(1, 1, 1), (-1, 1, -1)])
+def test_means_of_cubes_whatever_the_direction_of_the_axes(axes) -> None:
+    places = np.array([[-8.0, 1.0, 2.0], [9.0, -5.0, 3.0], [14.0, 2.0, 0.0], [-15.0, 2.0, -5.0]]) * axes + 30.0
     values = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 5.0], [7.0, 8.0]])
     means, counts = cube_means(values, places, 20.0)
     found = sorted((int(count), *map(float, row)) for count, row in zip(counts, means, strict=True))

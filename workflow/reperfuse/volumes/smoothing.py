@@ -101,8 +101,11 @@ def smoothed_curves(series: Array, valid: Mask, voxel_size_mm: ArrayLike, fwhm_m
 
 
 def cube_means(values: Array, places_mm: Array, size_mm: float) -> tuple[Array, NDArray[np.int_]]:
-    """Return the mean rows (k, t) of values (n, t) in each cube of a size that holds places (n, 3), and how many."""
-    _, cube = np.unique(places_mm // size_mm, axis=0, return_inverse=True)
+    """Return the mean rows (k, t) of values (n, t) in each cube of a size that holds places (n, 3), and how many.
+
+    The middle of the places is the middle of a cube, so that the direction of the axes does not matter.
+    """
+    _, cube = np.unique(np.rint((places_mm - places_mm.mean(axis=0)) / size_mm), axis=0, return_inverse=True)
     cube = cube.ravel()
     counts = np.bincount(cube)
     totals = np.stack([np.bincount(cube, column) for column in values.T], axis=1)
