@@ -17,12 +17,12 @@ from reperfuse.simulation.protocols import TINY, Matrix, make_grid, plan_session
 from reperfuse.study import options
 from reperfuse.study.yaml_lines import read_yaml
 
-pytestmark = pytest.mark.nightly  # a minute each
+pytestmark = pytest.mark.slow
 CONFIG = read_yaml(options.CONFIG)
 PATIENT = ct_patient("x", core_ml=40.0, deficit_ml=130.0)
 EVEN = even_times(60, 1.0)
-# every second during the first passage, then every third
-TWO_PHASE = (*even_times(36, 1.0), *even_times(9, 3.0, first_s=38.0))
+# every second during the first passage, then every third, as long as the other
+TWO_PHASE = (*even_times(36, 1.0), *even_times(8, 3.0, first_s=38.0))
 GRID = make_grid(Matrix((56, 56, 12), (4.2, 4.2, 8.0)))
 QUIET = CtProtocol(EVEN, mas=0.0)
 
@@ -50,7 +50,8 @@ def measure(folder: Path, series: np.ndarray, affine: np.ndarray, timing: dict[s
     for place in ("prepared", "maps"):
         (folder / place).mkdir(parents=True)
     path = folder / "ctp.nii.gz"
-    image = nib.Nifti1Image(np.rint(series).astype(np.int16), affine)
+    # not in whole HU: a head without noise, which blurs these steps, would lose a tenth of its CBF by them
+    image = nib.Nifti1Image(series.astype(np.float32), affine)
     image.set_qform(affine, code=0)  # it cannot hold the grid of a tilted gantry
     image.set_sform(affine, code=1)
     nib.save(image, path)
@@ -139,5 +140,6 @@ def test_a_table_that_goes_to_and_fro(usual: Any, tmp_path: Path) -> None:
 def test_the_tilt_of_the_gantry(usual: Any, tmp_path: Path) -> None:
     grid = tilted_gantry(GRID, 12.0)
     found = measure(tmp_path / "s", record(QUIET, grid), grid.affine, {})
-    np.testing.assert_allclose(found.cbf, usual[1].cbf, rtol=0.05)  # another sampling of the same head
+    # another sampling of the same head, and of its artery: how much of that a voxel holds scales all flow alike
+    np.testing.assert_allclose(found.cbf / found.cbf[1], usual[1].cbf / usual[1].cbf[1], rtol=0.05)
     assert found.tmax6_ml == pytest.approx(usual[1].tmax6_ml, rel=0.1)
