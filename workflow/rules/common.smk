@@ -62,6 +62,8 @@ except (settings.ConfigError, StudyError) as fault:
 CATALOGUE, DEFINITIONS, DICTIONARIES = SETUP.catalogue, SETUP.definitions, SETUP.dictionaries
 result, ROOT = PLAN.names.pattern, PLAN.names.root
 WAS_STOPPED = start.watch_for_stop()
+#: Priority of the steps to the deficit: the chain that a patient waits for is not to wait for others.
+LONGEST_CHAIN = 1
 #: What RegisterImages takes for a good fit.
 FIT_LIMITS = {key: config["registration"][key] for key in ("min_brain_dice", "min_edge_agreement")}
 

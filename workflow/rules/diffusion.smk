@@ -18,6 +18,7 @@ rule prepare_diffusion:
         mirror=result("mirror", datatype="dwi"),
     log:
         session_log("prepare_diffusion"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
@@ -42,6 +43,7 @@ rule measure_core:
         adc_sweep=result("adc_sweep"),
     log:
         session_log("measure_core"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
@@ -70,6 +72,7 @@ rule align_diffusion:
         trace=result("trace_dscref"),
     log:
         session_log("align_diffusion"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:

@@ -18,6 +18,7 @@ rule prepare_perfusion:
         mirror=result("mirror", datatype="perf"),
     log:
         session_log("prepare_perfusion"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
@@ -53,6 +54,7 @@ rule map_perfusion:
         delaysd=result("delaysd"),
     log:
         session_log("map_perfusion"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
@@ -112,6 +114,7 @@ rule measure_perfusion:
         **DEFICIT,
     log:
         session_log("measure_perfusion"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
