@@ -1,6 +1,6 @@
 """A study whose raw scans lie in ``rawdata/``, beside what was derived from them and a clinical file a patient."""
 
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from reperfuse.study.index import index_study
 from reperfuse.study.layout import scan_folders
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.results import put_aside
+from reperfuse.study.vocabulary import read_moment
 from studies import ROLES, Study
 
 ANY = {
@@ -118,8 +119,13 @@ def test_a_workbook_with_gaps_and_dates(tmp_path: Path) -> None:
     book.active.title = "second"
     sheet = book.create_sheet("first", 0)
     sheet["B1"], sheet["C1"], sheet["AA1"] = 2, datetime(2026, 3, 1), "x"
+    sheet["A2"], sheet["B2"] = datetime(2026, 3, 1, 8, 10), time(8, 10)
     book["second"]["A1"] = "not this one"
     book.save(tmp_path / "a.xlsx")
-    assert read_sheet(tmp_path / "a.xlsx") == [["", "2", "2026-03-01", *[""] * 23, "x"]]
+    assert read_sheet(tmp_path / "a.xlsx") == [
+        ["", "2", "2026-03-01", *[""] * 23, "x"],
+        ["2026-03-01 08:10:00", "08:10:00", *[""] * 25],
+    ]
+    assert read_moment(read_sheet(tmp_path / "a.xlsx")[1][0]) == datetime(2026, 3, 1, 8, 10)
     with pytest.raises(DataFault, match="there is no such file"):
         read_sheet(tmp_path / "b.xlsx")

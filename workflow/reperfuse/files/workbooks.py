@@ -1,6 +1,6 @@
 """Excel workbooks, as far as a table of values goes: the cells of the first sheet."""
 
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,6 @@ def read_sheet(path: Path) -> list[list[str]]:
 
 
 def _written(value: Any) -> str:
-    if value is None:
-        return ""
-    return value.date().isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime) and value.time() == time():  # as a date is kept; a moment has its time
+        value = value.date()
+    return "" if value is None else str(value)
