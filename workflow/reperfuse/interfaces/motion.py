@@ -87,7 +87,8 @@ class CorrectMotion(Step):
             raw.data[..., usable_frames(baseline, ~blank)], brain
         )
         field = receive_field(still, raw.affine, brain)
-        series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices, head, baseline.frames)
+        # a coil may leave a part of the brain as dark as air is next to what is bright
+        series = motion.resample(raw.data / field[..., None], raw.affine, found.matrices, head | brain, baseline.frames)
         air = air_signal(raw.data, head, raw.voxel_size_mm)
         outlier = found.outlier | find_outliers(series[brain], baseline.frames, ~found.outlier, air)
         reference = mean_of_known(series[..., usable_frames(baseline, ~outlier)])

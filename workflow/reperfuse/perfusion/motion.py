@@ -59,7 +59,7 @@ _EXCURSION_FRAMES = 5
 _REACH = 0.1
 #: How much of the air around the head is kept.
 _AIR_MM = 10.0
-_ALL = slice(None)
+_NO_FRAME = slice(0)
 
 
 def estimate_motion(
@@ -132,7 +132,9 @@ def estimate_motion(
     )
 
 
-def resample(series: Array, affine: Array, matrices: Array, head: Mask | None = None, whole: slice = _ALL) -> Array:
+def resample(
+    series: Array, affine: Array, matrices: Array, head: Mask | None = None, whole: slice = _NO_FRAME
+) -> Array:
     """Bring every frame to the reference in one interpolation, by a cubic spline.
 
     Parameters
@@ -142,7 +144,7 @@ def resample(series: Array, affine: Array, matrices: Array, head: Mask | None = 
     matrices : (t, 4, 4) array
         Reference world point → where that tissue is in the frame; a NaN matrix gives a NaN frame.
     head : (x, y, z) bool array, optional
-        The air beyond the box around it stays as scanned, for nothing is looked at there.
+        The air beyond the box around it stays as scanned, for nothing is looked at there; by default there is none.
     whole : slice
         Frames that are interpolated everywhere all the same.
 
@@ -152,16 +154,15 @@ def resample(series: Array, affine: Array, matrices: Array, head: Mask | None = 
         NaN where the frame has no voxel.
     """
     output = np.full((series.shape[3], *series.shape[:3]), np.nan, dtype=np.float32)
-    everywhere = np.ones(series.shape[:3], bool)
-    around = box_of(everywhere if head is None else head, np.ceil(_AIR_MM / voxel_sizes(affine)))
+    everywhere = tuple(slice(0, size) for size in series.shape[:3])
+    boxes = [everywhere if head is None else box_of(head, np.ceil(_AIR_MM / voxel_sizes(affine)))] * len(output)
+    boxes[whole] = [everywhere] * len(boxes[whole])
     for frame in np.flatnonzero(np.isfinite(matrices).all(axis=(1, 2))):
-        image = np.ascontiguousarray(series[..., frame])
-        box = box_of(everywhere) if frame in range(len(output))[whole] else around
+        image, box = np.ascontiguousarray(series[..., frame]), boxes[frame]
         corner = shift(np.array([side.start for side in box], dtype=float))
+        steps = np.linalg.inv(affine) @ matrices[frame] @ affine @ corner
         output[frame] = image
-        output[frame][box] = sample_grid(
-            image, np.linalg.inv(affine) @ matrices[frame] @ affine @ corner, image[box].shape, 3, _REACH
-        )
+        output[frame][box] = sample_grid(image, steps, image[box].shape, 3, _REACH)
     return np.moveaxis(output, 0, 3)
 
 
