@@ -49,8 +49,9 @@ class MapDelay(TissueStep):
 
     def _smoothed(self, curves: np.ndarray, within: Mask, voxel_size_mm: ArrayLike) -> np.ndarray:
         """Return curves smoothed by a Gaussian: their noise stays independent from frame to frame, as it must be."""
-        fwhm_mm = SMOOTHING_FWHM_MM if self._is_ct() else self.inputs.smoothing_fwhm_mm
-        return smoothed_curves(curves, within, voxel_size_mm, fwhm_mm)
+        if self._is_ct():
+            return smoothed_curves(curves, within, voxel_size_mm, SMOOTHING_FWHM_MM)
+        return super()._smoothed(curves, within, voxel_size_mm)
 
 
 class SegmentDelayInputSpec(CleaningInputSpec):
