@@ -57,7 +57,7 @@ def _outputs() -> dict[str, Any]:
         step = ""
         for rule in re.split(r"^(?:use )?rule ", text, flags=re.MULTILINE)[1:]:
             # a rule that uses another has its step
-            step = named[1] if (named := re.search(r'step\("(\w+)"\)', rule)) else step
+            step = named[1] if (named := re.search(r'step\(\s*"(\w+)"', rule)) else step
             if "    output:" not in rule:
                 continue
             spec = getattr(interfaces, step).output_spec()

@@ -45,17 +45,19 @@ rule analyze_study:
     conda:
         CONDA
     params:
-        **step("AnalyzeStudy"),
-        dictionaries=DICTIONARIES,
-        statistics=read_yaml(options.STATISTICS),
-        columns=config["columns"],
-        choices=config["analysis"],
+        **step(
+            "AnalyzeStudy",
+            dictionaries=DICTIONARIES,
+            statistics=read_yaml(options.STATISTICS),
+            columns=config["columns"],
+            choices=config["analysis"],
+            definition=REFLOW | {"name": "study" if "study" in DEFINITIONS else config["imr"]["preset"]},
+            presets=DEFINITIONS,
+            methods={name: config[name] for name in METHODS},
+            all_enrolled=not (config["participants"] or config["exclude_participants"]),
+        ),
         ratings=ask(facts.rated),
         unused_ratings=ask(facts.unused_ratings),
-        definition=REFLOW | {"name": "study" if "study" in DEFINITIONS else config["imr"]["preset"]},
-        presets=DEFINITIONS,
-        methods={name: config[name] for name in METHODS},
-        all_enrolled=not (config["participants"] or config["exclude_participants"]),
     message:
         "computing the statistics of the study"
     script:

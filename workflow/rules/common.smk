@@ -78,9 +78,16 @@ def subject_log(rule):
     return f"{ROOT}logs/{rule}/sub-{{subject}}.log"
 
 
-def step(interface):
-    """Return what names a step in params, with a hash of its source, so that a change of that runs it again."""
-    return {"interface": interface, "fingerprint": fingerprint(interfaces.module_of(interface), BRIDGE)}
+def step(interface, **settings):
+    """Return what names a step in params, with a hash of its source, so that a change of that runs it again.
+
+    Its settings are one parameter: of each parameter Snakemake keeps several objects in every job.
+    """
+    return {
+        "interface": interface,
+        "fingerprint": fingerprint(interfaces.module_of(interface), BRIDGE),
+        "settings": dict(sorted(settings.items())),
+    }
 
 
 def ask(question, *given, **more):

@@ -45,15 +45,17 @@ rule measure_ct_mismatch:
     conda:
         CONDA
     params:
-        **config["concentration"],
-        **config["deconvolution"],
-        **config["hypoperfusion"],
-        **config["intervals"],
-        **step("MeasureCtMismatch"),
+        **step(
+            "MeasureCtMismatch",
+            **config["concentration"],
+            **config["deconvolution"],
+            **config["hypoperfusion"],
+            **config["intervals"],
+            half_widths=config["stability"],
+        ),
         modality=ask(Plan.perfusion),
         repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
         side=ask(facts.side),
-        half_widths=config["stability"],
     message:
         "measuring hypoperfused tissue, core and penumbra on CT"
     script:

@@ -47,11 +47,13 @@ rule measure_core:
     conda:
         CONDA
     params:
-        **config["core"],
-        **step("MeasureCore"),
-        **config["intervals"],
-        csf_adc=config["hypoperfusion"]["csf_adc"],
-        half_width=config["stability"]["adc"],
+        **step(
+            "MeasureCore",
+            **config["core"],
+            **config["intervals"],
+            csf_adc=config["hypoperfusion"]["csf_adc"],
+            half_width=config["stability"]["adc"],
+        ),
     message:
         "measuring the diffusion lesion"
     script:
@@ -76,8 +78,7 @@ rule align_diffusion:
     conda:
         CONDA
     params:
-        **FIT_LIMITS,
-        **step("AlignDiffusion"),
+        **step("AlignDiffusion", **FIT_LIMITS),
         distortion_axis=ask(Plan.distortion_axis),
     message:
         "aligning diffusion with perfusion"

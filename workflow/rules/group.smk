@@ -35,9 +35,8 @@ rule tabulate_study:
     conda:
         CONDA
     params:
-        **step("TabulateStudy"),
+        **step("TabulateStudy", dictionaries=DICTIONARIES),
         left_out=ask(absences.left_out),
-        dictionaries=DICTIONARIES,
     message:
         "writing the tables of the study"
     script:

@@ -28,8 +28,8 @@ rule prepare_labelling:
     conda:
         CONDA
     params:
-        **LABELLING,
         **step("PrepareLabelling"),
+        **LABELLING,
         m0_form=ask(Plan.setting, "asl", "m0"),
         m0_estimate=ask(Plan.setting, "asl", "m0_estimate", default=1.0),
         repetition_times_s=ask(Plan.setting, "asl", "repetition_times_s"),
@@ -69,15 +69,17 @@ rule measure_labelling:
     conda:
         CONDA
     params:
+        **step(
+            "MeasureLabelling",
+            **config["labelling"],
+            opening_mm=config["hypoperfusion"]["opening_mm"],
+            min_volume_ml=config["hypoperfusion"]["min_volume_ml"],
+            csf_adc=config["hypoperfusion"]["csf_adc"],
+            csf_ratio=config["hypoperfusion"]["csf_ratio"],
+            vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
+            symptomatic_side_only=config["hypoperfusion"]["symptomatic_side_only"],
+        ),
         **LABELLING,
-        **config["labelling"],
-        **step("MeasureLabelling"),
-        opening_mm=config["hypoperfusion"]["opening_mm"],
-        min_volume_ml=config["hypoperfusion"]["min_volume_ml"],
-        csf_adc=config["hypoperfusion"]["csf_adc"],
-        csf_ratio=config["hypoperfusion"]["csf_ratio"],
-        vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-        symptomatic_side_only=config["hypoperfusion"]["symptomatic_side_only"],
         delays_s=ask(Plan.setting, "asl", "delays_s"),
         durations_s=ask(Plan.setting, "asl", "durations_s"),
         slice_times_s=ask(Plan.setting, "asl", "slice_times_s", default=[]),

@@ -36,7 +36,13 @@ rule measure_session:
     conda:
         CONDA
     params:
-        **step("MeasureSession"),
+        **step(
+            "MeasureSession",
+            criteria=CATALOGUE,
+            half_widths=config["stability"],
+            core_threshold=config["core"]["adc_threshold"],
+            limits=config["quality"],
+        ),
         participant="{subject}",
         session="{session}",
         role=ask(Plan.role),
@@ -45,10 +51,6 @@ rule measure_session:
         is_oriented=ask(facts.is_oriented),
         clinical=ask(facts.asked_by_criteria),
         absences=ask(absences.absent_scans),
-        criteria=CATALOGUE,
-        half_widths=config["stability"],
-        core_threshold=config["core"]["adc_threshold"],
-        limits=config["quality"],
     message:
         "measuring the session and judging mismatch"
     script:

@@ -22,8 +22,7 @@ rule prepare_perfusion:
     conda:
         CONDA
     params:
-        **config["motion"],
-        **step("PreparePerfusion"),
+        **step("PreparePerfusion", **config["motion"]),
         repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
         unreadable=ask(Plan.unreadable_brain, datatype="perf"),
     message:
@@ -58,11 +57,13 @@ rule map_perfusion:
     conda:
         CONDA
     params:
-        **config["aif"],
-        **config["concentration"],
-        **config["deconvolution"],
-        **{f"delay_{key}": value for key, value in config["delay"].items()},
-        **step("MapPerfusion"),
+        **step(
+            "MapPerfusion",
+            **config["aif"],
+            **config["concentration"],
+            **config["deconvolution"],
+            **{f"delay_{key}": value for key, value in config["delay"].items()},
+        ),
         unreadable=ask(Plan.unreadable, "aif"),
         modality=ask(Plan.perfusion),
         repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
@@ -118,18 +119,20 @@ rule measure_perfusion:
     conda:
         CONDA
     params:
-        **config["concentration"],
-        **config["deconvolution"],
-        **config["hypoperfusion"],
-        **config["intervals"],
-        **step("MeasurePerfusion"),
+        **step(
+            "MeasurePerfusion",
+            **config["concentration"],
+            **config["deconvolution"],
+            **config["hypoperfusion"],
+            **config["intervals"],
+            half_widths=config["stability"],
+        ),
         modality=ask(Plan.perfusion),
         repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
         echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
         slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
         side=ask(facts.side),
-        half_widths=config["stability"],
     message:
         "measuring hypoperfused tissue"
     script:

@@ -91,10 +91,12 @@ rule report_patient:
     conda:
         CONDA
     params:
-        **step("ReportPatient"),
-        dictionaries=DICTIONARIES,
-        criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
-        profile=config["analysis"]["profile"],
+        **step(
+            "ReportPatient",
+            dictionaries=DICTIONARIES,
+            criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
+            profile=config["analysis"]["profile"],
+        ),
         clinical=ask(facts.clinical_values),
         ratings=ask(facts.rated),
     message:
@@ -123,11 +125,13 @@ rule report_study:
     conda:
         CONDA
     params:
-        **step("ReportStudy"),
-        name=results.dataset_name(Path(config["bids_dir"])),
-        limits=config["quality"],
-        has_pages=not config["group_tables"],
-        dictionaries=DICTIONARIES,
+        **step(
+            "ReportStudy",
+            name=results.dataset_name(Path(config["bids_dir"])),
+            limits=config["quality"],
+            has_pages=not config["group_tables"],
+            dictionaries=DICTIONARIES,
+        ),
     message:
         "writing the page of the study"
     script:

@@ -41,8 +41,7 @@ rule register_flair:
     conda:
         CONDA
     params:
-        **FIT_LIMITS,
-        **step("RegisterImages"),
+        **step("RegisterImages", **FIT_LIMITS),
     message:
         "aligning FLAIR with diffusion"
     script:
@@ -64,10 +63,12 @@ rule segment_lesion:
     conda:
         CONDA
     params:
-        **step("SegmentLesion"),
-        **config["intervals"],
+        **step(
+            "SegmentLesion",
+            **config["intervals"],
+            csf_adc=config["hypoperfusion"]["csf_adc"],
+        ),
         unreadable=ask(Plan.unreadable, "lesion"),
-        csf_adc=config["hypoperfusion"]["csf_adc"],
         expert_datatype=ask(Plan.expert_datatype),
         side=ask(facts.side),
     message:
@@ -90,8 +91,7 @@ rule register_followup:
     conda:
         CONDA
     params:
-        **FIT_LIMITS,
-        **step("RegisterImages"),
+        **step("RegisterImages", **FIT_LIMITS),
     message:
         "aligning with the follow-up scan"
     script:
@@ -115,8 +115,7 @@ rule align_followup:
     conda:
         CONDA
     params:
-        **FIT_LIMITS,
-        **step("AlignFollowup"),
+        **step("AlignFollowup", **FIT_LIMITS),
     message:
         "aligning with the follow-up scan, and measuring swelling"
     script:
@@ -209,8 +208,7 @@ rule compare_with_baseline:
     conda:
         CONDA
     params:
-        **FIT_LIMITS,
-        **step("CompareWithBaseline"),
+        **step("CompareWithBaseline", **FIT_LIMITS),
     message:
         "comparing the perfusion deficit with baseline"
     script:
@@ -261,12 +259,14 @@ rule map_reflow:
     conda:
         CONDA
     params:
-        **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
-        **config["intervals"],
-        **step("MapReflow"),
-        csf_adc=config["hypoperfusion"]["csf_adc"],
-        vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-        definitions=options.measured_by(PLAN.definitions),
+        **step(
+            "MapReflow",
+            **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+            **config["intervals"],
+            csf_adc=config["hypoperfusion"]["csf_adc"],
+            vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
+            definitions=options.measured_by(PLAN.definitions),
+        ),
     message:
         "mapping microvascular reflow"
     script:
@@ -294,12 +294,14 @@ rule map_reflow_by_labelling:
     conda:
         CONDA
     params:
-        **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
-        **config["intervals"],
-        **step("MapReflow"),
-        csf_adc=config["hypoperfusion"]["csf_adc"],
-        vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-        definitions=options.measured_by(PLAN.definitions),
+        **step(
+            "MapReflow",
+            **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
+            **config["intervals"],
+            csf_adc=config["hypoperfusion"]["csf_adc"],
+            vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
+            definitions=options.measured_by(PLAN.definitions),
+        ),
     message:
         "mapping microvascular reflow by ASL"
     script:
@@ -325,17 +327,19 @@ rule measure_patient:
     conda:
         CONDA
     params:
-        **step("MeasurePatient"),
+        **step(
+            "MeasurePatient",
+            has_late=config["sessions"]["late"] is not None,
+            hours_allowed=REFLOW["hours_after_treatment"],
+            significant_ml=REFLOW["significant_ml"],
+        ),
         participant="{subject}",
         absences=ask(absences.absent_comparisons),
         exclusions=ask(facts.reflow_exclusions),
         unknown_exclusions=ask(facts.unknown_exclusions),
         hours=ask(facts.hours_from_treatment),
-        has_late=config["sessions"]["late"] is not None,
         exclusions_late=ask(facts.reflow_exclusions, role="late"),
         hours_late=ask(facts.hours_from_treatment, role="late"),
-        hours_allowed=REFLOW["hours_after_treatment"],
-        significant_ml=REFLOW["significant_ml"],
     message:
         "measuring changes between sessions"
     script:

@@ -1,8 +1,9 @@
 """Run the Nipype interface a rule names: the one bridge between Snakemake and the package.
 
-A rule's ``input`` and ``params`` are the interface's input traits, its ``output`` are its output
-traits; ``params.interface`` names it. Each step of a chain is run for itself. The interface works in a folder of its
-own, and what it made is moved into place when it has finished, so no half-written file is ever taken for a whole one.
+A rule's ``input`` and ``params`` are the interface's input traits, its ``output`` are its output traits;
+``params.interface`` names it, and ``params.settings`` are what all jobs of the rule have in common. Each step of a
+chain is run for itself. The interface works in a folder of its own, and what it made is moved into place when it has
+finished, so no half-written file is ever taken for a whole one.
 Where a file that the study gives for a step cannot be read, ``params.unreadable`` says why, and the step has no result.
 """
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 #: Rule parameters that are not traits of the interface.
-_FOR_SNAKEMAKE = {"interface", "fingerprint", "unreadable"}
+_FOR_SNAKEMAKE = {"interface", "fingerprint", "settings", "unreadable"}
 
 
 def run(job: "Snakemake") -> None:
@@ -34,7 +35,7 @@ def run(job: "Snakemake") -> None:
 
     inputs = {name: _absolute(value) for name, value in job.input.items() if value}
     parameters = {name: value for name, value in job.params.items() if name not in _FOR_SNAKEMAKE}
-    interface = getattr(interfaces, job.params.interface)(**inputs, **parameters)
+    interface = getattr(interfaces, job.params.interface)(**inputs, **job.params.settings, **parameters)
     first = Path(next(iter(job.output))).resolve()
     first.parent.mkdir(parents=True, exist_ok=True)
     # beside the outputs, so that moving them is one step of the file system; what a killed job left there is cleared
