@@ -20,14 +20,41 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/perfusion.smk"
-include: "workflow/rules/labelling.smk"
-include: "workflow/rules/ct.smk"
 include: "workflow/rules/diffusion.smk"
 include: "workflow/rules/mismatch.smk"
 include: "workflow/rules/serial.smk"
 include: "workflow/rules/group.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
+
+
+# the rules of scans that no session has would be tried in vain, for each result anew
+if PLAN.manifest.has_any("asl"):
+
+    include: "workflow/rules/labelling.smk"
+
+
+if PLAN.manifest.has_any("ctp"):
+
+    include: "workflow/rules/ct.smk"
+
+
+# of rules that make the same file, what most sessions have is tried first: where it can be made, no other is tried
+there = {rule.name for rule in workflow.rules}
+for order in (
+    ("prepare_perfusion", "prepare_ct_perfusion", "prepare_labelling"),
+    ("map_perfusion", "measure_labelling_and_core", "measure_labelling"),
+    (
+        "measure_mismatch",
+        "measure_ct_mismatch",
+        "measure_perfusion",
+        "measure_labelling_and_core",
+        "measure_labelling",
+    ),
+    ("quantify_flow_growth", "quantify_growth"),
+    ("map_reflow", "map_reflow_by_labelling"),
+):
+    workflow.ruleorder(*(name for name in order if name in there))
 
 
 rule all:

@@ -55,7 +55,7 @@ def _outputs() -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         shared = dict(_MADE.findall("".join(_CONSTANT.findall(text))))
         step = ""
-        for rule in re.split(r"^(?:use )?rule ", text, flags=re.MULTILINE)[1:]:
+        for rule in re.split(r"^(?: *use )?rule ", text, flags=re.MULTILINE)[1:]:
             # a rule that uses another has its step
             step = named[1] if (named := re.search(r'step\(\s*"(\w+)"', rule)) else step
             if "    output:" not in rule:

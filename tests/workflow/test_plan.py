@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,13 @@ CT_SESSIONS = (("ctp",), ("ctp", "dwi"), ("ctp", "flair"))
 SESSIONS = [None, *(kinds for n in range(4) for kinds in itertools.combinations(KINDS, n))]
 
 
-@pytest.fixture(scope="module")
-def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The rules, read as Snakemake reads them, of a study of one patient."""
-    folder = tmp_path_factory.mktemp("plan")
-    study = folder / "study" / "sub-01" / "ses-baseline" / "anat"
-    study.mkdir(parents=True)
+@contextmanager
+def rules_of(folder: Path, scans: list[Scan]) -> Iterator[Any]:
+    """Read the rules of a study of these scans, as Snakemake reads them."""
+    (folder / "study").mkdir()
     (folder / "study" / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
-    (study / "sub-01_ses-baseline_FLAIR.nii.gz").touch()
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    with pytest.MonkeyPatch.context() as patch, SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        patch.setattr("reperfuse.study.start.begin", lambda *_, **__: Manifest(scans))
         read = api.workflow(
             resource_settings=ResourceSettings(cores=1),
             config_settings=ConfigSettings(config={"bids_dir": str(folder / "study"), "output_dir": "out"}),
@@ -45,6 +44,14 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             workdir=folder,
         )
         yield read._workflow
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The rules of a study that needs them all."""
+    scans = [scan(session, kind) for session, kind in zip(ROLES, ("dsc", "ctp", "asl"), strict=True)]
+    with rules_of(tmp_path_factory.mktemp("plan"), scans) as read:
+        yield read
 
 
 def scan(session: str, kind: str, **settings_: str) -> Scan:
@@ -164,6 +171,24 @@ def test_any_scans_and_settings(
     plan = planned(workflow, scans, source, swelling)
     walk(workflow, plan)
     check_reasons(plan)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "left_out"),
+    [
+        (("dsc", "dwi"), {"map_reflow_by_labelling", "measure_ct_mismatch", "measure_perfusion", "quantify_flow_growth"}),
+        (("dsc",), {"map_reflow_by_labelling", "measure_ct_mismatch", "quantify_flow_growth"}),
+        (("ctp",), {"map_reflow_by_labelling"}),
+    ],
+)
+def test_the_rules_of_other_scans_are_left_out_and_not_missed(
+    tmp_path: Path, kinds: tuple[str, ...], left_out: set[str]
+) -> None:
+    optional = {"map_reflow_by_labelling", "measure_ct_mismatch", "measure_perfusion", "quantify_flow_growth"}
+    scans = [scan(session, kind) for session in ("baseline", "post") for kind in kinds]
+    with rules_of(tmp_path, [*scans, scan("followup", "flair")]) as workflow:
+        walk(workflow, workflow.globals["PLAN"])
+        assert optional - {rule.name for rule in workflow.rules} == left_out
 
 
 def test_a_session_that_nothing_is_known_of_has_no_result(workflow: Any) -> None:

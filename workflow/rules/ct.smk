@@ -60,8 +60,3 @@ rule measure_ct_mismatch:
         "measuring hypoperfused tissue, core and penumbra on CT"
     script:
         "../scripts/run_interface.py"
-
-
-# of rules that make the same file, what most sessions have is tried first: where it can be made, no other is tried
-ruleorder: prepare_perfusion > prepare_ct_perfusion > prepare_labelling
-ruleorder: measure_mismatch > measure_ct_mismatch > measure_perfusion > measure_labelling_and_core > measure_labelling

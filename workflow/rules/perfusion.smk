@@ -108,11 +108,18 @@ DEFICIT = DRAWS | {
 }
 
 
-rule measure_perfusion:
+rule measure_mismatch:
     input:
+        ask(Plan.where_made, "core_dscref"),
         **MAPS,
+        adc=result("adc_dscref"),
+        core=result("core"),
+        adc_sweep=result("adc_sweep"),
+        transform=result("dwi_to_dscref"),
     output:
         **DEFICIT,
+        core_dscref=result("core_dscref"),
+        penumbra=result("penumbra"),
     log:
         session_log("measure_perfusion"),
     priority: LONGEST_CHAIN
@@ -134,26 +141,18 @@ rule measure_perfusion:
         slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
         side=ask(facts.side),
     message:
-        "measuring hypoperfused tissue"
+        "measuring hypoperfused tissue and penumbra"
     script:
         "../scripts/run_interface.py"
 
 
-# the same, in a session with diffusion
-use rule measure_perfusion as measure_mismatch with:
-    input:
-        ask(Plan.where_made, "core_dscref"),
-        **MAPS,
-        adc=result("adc_dscref"),
-        core=result("core"),
-        adc_sweep=result("adc_sweep"),
-        transform=result("dwi_to_dscref"),
-    output:
-        **DEFICIT,
-        core_dscref=result("core_dscref"),
-        penumbra=result("penumbra"),
-    message:
-        "measuring hypoperfused tissue and penumbra"
+if PLAN.has_bolus_alone:
 
-
-ruleorder: measure_mismatch > measure_perfusion
+    # the same, in a session without diffusion
+    use rule measure_mismatch as measure_perfusion with:
+        input:
+            **MAPS,
+        output:
+            **DEFICIT,
+        message:
+            "measuring hypoperfused tissue"

@@ -169,24 +169,23 @@ rule quantify_growth:
         "../scripts/run_interface.py"
 
 
-# the same from CT, on which the core is found by blood flow
-use rule quantify_growth as quantify_flow_growth with:
-    input:
-        ask(Plan.where_made, "flow_change"),
-        core=result("flow_core"),
-        lesion=ask(Plan.with_lesion, "lesion"),
-        transform=result("to_followup", datatype="perf"),
-        penumbra=ask(Plan.own, "penumbra"),
-        tmax6=ask(Plan.own, "tmax6"),
-        tmax4=ask(Plan.own, "tmax4"),
-    output:
-        growth=result("growth"),
-        change=result("flow_change"),
-    message:
-        "measuring infarct growth since CT"
+if PLAN.manifest.has_any("ctp"):
 
-
-ruleorder: quantify_flow_growth > quantify_growth
+    # the same from CT, on which the core is found by blood flow
+    use rule quantify_growth as quantify_flow_growth with:
+        input:
+            ask(Plan.where_made, "flow_change"),
+            core=result("flow_core"),
+            lesion=ask(Plan.with_lesion, "lesion"),
+            transform=result("to_followup", datatype="perf"),
+            penumbra=ask(Plan.own, "penumbra"),
+            tmax6=ask(Plan.own, "tmax6"),
+            tmax4=ask(Plan.own, "tmax4"),
+        output:
+            growth=result("growth"),
+            change=result("flow_change"),
+        message:
+            "measuring infarct growth since CT"
 
 
 rule compare_with_baseline:
@@ -271,44 +270,6 @@ rule map_reflow:
         "mapping microvascular reflow"
     script:
         "../scripts/run_interface.py"
-
-
-# the same, of flow by ASL in the follow-up lesion
-rule map_reflow_by_labelling:
-    input:
-        rcbf=result("rcbf"),
-        deficit=result("lowflow40"),
-        brain=result("brain", datatype="perf"),
-        lesion=ask(Plan.lesion_after, "followup"),
-        early=ask(Plan.own, "core_dscref"),
-        adc=ask(Plan.own, "adc_dscref"),
-        mirror=result("mirror", datatype="perf"),
-    output:
-        mirrored=result("mirrored_cbf"),
-        asymmetry=result("asymmetry_cbf"),
-        imr=result("imr"),
-        asymmetry_sweep=result("asymmetry_sweep"),
-        measures=result("reflow"),
-    log:
-        session_log("map_reflow_by_labelling"),
-    conda:
-        CONDA
-    params:
-        **step(
-            "MapReflow",
-            **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
-            **config["intervals"],
-            csf_adc=config["hypoperfusion"]["csf_adc"],
-            vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-            definitions=options.measured_by(PLAN.definitions),
-        ),
-    message:
-        "mapping microvascular reflow by ASL"
-    script:
-        "../scripts/run_interface.py"
-
-
-ruleorder: map_reflow > map_reflow_by_labelling
 
 
 rule measure_patient:

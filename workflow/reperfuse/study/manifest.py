@@ -74,6 +74,10 @@ class Manifest:
         """Tell whether the session has a usable scan of one of these kinds."""
         return self.find(participant, session, *kinds) is not None
 
+    def has_any(self, kind: str) -> bool:
+        """Tell whether some session has a usable scan of a kind."""
+        return any(kind == found for _, _, found in self._usable)
+
     def role(self, participant: str, session: str) -> str:
         """Return the session's role, empty if it has none."""
         return self._roles[participant, session]

@@ -72,6 +72,12 @@ class Plan:
         scan = self.manifest.find(subject, session, *PERFUSION)
         return scan.kind if scan else ""
 
+    @property
+    def has_bolus_alone(self) -> bool:
+        """Whether some session has a DSC or CT series and no diffusion."""
+        pairs = ((subject, session) for subject in self.subjects for session in self.sessions(subject))
+        return any(self.has(*pair, "dsc|ctp") and not self.has(*pair, "dwi|adc") for pair in pairs)
+
     def roles(self, subject: str) -> dict[str, str]:
         """Return the role of each of the patient's sessions that has one."""
         found = {session: self.role(subject, session) for session in self.sessions(subject)}
