@@ -103,4 +103,18 @@ def ask(question, *given, **more):
     return answer
 
 
+def ask_all(**questions):
+    """Return an input function of the files that are there, by name.
+
+    Of a file that is not there Snakemake keeps an empty list in every job, and each question is a call of its own.
+    """
+
+    def answers(wildcards):
+        found = {name: question(wildcards) for name, question in questions.items()}
+        return {name: files for name, files in found.items() if files}
+
+    overwrite_function_params(answers, ANSWER)
+    return unpack(answers)
+
+
 ANSWER = inspect.signature(lambda wildcards: None).parameters

@@ -4,12 +4,14 @@
 
 rule prepare_diffusion:
     input:
-        dwi=ask(Plan.raw, "dwi"),
-        bvals=ask(Plan.setting, "dwi", "bvals", default=[]),
-        bvecs=ask(Plan.setting, "dwi", "bvecs", default=[]),
-        adc=ask(Plan.raw, "adc", unless="dwi"),
-        trace=ask(Plan.raw, "trace", unless="dwi"),
-        given=ask(Plan.given_brain, datatype="dwi"),
+        ask_all(
+            dwi=ask(Plan.raw, "dwi"),
+            bvals=ask(Plan.setting, "dwi", "bvals", default=[]),
+            bvecs=ask(Plan.setting, "dwi", "bvecs", default=[]),
+            adc=ask(Plan.raw, "adc", unless="dwi"),
+            trace=ask(Plan.raw, "trace", unless="dwi"),
+            given=ask(Plan.given_brain, datatype="dwi"),
+        ),
     output:
         adc=result("adc"),
         trace=result("trace"),

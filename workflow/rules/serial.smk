@@ -274,13 +274,15 @@ rule map_reflow:
 
 rule measure_patient:
     input:
-        baseline=ask(Plan.of_role, "baseline", "measures"),
-        post=ask(Plan.of_role, "post", "measures"),
-        lesion=ask(Plan.with_lesion, "lesion"),
-        growth=ask(Plan.of_role, "baseline", "growth"),
-        deficits=ask(Plan.of_role, "post", "deficits"),
-        reflow=ask(Plan.of_role, "post", "reflow"),
-        reflow_late=ask(Plan.of_role, "late", "reflow"),
+        ask_all(
+            baseline=ask(Plan.of_role, "baseline", "measures"),
+            post=ask(Plan.of_role, "post", "measures"),
+            lesion=ask(Plan.with_lesion, "lesion"),
+            growth=ask(Plan.of_role, "baseline", "growth"),
+            deficits=ask(Plan.of_role, "post", "deficits"),
+            reflow=ask(Plan.of_role, "post", "reflow"),
+            reflow_late=ask(Plan.of_role, "late", "reflow"),
+        ),
     output:
         measures=result("patient"),
     log:

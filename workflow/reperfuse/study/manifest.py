@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from reperfuse.files.tables import read_rows, table_text
@@ -42,6 +43,11 @@ class Scan:
     reason: str = ""
 
 
+_COLUMNS = [field.name for field in fields(Scan)]
+# `dataclasses.astuple` copies deeply, which of a large study takes long
+_ROW = attrgetter(*_COLUMNS)
+
+
 class Manifest:
     """The scans of a study, by participant and session.
 
@@ -51,7 +57,7 @@ class Manifest:
     """
 
     def __init__(self, scans: Iterable[Scan]) -> None:
-        self.scans = sorted(scans, key=astuple)
+        self.scans = sorted(scans, key=_ROW)
         self._usable: dict[tuple[str, str, str], Scan] = {}
         self._reasons: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         for scan in self.scans:
@@ -67,8 +73,10 @@ class Manifest:
 
     def find(self, participant: str, session: str, *kinds: str) -> Scan | None:
         """Return the session's usable scan of the first of these kinds that it has."""
-        found = (self._usable.get((participant, session, kind)) for kind in kinds)
-        return next((scan for scan in found if scan), None)
+        for kind in kinds:  # a large study asks a million times
+            if scan := self._usable.get((participant, session, kind)):
+                return scan
+        return None
 
     def has(self, participant: str, session: str, *kinds: str) -> bool:
         """Tell whether the session has a usable scan of one of these kinds."""
@@ -97,7 +105,7 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the manifest, leaving the file alone where it already says the same."""
-        text = table_text([field.name for field in fields(Scan)], map(astuple, self.scans))
+        text = table_text(_COLUMNS, map(_ROW, self.scans))
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
