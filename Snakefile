@@ -54,7 +54,7 @@ for order in (
     ("quantify_flow_growth", "quantify_growth"),
     ("map_reflow", "map_reflow_by_labelling"),
 ):
-    workflow.ruleorder(*(name for name in order if name in there))
+    workflow.ruleorder(*(name for name in order if workflow.modifier.modify_rulename(name) in there))
 
 
 rule all:

@@ -176,7 +176,10 @@ def test_any_scans_and_settings(
 @pytest.mark.parametrize(
     ("kinds", "left_out"),
     [
-        (("dsc", "dwi"), {"map_reflow_by_labelling", "measure_ct_mismatch", "measure_perfusion", "quantify_flow_growth"}),
+        (
+            ("dsc", "dwi"),
+            {"map_reflow_by_labelling", "measure_ct_mismatch", "measure_perfusion", "quantify_flow_growth"},
+        ),
         (("dsc",), {"map_reflow_by_labelling", "measure_ct_mismatch", "quantify_flow_growth"}),
         (("ctp",), {"map_reflow_by_labelling"}),
     ],
