@@ -39,24 +39,6 @@ if PLAN.manifest.has_any("ctp"):
     include: "workflow/rules/ct.smk"
 
 
-# of rules that make the same file, what most sessions have is tried first: where it can be made, no other is tried
-there = {rule.name for rule in workflow.rules}
-for order in (
-    ("prepare_perfusion", "prepare_ct_perfusion", "prepare_labelling"),
-    ("map_perfusion", "measure_labelling_and_core", "measure_labelling"),
-    (
-        "measure_mismatch",
-        "measure_ct_mismatch",
-        "measure_perfusion",
-        "measure_labelling_and_core",
-        "measure_labelling",
-    ),
-    ("quantify_flow_growth", "quantify_growth"),
-    ("map_reflow", "map_reflow_by_labelling"),
-):
-    workflow.ruleorder(*(name for name in order if workflow.modifier.modify_rulename(name) in there))
-
-
 rule all:
     default_target: True
     input:

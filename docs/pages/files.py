@@ -55,10 +55,10 @@ def _outputs() -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         shared = dict(_MADE.findall("".join(_CONSTANT.findall(text))))
         step = ""
-        for rule in re.split(r"^(?: *use )?rule ", text, flags=re.MULTILINE)[1:]:
+        for rule in re.split(r"^ *(?:use )?rule ", text, flags=re.MULTILINE)[1:]:
             # a rule that uses another has its step
             step = named[1] if (named := re.search(r'step\(\s*"(\w+)"', rule)) else step
-            if "    output:" not in rule:
+            if "    output:" not in rule or not step:
                 continue
             spec = getattr(interfaces, step).output_spec()
             written = rule.partition("    output:")[2].partition("    log:")[0].partition("    message:")[0]

@@ -31,32 +31,39 @@ rule prepare_ct_perfusion:
         "../scripts/run_interface.py"
 
 
-# as measure_perfusion, in a session without diffusion
-rule measure_ct_mismatch:
-    input:
-        ask(Plan.where_made, "flow_core"),
-        **MAPS,
-    output:
-        **DEFICIT,
-        core=result("flow_core"),
-        penumbra=result("penumbra"),
-    log:
-        session_log("measure_ct_mismatch"),
-    conda:
-        CONDA
-    params:
-        **step(
-            "MeasureCtMismatch",
-            **config["concentration"],
-            **config["deconvolution"],
-            **config["hypoperfusion"],
-            **config["intervals"],
-            half_widths=config["stability"],
-        ),
-        modality=ask(Plan.perfusion),
-        repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
-        side=ask(facts.side),
-    message:
-        "measuring hypoperfused tissue, core and penumbra on CT"
-    script:
-        "../scripts/run_interface.py"
+ruleorder: prepare_perfusion > prepare_ct_perfusion
+
+
+if PLAN.has_bolus_alone:
+
+    # as measure_perfusion, and the core by blood flow
+    rule measure_ct_mismatch:
+        input:
+            ask(Plan.where_made, "flow_core"),
+            **MAPS,
+        output:
+            **DEFICIT,
+            core=result("flow_core"),
+            penumbra=result("penumbra"),
+        log:
+            session_log("measure_ct_mismatch"),
+        conda:
+            CONDA
+        params:
+            **step(
+                "MeasureCtMismatch",
+                **config["concentration"],
+                **config["deconvolution"],
+                **config["hypoperfusion"],
+                **config["intervals"],
+                half_widths=config["stability"],
+            ),
+            modality=ask(Plan.perfusion),
+            repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
+            side=ask(facts.side),
+        message:
+            "measuring hypoperfused tissue, core and penumbra on CT"
+        script:
+            "../scripts/run_interface.py"
+
+    ruleorder: measure_mismatch > measure_ct_mismatch > measure_perfusion

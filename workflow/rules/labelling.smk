@@ -107,36 +107,6 @@ use rule measure_labelling as measure_labelling_and_core with:
         "computing blood flow, and measuring low flow and core"
 
 
-# as map_reflow, of flow by ASL in the follow-up lesion
-rule map_reflow_by_labelling:
-    input:
-        rcbf=result("rcbf"),
-        deficit=result("lowflow40"),
-        brain=result("brain", datatype="perf"),
-        lesion=ask(Plan.lesion_after, "followup"),
-        early=ask(Plan.own, "core_dscref"),
-        adc=ask(Plan.own, "adc_dscref"),
-        mirror=result("mirror", datatype="perf"),
-    output:
-        mirrored=result("mirrored_cbf"),
-        asymmetry=result("asymmetry_cbf"),
-        imr=result("imr"),
-        asymmetry_sweep=result("asymmetry_sweep"),
-        measures=result("reflow"),
-    log:
-        session_log("map_reflow_by_labelling"),
-    conda:
-        CONDA
-    params:
-        **step(
-            "MapReflow",
-            **{key: REFLOW[key] for key in REFLOW_PARAMETERS},
-            **config["intervals"],
-            csf_adc=config["hypoperfusion"]["csf_adc"],
-            vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
-            definitions=options.measured_by(PLAN.definitions),
-        ),
-    message:
-        "mapping microvascular reflow by ASL"
-    script:
-        "../scripts/run_interface.py"
+ruleorder: prepare_perfusion > prepare_labelling
+ruleorder: map_perfusion > measure_labelling_and_core > measure_labelling
+ruleorder: measure_mismatch > measure_labelling_and_core

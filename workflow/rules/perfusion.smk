@@ -156,3 +156,5 @@ if PLAN.has_bolus_alone:
             **DEFICIT,
         message:
             "measuring hypoperfused tissue"
+
+    ruleorder: measure_mismatch > measure_perfusion

@@ -187,6 +187,8 @@ if PLAN.manifest.has_any("ctp"):
         message:
             "measuring infarct growth since CT"
 
+    ruleorder: quantify_flow_growth > quantify_growth
+
 
 rule compare_with_baseline:
     input:
@@ -270,6 +272,30 @@ rule map_reflow:
         "mapping microvascular reflow"
     script:
         "../scripts/run_interface.py"
+
+
+if PLAN.manifest.has_any("asl"):
+
+    # the same, of flow by ASL in the follow-up lesion
+    use rule map_reflow as map_reflow_by_labelling with:
+        input:
+            rcbf=result("rcbf"),
+            deficit=result("lowflow40"),
+            brain=result("brain", datatype="perf"),
+            lesion=ask(Plan.lesion_after, "followup"),
+            early=ask(Plan.own, "core_dscref"),
+            adc=ask(Plan.own, "adc_dscref"),
+            mirror=result("mirror", datatype="perf"),
+        output:
+            mirrored=result("mirrored_cbf"),
+            asymmetry=result("asymmetry_cbf"),
+            imr=result("imr"),
+            asymmetry_sweep=result("asymmetry_sweep"),
+            measures=result("reflow"),
+        message:
+            "mapping microvascular reflow by ASL"
+
+    ruleorder: map_reflow > map_reflow_by_labelling
 
 
 rule measure_patient:

@@ -39,7 +39,7 @@ def test_a_step_by_itself_is_the_step_of_the_workflow(step: str, name: str, sect
 @pytest.mark.parametrize(("step", "name", "section"), OPTIONS)
 def test_the_rule_gives_what_the_study_says(step: str, name: str, section: str) -> None:
     named = "|".join((step, *(chain for chain, steps in CHAINS.items() if step in steps)))
-    rules = [rule for rule in re.split(r"^rule ", RULES, flags=re.M) if re.search(rf'step\(\s*"({named})"', rule)]
+    rules = [rule for rule in re.split(r"^ *rule ", RULES, flags=re.M) if re.search(rf'step\(\s*"({named})"', rule)]
     given = {
         "delay": 'value for key, value in config["delay"].items()',
         "registration": "**FIT_LIMITS",
