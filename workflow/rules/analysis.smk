@@ -55,9 +55,9 @@ rule analyze_study:
             presets=DEFINITIONS,
             methods={name: config[name] for name in METHODS},
             all_enrolled=not (config["participants"] or config["exclude_participants"]),
+            ratings=ask(facts.rated),
+            unused_ratings=ask(facts.unused_ratings),
         ),
-        ratings=ask(facts.rated),
-        unused_ratings=ask(facts.unused_ratings),
     message:
         "computing the statistics of the study"
     script:

@@ -81,12 +81,18 @@ def subject_log(rule):
 def step(interface, **settings):
     """Return what names a step in params, with a hash of its source, so that a change of that runs it again.
 
-    Its settings are one parameter: of each parameter Snakemake keeps several objects in every job.
+    Its settings are values, or functions of the wildcards. They are one parameter: of each parameter Snakemake keeps
+    several objects in every job.
     """
+
+    def answers(wildcards):
+        return {name: value(wildcards) if callable(value) else value for name, value in sorted(settings.items())}
+
+    overwrite_function_params(answers, ANSWER)
     return {
         "interface": interface,
         "fingerprint": fingerprint(interfaces.module_of(interface), BRIDGE),
-        "settings": dict(sorted(settings.items())),
+        "settings": answers,
     }
 
 

@@ -19,12 +19,14 @@ rule prepare_ct_perfusion:
     conda:
         CONDA
     params:
-        **step("PrepareCtPerfusion"),
-        repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
-        frame_times_s=ask(Plan.setting, "ctp", "frame_times_s", default=[]),
-        slice_times_s=ask(Plan.setting, "ctp", "slice_times_s", default=[]),
-        slice_axis=ask(Plan.setting, "ctp", "slice_axis", default=2),
-        unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+        **step(
+            "PrepareCtPerfusion",
+            repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
+            frame_times_s=ask(Plan.setting, "ctp", "frame_times_s", default=[]),
+            slice_times_s=ask(Plan.setting, "ctp", "slice_times_s", default=[]),
+            slice_axis=ask(Plan.setting, "ctp", "slice_axis", default=2),
+            unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+        ),
     message:
         "correcting head motion on CT and extracting the brain"
     script:
@@ -57,10 +59,10 @@ if PLAN.has_bolus_alone:
                 **config["hypoperfusion"],
                 **config["intervals"],
                 half_widths=config["stability"],
+                modality=ask(Plan.perfusion),
+                repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
+                side=ask(facts.side),
             ),
-            modality=ask(Plan.perfusion),
-            repetition_time_s=ask(Plan.setting, "ctp", "repetition_time_s"),
-            side=ask(facts.side),
         message:
             "measuring hypoperfused tissue, core and penumbra on CT"
         script:

@@ -24,9 +24,11 @@ rule prepare_diffusion:
     conda:
         CONDA
     params:
-        **step("PrepareDiffusion"),
-        units=ask(Plan.setting, "adc", "units", default=""),
-        unreadable=ask(Plan.unreadable_brain, datatype="dwi"),
+        **step(
+            "PrepareDiffusion",
+            units=ask(Plan.setting, "adc", "units", default=""),
+            unreadable=ask(Plan.unreadable_brain, datatype="dwi"),
+        ),
     message:
         "computing ADC and trace image, and extracting the brain"
     script:
@@ -80,8 +82,11 @@ rule align_diffusion:
     conda:
         CONDA
     params:
-        **step("AlignDiffusion", **FIT_LIMITS),
-        distortion_axis=ask(Plan.distortion_axis),
+        **step(
+            "AlignDiffusion",
+            **FIT_LIMITS,
+            distortion_axis=ask(Plan.distortion_axis),
+        ),
     message:
         "aligning diffusion with perfusion"
     script:

@@ -35,8 +35,11 @@ rule tabulate_study:
     conda:
         CONDA
     params:
-        **step("TabulateStudy", dictionaries=DICTIONARIES),
-        left_out=ask(absences.left_out),
+        **step(
+            "TabulateStudy",
+            dictionaries=DICTIONARIES,
+            left_out=ask(absences.left_out),
+        ),
     message:
         "writing the tables of the study"
     script:

@@ -28,13 +28,15 @@ rule prepare_labelling:
     conda:
         CONDA
     params:
-        **step("PrepareLabelling"),
-        **LABELLING,
-        m0_form=ask(Plan.setting, "asl", "m0"),
-        m0_estimate=ask(Plan.setting, "asl", "m0_estimate", default=1.0),
-        repetition_times_s=ask(Plan.setting, "asl", "repetition_times_s"),
-        m0_repetition_times_s=ask(Plan.setting, "m0scan", "repetition_times_s", default=[]),
-        unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+        **step(
+            "PrepareLabelling",
+            **LABELLING,
+            m0_form=ask(Plan.setting, "asl", "m0"),
+            m0_estimate=ask(Plan.setting, "asl", "m0_estimate", default=1.0),
+            repetition_times_s=ask(Plan.setting, "asl", "repetition_times_s"),
+            m0_repetition_times_s=ask(Plan.setting, "m0scan", "repetition_times_s", default=[]),
+            unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+        ),
     message:
         "correcting head motion of ASL and extracting the brain"
     script:
@@ -78,14 +80,14 @@ rule measure_labelling:
             csf_ratio=config["hypoperfusion"]["csf_ratio"],
             vessel_ratio=config["hypoperfusion"]["vessel_ratio"],
             symptomatic_side_only=config["hypoperfusion"]["symptomatic_side_only"],
+            **LABELLING,
+            delays_s=ask(Plan.setting, "asl", "delays_s"),
+            durations_s=ask(Plan.setting, "asl", "durations_s"),
+            slice_times_s=ask(Plan.setting, "asl", "slice_times_s", default=[]),
+            slice_axis=ask(Plan.setting, "asl", "slice_axis", default=2),
+            notes=ask(Plan.setting, "asl", "notes", default=[]),
+            side=ask(facts.side),
         ),
-        **LABELLING,
-        delays_s=ask(Plan.setting, "asl", "delays_s"),
-        durations_s=ask(Plan.setting, "asl", "durations_s"),
-        slice_times_s=ask(Plan.setting, "asl", "slice_times_s", default=[]),
-        slice_axis=ask(Plan.setting, "asl", "slice_axis", default=2),
-        notes=ask(Plan.setting, "asl", "notes", default=[]),
-        side=ask(facts.side),
     message:
         "computing blood flow, and measuring low flow"
     script:

@@ -44,15 +44,15 @@ rule measure_session:
             half_widths=config["stability"],
             core_threshold=config["core"]["adc_threshold"],
             limits=config["quality"],
+            participant=lambda wildcards: wildcards.subject,
+            session=lambda wildcards: wildcards.session,
+            role=ask(Plan.role),
+            perfusion=ask(Plan.perfusion),
+            side=ask(facts.side),
+            is_oriented=ask(facts.is_oriented),
+            clinical=ask(facts.asked_by_criteria),
+            absences=ask(absences.absent_scans),
         ),
-        participant="{subject}",
-        session="{session}",
-        role=ask(Plan.role),
-        perfusion=ask(Plan.perfusion),
-        side=ask(facts.side),
-        is_oriented=ask(facts.is_oriented),
-        clinical=ask(facts.asked_by_criteria),
-        absences=ask(absences.absent_scans),
     message:
         "measuring the session and judging mismatch"
     script:

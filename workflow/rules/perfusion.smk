@@ -22,9 +22,12 @@ rule prepare_perfusion:
     conda:
         CONDA
     params:
-        **step("PreparePerfusion", **config["motion"]),
-        repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
-        unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+        **step(
+            "PreparePerfusion",
+            **config["motion"],
+            repetition_time_s=ask(Plan.setting, "dsc", "repetition_time_s"),
+            unreadable=ask(Plan.unreadable_brain, datatype="perf"),
+        ),
     message:
         "correcting head motion and extracting the brain"
     script:
@@ -63,14 +66,14 @@ rule map_perfusion:
             **config["concentration"],
             **config["deconvolution"],
             **{f"delay_{key}": value for key, value in config["delay"].items()},
+            unreadable=ask(Plan.unreadable, "aif"),
+            modality=ask(Plan.perfusion),
+            repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
+            echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+            slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+            slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+            side=ask(facts.side),
         ),
-        unreadable=ask(Plan.unreadable, "aif"),
-        modality=ask(Plan.perfusion),
-        repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
-        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
-        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
-        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
-        side=ask(facts.side),
     message:
         "computing CBF, CBV, MTT, Tmax and the arterial delay"
     script:
@@ -133,13 +136,13 @@ rule measure_mismatch:
             **config["hypoperfusion"],
             **config["intervals"],
             half_widths=config["stability"],
+            modality=ask(Plan.perfusion),
+            repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
+            echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
+            slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
+            slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
+            side=ask(facts.side),
         ),
-        modality=ask(Plan.perfusion),
-        repetition_time_s=ask(Plan.setting, "dsc|ctp", "repetition_time_s"),
-        echo_time_s=ask(Plan.setting, "dsc", "echo_time_s"),
-        slice_times_s=ask(Plan.setting, "dsc", "slice_times_s", default=[]),
-        slice_axis=ask(Plan.setting, "dsc", "slice_axis", default=2),
-        side=ask(facts.side),
     message:
         "measuring hypoperfused tissue and penumbra"
     script:

@@ -64,10 +64,12 @@ rule plot_patient:
     conda:
         CONDA
     params:
-        **step("PlotPatient"),
-        participant="{subject}",
-        sessions=ask(Plan.sessions),
-        roles=ask(Plan.roles),
+        **step(
+            "PlotPatient",
+            participant=lambda wildcards: wildcards.subject,
+            sessions=ask(Plan.sessions),
+            roles=ask(Plan.roles),
+        ),
     message:
         "drawing the figures"
     script:
@@ -98,9 +100,9 @@ rule report_patient:
             dictionaries=DICTIONARIES,
             criteria={name: entry["title"] for name, entry in CATALOGUE.items()},
             profile=config["analysis"]["profile"],
+            clinical=ask(facts.clinical_values),
+            ratings=ask(facts.rated),
         ),
-        clinical=ask(facts.clinical_values),
-        ratings=ask(facts.rated),
     message:
         "writing the page of the patient"
     script:

@@ -20,8 +20,10 @@ rule extract_brain:
     conda:
         CONDA
     params:
-        **step("ExtractBrain"),
-        unreadable=ask(Plan.unreadable_brain, datatype="anat"),
+        **step(
+            "ExtractBrain",
+            unreadable=ask(Plan.unreadable_brain, datatype="anat"),
+        ),
     message:
         "extracting the brain of the FLAIR image"
     script:
@@ -67,10 +69,10 @@ rule segment_lesion:
             "SegmentLesion",
             **config["intervals"],
             csf_adc=config["hypoperfusion"]["csf_adc"],
+            unreadable=ask(Plan.unreadable, "lesion"),
+            expert_datatype=ask(Plan.expert_datatype),
+            side=ask(facts.side),
         ),
-        unreadable=ask(Plan.unreadable, "lesion"),
-        expert_datatype=ask(Plan.expert_datatype),
-        side=ask(facts.side),
     message:
         "preparing the follow-up lesion"
     script:
@@ -321,14 +323,14 @@ rule measure_patient:
             has_late=config["sessions"]["late"] is not None,
             hours_allowed=REFLOW["hours_after_treatment"],
             significant_ml=REFLOW["significant_ml"],
+            participant=lambda wildcards: wildcards.subject,
+            absences=ask(absences.absent_comparisons),
+            exclusions=ask(facts.reflow_exclusions),
+            unknown_exclusions=ask(facts.unknown_exclusions),
+            hours=ask(facts.hours_from_treatment),
+            exclusions_late=ask(facts.reflow_exclusions, role="late"),
+            hours_late=ask(facts.hours_from_treatment, role="late"),
         ),
-        participant="{subject}",
-        absences=ask(absences.absent_comparisons),
-        exclusions=ask(facts.reflow_exclusions),
-        unknown_exclusions=ask(facts.unknown_exclusions),
-        hours=ask(facts.hours_from_treatment),
-        exclusions_late=ask(facts.reflow_exclusions, role="late"),
-        hours_late=ask(facts.hours_from_treatment, role="late"),
     message:
         "measuring changes between sessions"
     script:

@@ -1,10 +1,10 @@
 """Run the Nipype interface a rule names: the one bridge between Snakemake and the package.
 
-A rule's ``input`` and ``params`` are the interface's input traits, its ``output`` are its output traits;
-``params.interface`` names it, and ``params.settings`` are what all jobs of the rule have in common. Each step of a
-chain is run for itself. The interface works in a folder of its own, and what it made is moved into place when it has
-finished, so no half-written file is ever taken for a whole one.
-Where a file that the study gives for a step cannot be read, ``params.unreadable`` says why, and the step has no result.
+A rule's ``input`` and ``params.settings`` are the interface's input traits, its ``output`` are its output traits;
+``params.interface`` names it. Each step of a chain is run for itself. The interface works in a folder of its own, and
+what it made is moved into place when it has finished, so no half-written file is ever taken for a whole one.
+Where a file that the study gives for a step cannot be read, the setting ``unreadable`` says why, and the step has no
+result.
 """
 
 import contextlib
@@ -25,17 +25,14 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-#: Rule parameters that are not traits of the interface.
-_FOR_SNAKEMAKE = {"interface", "fingerprint", "settings", "unreadable"}
-
 
 def run(job: "Snakemake") -> None:
     """Run one job."""
     from reperfuse import interfaces
 
     inputs = {name: _absolute(value) for name, value in job.input.items() if value}
-    parameters = {name: value for name, value in job.params.items() if name not in _FOR_SNAKEMAKE}
-    interface = getattr(interfaces, job.params.interface)(**inputs, **job.params.settings, **parameters)
+    settings = {name: value for name, value in job.params.settings.items() if name != "unreadable"}
+    interface = getattr(interfaces, job.params.interface)(**inputs, **settings)
     first = Path(next(iter(job.output))).resolve()
     first.parent.mkdir(parents=True, exist_ok=True)
     # beside the outputs, so that moving them is one step of the file system; what a killed job left there is cleared
@@ -54,7 +51,7 @@ def _outputs(job: "Snakemake", step: Any, folder: Path) -> dict[str, Any]:
     from reperfuse.study import results
 
     called = type(step).__name__
-    if step.takes_given and (unreadable := job.params.get("unreadable")):
+    if step.takes_given and (unreadable := job.params.settings.get("unreadable")):
         print(f"{called}: {unreadable}", file=sys.stderr)
         return dict(step.fail(folder, unreadable))
     try:
