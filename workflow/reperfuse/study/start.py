@@ -11,7 +11,6 @@ from typing import Any
 
 from reperfuse.study import results
 from reperfuse.study.demo import planned_demo
-from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.summary import STOPPED
 
@@ -89,6 +88,8 @@ def begin(config: Mapping[str, Any], *, is_demo: bool, cores: int, asks: bool, h
         from reperfuse.simulation.study import simulate_demo
 
         simulate_demo(study, cores)
+    from reperfuse.study.index import index_configured  # a job of a cluster reads the manifest, and no scan
+
     only_tables = config["group_tables"] is not None
     if only_tables:
         refuse_missing_tables(Path(config["group_tables"]))
