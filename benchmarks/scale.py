@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import yaml
@@ -49,7 +51,12 @@ class Cost:
 
 
 def measured(command: list[str], folder: Path) -> Cost:
-    """Run a command and measure it."""
+    """Run a command and measure it, from a small process: a command's peak counts the memory of who starts it."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        return apart.submit(_measure, command, folder).result()
+
+
+def _measure(command: list[str], folder: Path) -> Cost:
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)

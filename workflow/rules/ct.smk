@@ -16,6 +16,7 @@ rule prepare_ct_perfusion:
         mirror=result("mirror", datatype="perf"),
     log:
         session_log("prepare_ct_perfusion"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
@@ -49,6 +50,7 @@ if PLAN.has_bolus_alone:
             penumbra=result("penumbra"),
         log:
             session_log("measure_ct_mismatch"),
+        priority: LONGEST_CHAIN
         conda:
             CONDA
         params:

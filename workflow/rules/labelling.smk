@@ -25,6 +25,7 @@ rule prepare_labelling:
         mirror=result("mirror", datatype="perf"),
     log:
         session_log("prepare_labelling"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
@@ -68,6 +69,7 @@ rule measure_labelling:
         **LOW_FLOW,
     log:
         session_log("measure_labelling"),
+    priority: LONGEST_CHAIN
     conda:
         CONDA
     params:
