@@ -46,7 +46,7 @@ class Named(list):
 folder, threads = Path(sys.argv[2]), int(sys.argv[3])
 sys.modules["reperfuse.interfaces"] = module = types.ModuleType("reperfuse.interfaces")
 module.Probe = Probe
-params = types.SimpleNamespace(interface="Probe", items=lambda: [], get=lambda name: None)
+params = types.SimpleNamespace(interface="Probe", settings={})
 job = types.SimpleNamespace(
     threads=threads, log=[str(folder / "log")], input=Named(), output=Named([str(folder / "result.txt")]),
     params=params, config={"bids_dir": str(folder), "output_dir": str(folder)}, rule="probe",
