@@ -44,7 +44,9 @@ def children_cpu_s() -> float:
 def interfaces_of_rules() -> dict[str, str]:
     """Return the interface each rule names."""
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    return dict(re.findall(r'^rule (\w+):.*?step\("(\w+)"\)', text, re.MULTILINE | re.DOTALL))
+    rules = re.split(r"^ *rule (?=\w+:)", text, flags=re.MULTILINE)
+    steps = {rule.partition(":")[0]: re.search(r'step\(\s*"(\w+)"', rule) for rule in rules}
+    return {name: step[1] for name, step in steps.items() if step}
 
 
 def start_up_cpu_s(interface: str) -> float:

@@ -124,7 +124,7 @@ rule measure_mismatch:
         core_dscref=result("core_dscref"),
         penumbra=result("penumbra"),
     log:
-        session_log("measure_perfusion"),
+        session_log("measure_mismatch"),
     priority: LONGEST_CHAIN
     conda:
         CONDA
@@ -157,6 +157,8 @@ if PLAN.has_bolus_alone:
             **MAPS,
         output:
             **DEFICIT,
+        log:
+            session_log("measure_perfusion"),
         message:
             "measuring hypoperfused tissue"
 
