@@ -353,6 +353,7 @@ def test_what_is_given_and_not_used_is_named(study: Study) -> None:
     assert "label-L_mask.nii.gz of the same session is used instead" in reasons[0]
     assert "msk.nii.gz is not used" in reasons[1]
     assert "lies in the folder sub-02; correct the name that is wrong" in reasons[2]
+    assert [scan.participant for scan in manifest.scans if scan.reason == reasons[2]] == ["02"]
 
 
 def test_a_mask_that_is_not_there_is_left_out_and_another_used(study: Study) -> None:

@@ -162,6 +162,7 @@ def _read(kind: str, path: Path, folder: Path, visits: Visits) -> Scan:
             label = part.removeprefix(prefix)
             if part.startswith(prefix) and label != entities.setdefault(entity, label):
                 fault = f"{path.name} lies in the folder {part}; correct the name that is wrong"
+                entities[entity] = label  # who looks for it looks there
     called = f"brain_{datatype}" if kind == "brain" else kind
     settings = {"datatype": datatype} | ({} if fault else _unreadable(path))
     return visits.scan(File(path.absolute(), entities), called, settings, fault)
