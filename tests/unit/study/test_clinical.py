@@ -184,6 +184,13 @@ def test_ids_that_may_be_either_of_two_are_nobodys(study: Study) -> None:
         people(study, "age", "1\t71", "01\t50").number("001", None, "age")
 
 
+def test_an_id_that_is_too_long_for_a_file_has_no_table_of_its_own(study: Study) -> None:
+    long = 5000 * "1"
+    clinical = people(study, "age", f"{long}\t70")
+    assert clinical.without_scans(["01"]) == [long]
+    assert clinical.value(long, None, "age") == "70"
+
+
 def test_rows_that_contradict_each_other_are_unknown(study: Study) -> None:
     clinical = people(study, "age\tside\tage", "sub-01\t71\tleft\t71", "sub-01\t71\tright\t71")
     assert clinical.number("01", None, "age") == 71

@@ -1,5 +1,6 @@
 """A table of people or of sessions as anyone may have written it: which row is whose, and what it holds."""
 
+import errno
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -114,10 +115,9 @@ def _is_absent(path: Path) -> bool:
     """Tell whether there is no such file, not even one that may not be seen or a link to nowhere."""
     try:
         path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        # no file can have a name that is too long; a table may hold such a label
+        return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
     return False
 
 
