@@ -34,6 +34,8 @@ QUICK = {
     "headers: qform mirrors the sform": "dsc",
     "gradients: b-values in s/m²": "dwi",
     "layout: session with a line break": "dsc",
+    "masks: named after another patient": "followup",
+    "people: identifier of 5,000 digits": "dwi",
 }
 #: The table and column whose value a scan costs.
 COSTLY = {
