@@ -46,7 +46,7 @@ rule all:
         ANALYSIS.values(),
         PAGES,
         STUDY_PAGE,
-        ask(Plan.missing_results),
+        ask(delivery.missing_results),
     message:
         "checking that all results are there"
 

@@ -63,7 +63,7 @@ SUBJECTS = {
         "interfaces/growth",
     ),
     "reflow": ("serial/imr", "serial/verdict", "serial/definitions", "interfaces/reflow", "interfaces/patient"),
-    "criteria": ("mismatch/session",),
+    "criteria": ("mismatch/session", "mismatch/doubts"),
     "ratings": ("study/ratings",),
     "figures": (
         "analysis/figures/effects",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reperfuse.faults import DataFault
-from reperfuse.study import absences, facts, options, settings
+from reperfuse.study import absences, delivery, facts, options, settings
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
@@ -74,12 +74,12 @@ def said(plan: Plan, subject: str) -> Iterator[str]:
 
 def finish(plan: Plan, folder: Path) -> None:
     """Ask what else a run asks before its first job: its targets, and the manifest that the jobs read."""
-    plan.missing_results()
+    delivery.missing_results(plan)
     plan.manifest.write(folder / "manifest.tsv")
     assert Manifest.read(folder / "manifest.tsv").scans == plan.manifest.scans
     for subject in plan.subjects:
         for session in plan.sessions(subject):
-            assert list(plan.delivered(subject, session)) is not None
+            assert list(delivery.delivered(plan, subject, session)) is not None
         assert facts.hours_from_treatment(plan, subject) is not None
         assert facts.reflow_exclusions(plan, subject) is not None
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reperfuse.study import absences
+from reperfuse.study import absences, delivery
 from reperfuse.study.manifest import Manifest, Scan
 from reperfuse.study.plan import Plan
 from running import ROOT
@@ -78,8 +78,8 @@ def walk(workflow: Any, plan: Plan) -> None:
     """Follow every file from the results back to the scans."""
     scans = {scan.path for scan in plan.manifest.scans}
     rules = [rule for rule in workflow.rules if rule.output]
-    targets = ["sub-01.html", *plan.tabulated_patients(), *plan.tabulated_sessions()]
-    targets += [path for session in plan.sessions("01") for path, _ in plan.delivered("01", session)]
+    targets = ["sub-01.html", *delivery.tabulated_patients(plan), *delivery.tabulated_sessions(plan)]
+    targets += [path for session in plan.sessions("01") for path, _ in delivery.delivered(plan, "01", session)]
     assert len(set(targets)) == len(targets)
     seen: set[str] = set()
     while targets:

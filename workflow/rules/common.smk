@@ -8,7 +8,7 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from reperfuse import interfaces
-from reperfuse.study import absences, demo, facts, options, overview, results, settings, start, summary
+from reperfuse.study import absences, delivery, demo, facts, options, overview, results, settings, start, summary
 from reperfuse.study.fingerprint import fingerprint
 from reperfuse.study.manifest import Manifest, StudyError
 from reperfuse.study.names import Names

@@ -11,8 +11,8 @@ TABLES = expand(
 
 rule tabulate_study:
     input:
-        sessions=ask(Plan.tabulated_sessions),
-        patients=ask(Plan.tabulated_patients),
+        sessions=ask(delivery.tabulated_sessions),
+        patients=ask(delivery.tabulated_patients),
     output:
         sessions=report(
             f"{ROOT}group/sessions.tsv", caption="../report/sessions.rst", category="Study", subcategory="Tables"

@@ -81,7 +81,7 @@ rule report_patient:
         patient=result("patient"),
         sessions=ask(Plan.each, "measures"),
         figures=FIGURES,
-        results=ask(Plan.told_results),
+        results=ask(delivery.told_results),
     output:
         page=report(
             f"{ROOT}sub-{{subject}}.html",
@@ -120,7 +120,7 @@ rule report_study:
         pictures=(
             []
             if config["group_tables"]
-            else lambda wildcards: expand(FIGURES, subject=filter(PLAN.is_tabulated, PLAN.subjects))
+            else lambda wildcards: expand(FIGURES, subject=delivery.tabulated(PLAN))
         ),
     output:
         page=report(STUDY_PAGE, caption="../report/study_page.rst", category="Study", subcategory="Page"),

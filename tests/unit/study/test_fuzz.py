@@ -10,7 +10,7 @@ import numpy as np
 from damages.judging import DEFAULTS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reperfuse.study import absences, facts, options
+from reperfuse.study import absences, delivery, facts, options
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.index import index_configured
 from reperfuse.study.manifest import Manifest, StudyError
@@ -47,7 +47,7 @@ def survive(study: Study, **config: Any) -> None:
     reflow = options.read_reflow(options.REFLOW_PRESETS, DEFAULTS["imr"])
     definitions = options.read_definitions(options.REFLOW_PRESETS, DEFAULTS["imr"])
     plan = Plan(manifest, Names(str(study.root / "out")), clinical, settled, reflow, definitions)
-    assert plan.missing_results() is not None
+    assert delivery.missing_results(plan) is not None
     assert absences.left_out(plan) is not None
     for subject in plan.subjects:
         assert absences.absent_comparisons(plan, subject) is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reperfuse.study import facts
+from reperfuse.study import delivery, facts
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.manifest import Manifest, Scan
 from reperfuse.study.names import RESULTS, TOLD, Names
@@ -481,16 +481,16 @@ def test_the_tables_have_all_patients_or_those_that_are_finished(study: Path) ->
     finished = f"{out}/sub-02/sub-02_measures.json"
     rows = [f"{out}/sub-02/ses-{session}/sub-02_ses-{session}_measures.json" for session in ("d0", "d1")]
     some = two_patients(study, output_dir=out, group_over="finished")
-    delivered = [path for session in some.sessions("02") for path, _ in some.delivered("02", session)]
+    delivered = [path for session in some.sessions("02") for path, _ in delivery.delivered(some, "02", session)]
     for path in (*delivered, *rows):
         write(path)
-    assert some.tabulated_patients() == []
+    assert delivery.tabulated_patients(some) == []
     write(finished)
-    assert some.tabulated_patients() == [finished]
-    assert some.tabulated_sessions() == rows
+    assert delivery.tabulated_patients(some) == [finished]
+    assert delivery.tabulated_sessions(some) == rows
     everyone = two_patients(study, output_dir=out)
-    assert everyone.tabulated_patients() == [f"{out}/sub-01/sub-01_measures.json", finished]
-    assert len(everyone.tabulated_sessions()) == 5
+    assert delivery.tabulated_patients(everyone) == [f"{out}/sub-01/sub-01_measures.json", finished]
+    assert len(delivery.tabulated_sessions(everyone)) == 5
 
 
 def test_a_patient_is_not_finished_whose_results_are_not_those_of_its_scans(study: Path) -> None:
@@ -502,22 +502,24 @@ def test_a_patient_is_not_finished_whose_results_are_not_those_of_its_scans(stud
     row, session = f"{out}/sub-01/sub-01_measures.json", at("d0", "", "measures.json", root=out).replace("//", "/")
     for path in (session, row):
         write(path)
-    assert plan.tabulated_patients() == [row]
-    assert plan.tabulated_sessions() == [session]
+    assert delivery.tabulated_patients(plan) == [row]
+    assert delivery.tabulated_sessions(plan) == [session]
     changed = Path(row).stat().st_mtime + 1
     os.utime(raw, (changed, changed))
-    assert plan.tabulated_patients() == []
+    assert delivery.tabulated_patients(plan) == []
     os.utime(row, (changed, changed))
-    assert plan.tabulated_patients() == [row]
+    assert delivery.tabulated_patients(plan) == [row]
     Path(session).unlink()
-    assert plan.tabulated_patients() == []
+    assert delivery.tabulated_patients(plan) == []
     write(session)
     perfusion = plan_of([scan, Scan("01", "d0", "baseline", "dsc", raw)], output_dir=out, group_over="complete")
-    assert perfusion.tabulated_patients() == []
+    assert delivery.tabulated_patients(perfusion) == []
 
 
 def endings(plan: Plan, session: str) -> dict[str, bool]:
-    return {path.partition(f"_ses-{session}_")[2]: compares for path, compares in plan.delivered("01", session)}
+    return {
+        path.partition(f"_ses-{session}_")[2]: compares for path, compares in delivery.delivered(plan, "01", session)
+    }
 
 
 def test_a_session_delivers_what_can_be_made_of_it() -> None:
@@ -531,8 +533,8 @@ def test_a_session_delivers_what_can_be_made_of_it() -> None:
     assert endings(plan, "d0") == dict.fromkeys([brain, *perfusion, *diffusion, *both], False)
     assert endings(plan, "d1") == endings(plan, "d0") | dict.fromkeys(compared, True)
     assert endings(plan, "d7") == dict.fromkeys(diffusion, False) | {"desc-lesion_mask.nii.gz": True}
-    assert (at("d0", "perf", brain), False) in plan.delivered("01", "d0")
-    assert (at("d7", "dwi", "desc-lesion_mask.nii.gz"), True) in plan.delivered("01", "d7")
+    assert (at("d0", "perf", brain), False) in delivery.delivered(plan, "01", "d0")
+    assert (at("d7", "dwi", "desc-lesion_mask.nii.gz"), True) in delivery.delivered(plan, "01", "d7")
 
 
 def test_a_deleted_result_is_missed_once_its_session_was_measured(study: Path) -> None:
@@ -540,18 +542,18 @@ def test_a_deleted_result_is_missed_once_its_session_was_measured(study: Path) -
     plan = plan_of({"d0": "dwi", "d7": "flair"}, output_dir=out)
     lesion = at("d7", "anat", "desc-lesion_mask.nii.gz", root=out)
     own = [at("d0", "dwi", name, root=out) for name in ("ADC.nii.gz", "trace.nii.gz", "desc-core_mask.nii.gz")]
-    assert plan.missing_results() == [lesion]
+    assert delivery.missing_results(plan) == [lesion]
     write(f"{out}/sub-01/ses-d0/sub-01_ses-d0_measures.json")
-    assert plan.missing_results() == [*own, lesion]
+    assert delivery.missing_results(plan) == [*own, lesion]
     for path in (own[1], lesion):
         write(path)
-    assert plan.missing_results() == [own[0], own[2]]
+    assert delivery.missing_results(plan) == [own[0], own[2]]
 
 
 def test_a_page_tells_of_a_result_of_each_step(study: Path) -> None:
     plan = two_patients(study)
     steps = {RESULTS[name].ending for name in (*TOLD, "lesion")}
-    told = plan.told_results("01")
+    told = delivery.told_results(plan, "01")
     assert {path.partition("_ses-")[2].partition("_")[2] for path in told} <= steps
     assert len(told) == len(set(told)) > len(TOLD)
 

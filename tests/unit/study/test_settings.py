@@ -118,6 +118,7 @@ def test_every_schema_key_has_a_value_and_a_place() -> None:
         ROOT / "Snakefile",
         *(ROOT / "workflow" / "rules").glob("*.smk"),
         study / "plan.py",
+        study / "delivery.py",
         study / "index.py",
         study / "given.py",
         study / "setup.py",

@@ -16,8 +16,8 @@ from reperfuse.head.bone import fluid_on_ct
 from reperfuse.head.coverage import cut_off
 from reperfuse.head.tissue import csf_mask, vessel_mask
 from reperfuse.interfaces.base import Step, StepInputSpec, document, image, isdefined, sweep, takes
+from reperfuse.mismatch.doubts import deficit_warnings
 from reperfuse.mismatch.mismatch import penumbra_mask
-from reperfuse.mismatch.session import deficit_warnings
 from reperfuse.mismatch.sweep import normal_tmax_s, sweep_perfusion
 from reperfuse.perfusion.hypoperfusion import hypoperfusion_finder
 from reperfuse.study.options import defaults

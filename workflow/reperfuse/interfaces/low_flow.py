@@ -13,7 +13,7 @@ from reperfuse.interfaces.hypoperfusion import HypoperfusionStep
 from reperfuse.interfaces.labelling import QuantifyAsl
 from reperfuse.interfaces.perfusion import NormalizePerfusion
 from reperfuse.interfaces.registration import ResampleCore
-from reperfuse.mismatch.session import deficit_warnings
+from reperfuse.mismatch.doubts import deficit_warnings
 from reperfuse.perfusion import label_quality
 from reperfuse.perfusion.low_flow import SHARES, low_flow_finder
 from reperfuse.volumes.image import volume_ml

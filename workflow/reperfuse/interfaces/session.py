@@ -12,7 +12,7 @@ from reperfuse.files.sidecars import read_number, read_sidecar, reasons
 from reperfuse.files.tables import read_columns
 from reperfuse.head.mirror import half
 from reperfuse.interfaces.base import Step, StepInputSpec, document, isdefined
-from reperfuse.mismatch import session
+from reperfuse.mismatch import doubts, session
 from reperfuse.mismatch.intervals import bounds, drawn_volumes, plausible, without_noise
 from reperfuse.mismatch.mismatch import FLOW_CORE, covered_share, laterality, side
 from reperfuse.study.options import defaults
@@ -233,18 +233,18 @@ class MeasureSession(Step):
         limits, path = self.inputs.limits, self._good("motion")
         moved, frames = self._sidecar_of("motion"), len(read_columns(path)["outlier"]) if path else 0
         used = moved["Quality"]["FramesUsed"] if path else 0
-        warnings = session.motion_warnings(row, limits, moved.get("Warnings", []), frames, used)
+        warnings = doubts.motion_warnings(row, limits, moved.get("Warnings", []), frames, used)
         warnings += [f"series: {doubt}" for doubt in moved.get("Doubts", [])]
-        warnings += session.registration_warnings(row, limits)
-        warnings += session.time_warnings(row, limits) if self.inputs.role == "baseline" else []
-        warnings += session.side_warnings(row, self.inputs.side, is_oriented=self.inputs.is_oriented)
+        warnings += doubts.registration_warnings(row, limits)
+        warnings += doubts.time_warnings(row, limits) if self.inputs.role == "baseline" else []
+        warnings += doubts.side_warnings(row, self.inputs.side, is_oriented=self.inputs.is_oriented)
         warnings += self._mirror_warnings()
         if arterial := self._sidecar_of("curves"):
             ratio = read_number(arterial["Quality"]["area_ratio"])
             doubtful = (arterial["Score"], arterial["Weakness"], ratio)
-            warnings += session.arterial_warnings(*doubtful, limits, arterial["Warnings"])
+            warnings += doubts.arterial_warnings(*doubtful, limits, arterial["Warnings"])
         if core := self._sidecar_of("core"):
-            warnings += session.diffusion_warnings(read_number(core["BrainMedianADC"]), limits)
+            warnings += doubts.diffusion_warnings(read_number(core["BrainMedianADC"]), limits)
         return warnings
 
     def _mirror_warnings(self) -> list[str]:

@@ -37,7 +37,7 @@ class Limit:
     share_of: str = ""
 
 
-#: The figures drawn, with the limit that `reperfuse.mismatch.session` holds them to.
+#: The figures drawn, with the limit that `reperfuse.mismatch.doubts` holds them to.
 _FIGURES = {
     "fd_max_mm": Limit("max_framewise_displacement_mm"),
     "brain_lost_share": Limit("max_brain_lost_share"),

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from reperfuse.faults import DataFault
-from reperfuse.study import facts
+from reperfuse.study import delivery, facts
 from reperfuse.study.names import PERFUSION
 from reperfuse.study.plan import Plan
 from reperfuse.study.ratings import rejections
@@ -124,7 +124,8 @@ def left_out(plan: Plan) -> list[list[str]]:
     Patients that are not finished, scans without a session, patients and sessions that are no longer in the study,
     what a rater rejects, ratings that are not used, and roles that no session of the study has.
     """
-    unfinished = [subject for subject in plan.subjects if not plan.is_tabulated(subject)]
+    tabulated = set(delivery.tabulated(plan))
+    unfinished = [subject for subject in plan.subjects if subject not in tabulated]
     rows = [[f"sub-{subject}", "patient", "not finished; start the run again to finish it"] for subject in unfinished]
     rows += [[_called(scan.participant), scan.kind, scan.reason] for scan in plan.manifest.scans if not scan.session]
     gone = removed(Path(plan.config["output_dir"]), Path(plan.config["bids_dir"]))

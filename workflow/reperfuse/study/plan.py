@@ -5,16 +5,15 @@ empty list: to Snakemake, an input that is not there.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.given import UNREADABLE
 from reperfuse.study.manifest import Manifest
-from reperfuse.study.names import AFTER, COMPARISONS, KINDS, PERFUSION, RESULTS, TOLD, Names
+from reperfuse.study.names import AFTER, COMPARISONS, KINDS, PERFUSION, RESULTS, Names
 from reperfuse.study.ratings import Ratings
 
 #: A path, or nothing.
@@ -290,58 +289,3 @@ class Plan:
         masks = {"core": ("core_dscref", "baseline_core"), "deficit": ("tmax6", "baseline_tmax6")}
         mask, brought = masks[lesion_source]
         return self.own(brought, subject, session) if is_asked and self.of_role("baseline", mask, subject) else []
-
-    # --- the tables, and what is delivered -------------------------------------------------------
-
-    def is_tabulated(self, subject: str) -> bool:
-        """Tell whether a patient goes into the tables: all do, unless only those that are finished are wanted."""
-        return self.config["group_over"] == "all" or self._is_finished(subject)
-
-    def _is_finished(self, subject: str) -> bool:
-        """Tell whether all of a patient's results are there, and were made of the scans as they are now."""
-        row = Path(self.names.path("patient", subject))
-        rows = [row, *map(Path, self.each("measures", subject))]
-        if self._missing_of(subject) or not all(path.exists() for path in rows):
-            return False
-        return self.manifest.changed_at(subject) <= row.stat().st_mtime
-
-    def tabulated_patients(self) -> list[str]:
-        """Return the rows of the patients that go into the tables."""
-        return [self.names.path("patient", subject) for subject in self.subjects if self.is_tabulated(subject)]
-
-    def tabulated_sessions(self) -> list[str]:
-        """Return the rows of the sessions that go into the tables."""
-        return [
-            path for subject in self.subjects if self.is_tabulated(subject) for path in self.each("measures", subject)
-        ]
-
-    def delivered(self, subject: str, session: str) -> Iterator[tuple[str, bool]]:
-        """Yield the path of each result the session delivers, and whether it compares the session with others."""
-        if self.makes("brain", subject, session, "perf"):
-            yield self.names.path("brain", subject, session, datatype="perf"), False
-        for name, result in RESULTS.items():
-            datatype = self.lesion_datatype(subject) if result.folder == "{datatype}" else None
-            if result.delivered and self.makes(name, subject, session, datatype):
-                yield self.names.path(name, subject, session, datatype=datatype), bool(result.roles)
-
-    def told_results(self, subject: str) -> list[str]:
-        """Return the results whose making the patient's page tells: one of each step, for each costs the graph."""
-        lesion = self.with_lesion("lesion", subject)
-        found = [path for name in TOLD for path in self.each(name, subject)]
-        return [*found, lesion] if isinstance(lesion, str) else found
-
-    def missing_results(self) -> list[str]:
-        """Return the results that are not there, be it that one was deleted.
-
-        Those of a session alone are left to its row of the tables while that is not there either: a large study has
-        a hundred thousand of them.
-        """
-        return [path for subject in self.subjects for path in self._missing_of(subject)]
-
-    def _missing_of(self, subject: str) -> list[str]:
-        missing = []
-        for session in self.sessions(subject):
-            is_measured = Path(self.names.path("measures", subject, session)).exists()
-            found = [path for path, compares in self.delivered(subject, session) if compares or is_measured]
-            missing += [path for path in found if not Path(path).exists()]
-        return missing
