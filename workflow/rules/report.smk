@@ -117,11 +117,7 @@ rule report_study:
         ratings=ANALYSIS["ratings"],
         tables=ANALYSIS["tables"],
         figures=ANALYSIS["figures"],
-        pictures=(
-            []
-            if config["group_tables"]
-            else lambda wildcards: expand(FIGURES, subject=delivery.tabulated(PLAN))
-        ),
+        pictures=([] if config["group_tables"] else lambda wildcards: expand(FIGURES, subject=delivery.tabulated(PLAN))),
     output:
         page=report(STUDY_PAGE, caption="../report/study_page.rst", category="Study", subcategory="Page"),
     log:
