@@ -650,3 +650,9 @@ def test_the_core_of_ct_does_not_wait_for_diffusion() -> None:
     assert why_session("dawn", columns, visit) == "there is no diffusion scan; age is not known"
     assert why_session("dawn", columns, visit | {"Row": {"core_source": "rcbf30"}}) == "age is not known"
     assert why_session("asl2023", columns, visit | {"Row": {"core_source": "rcbf30"}}) == "needs ASL"
+
+
+def test_a_reason_that_another_repeats_is_said_once() -> None:
+    columns = {"defuse3": {"needs": ("dsc",)}}
+    failures = [["dsc", "needs Tmax"], ["defuse3", "needs Tmax; age is not known"]]
+    assert why_session("defuse3", columns, {"Failures": failures}) == "needs Tmax; age is not known"

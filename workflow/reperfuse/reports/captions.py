@@ -28,7 +28,7 @@ ACUTE_ROLES = ("baseline", "post")
 
 
 OVERVIEW = Caption(
-    "The sessions on the same slices, one below the other. Before treatment: core and deficit (Tmax above 6 s). "
+    "The sessions on the same slices, one below the other. Before treatment: core and deficit. "
     "After treatment: deficit, persistent deficit, and lesion with impaired microvascular reperfusion (IMR). "
     "Follow-up: lesion and growth; the swelling of the lesion is undone if the settings ask for it.",
     "Each column is the same slice of the head at all times; read it from top to bottom to follow the tissue. Later "

@@ -31,7 +31,8 @@ def why_session(column: str, columns: Columns, visit: Mapping[str, Any]) -> str:
     if visit.get("Row", {}).get("core_source") == "rcbf30":
         vague.add("diffusion")  # which nothing waits for
     found = [reason for what, reason in failures if what not in vague] + visit.get("Reasons", [])
-    return "; ".join(dict.fromkeys(found)) or str(columns[column].get("undefined", ""))
+    said = [one for one in dict.fromkeys(found) if not any(one != other and one in other for other in found)]
+    return "; ".join(said) or str(columns[column].get("undefined", ""))
 
 
 def why_patient(
