@@ -323,7 +323,8 @@ def save(
         data = np.rint(np.divide(data, slope, out=data), out=data).astype(np.int16)
     else:
         data = data.astype(np.float32)
-    image = nb.Nifti1Image(data, affine)
+    # in the file's own order, for nibabel turns each volume voxel by voxel
+    image = nb.Nifti1Image(np.asfortranarray(data), affine)
     image.header.set_slope_inter(slope, 0)
     image.header.set_xyzt_units("mm", "sec")
     image.set_sform(affine, code=1)

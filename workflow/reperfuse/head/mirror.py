@@ -15,7 +15,8 @@ from reperfuse.faults import DataFault
 from reperfuse.head.alignment import Normalization, align, normalize, prepare_target
 from reperfuse.head.outline import find_head, has_contrast
 from reperfuse.volumes.arrays import Array
-from reperfuse.volumes.geometry import apply_matrix, sample_grid, voxel_sizes
+from reperfuse.volumes.geometry import apply_matrix, voxel_sizes
+from reperfuse.volumes.splines import sample_grid
 
 # Narrower than for motion: a lesion on one side is itself what the division has to take out.
 _NORMALIZATION = Normalization(sigma_mm=6.0, contrast=0.4, smoothing_mm=2.0)

@@ -12,7 +12,8 @@ from reperfuse.head.bone import bone_on_ct, head_on_ct
 from reperfuse.perfusion.bolus import mean_of_known
 from reperfuse.perfusion.motion import Motion, estimate_motion
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.geometry import sample_grid, voxel_sizes
+from reperfuse.volumes.geometry import voxel_sizes
+from reperfuse.volumes.splines import sample_grid
 
 #: Window in which frames are compared, HU: fat is black, bone and large vessels are white.
 WINDOW_HU = (-100.0, 100.0)

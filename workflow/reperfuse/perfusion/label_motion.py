@@ -21,7 +21,8 @@ from reperfuse.perfusion.motion import (
     resample,
 )
 from reperfuse.volumes.arrays import Array
-from reperfuse.volumes.geometry import rigid_matrix, sample_grid
+from reperfuse.volumes.geometry import rigid_matrix
+from reperfuse.volumes.splines import sample_grid
 
 #: A volume that shares less of the head with the reference is not aligned.
 _LEAST_OVERLAP = 0.5

@@ -15,8 +15,9 @@ from reperfuse.head.alignment import LEVER_MM, Alignment, Normalization, RigidTa
 from reperfuse.head.outline import find_head, has_contrast
 from reperfuse.perfusion.apparent_motion import remove_apparent_motion
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.geometry import rigid_matrix, sample_grid, shift, voxel_sizes
+from reperfuse.volumes.geometry import rigid_matrix, shift, voxel_sizes
 from reperfuse.volumes.morphology import box_of
+from reperfuse.volumes.splines import sample_grid
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from scipy import linalg, ndimage
 from reperfuse.faults import DataFault
 from reperfuse.head.alignment import Normalization, normalize
 from reperfuse.volumes.arrays import Array, Mask
-from reperfuse.volumes.geometry import apply_matrix, linearize, sample_grid, voxel_sizes
+from reperfuse.volumes.geometry import apply_matrix, linearize, voxel_sizes
 from reperfuse.volumes.robust import bisquare, sd_about_zero
+from reperfuse.volumes.splines import sample_grid
 
 _NORMALIZATION = Normalization(smoothing_mm=3.0)
 

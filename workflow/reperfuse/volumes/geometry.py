@@ -1,8 +1,8 @@
-"""Voxels and world: 4×4 matrices, voxel sizes, sampling."""
+"""Voxels and world: 4×4 matrices, voxel sizes, slopes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,43 +11,6 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from reperfuse.volumes.arrays import Array
-
-
-def sample_grid(image: Array, voxel_matrix: Array, shape: Sequence[int], order: int, reach: float = 0.5) -> Array:
-    """Sample an image on a grid.
-
-    Parameters
-    ----------
-    image : (x, y, z) array
-    voxel_matrix : (4, 4) array
-        Voxel of the new grid → voxel of the image.
-    shape : sequence of int
-        Of the new grid.
-    order : int
-        Of the spline.
-    reach : float
-        How far beyond the outermost voxel centres a sample may lie, in voxels.
-
-    Returns
-    -------
-    float32 array
-        NaN farther out, and at voxels that are not finite.
-    """
-    finite = np.isfinite(image)
-    filled = np.where(finite, image, 0).astype(np.float32)
-    coefficients = ndimage.spline_filter(filled, order, np.float32, mode="mirror") if order > 1 else filled
-    linear, shift = voxel_matrix[:3, :3], voxel_matrix[:3, 3]
-    output = np.empty(shape, dtype=np.float32)
-    ndimage.affine_transform(coefficients, linear, shift, output=output, order=order, mode="mirror", prefilter=False)
-    if not finite.all():
-        holes = ndimage.affine_transform(~finite, linear, shift, shape, order=0, mode="nearest")
-        output[holes] = np.nan
-    grid = [axis.astype(np.float32) for axis in np.ogrid[tuple(slice(n) for n in shape)]]
-    row = linear.astype(np.float32)
-    for axis, size in enumerate(image.shape):
-        position = row[axis, 0] * grid[0] + (row[axis, 1] * grid[1] + np.float32(shift[axis])) + row[axis, 2] * grid[2]
-        output[(position < -reach - 1e-3) | (position > size - 1 + reach + 1e-3)] = np.nan
-    return output
 
 
 def apply_matrix(matrix: Array, points: NDArray[Any]) -> Array:
