@@ -88,6 +88,8 @@ class Page:
             self._tab = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 self.send(f"{domain}.enable")
+            # else keys that are pressed just after a page has opened can be lost
+            self.send("Emulation.setFocusEmulationEnabled", enabled=True)
             self.send(
                 "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
             )
