@@ -68,9 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=" ".join(filter(None, ("reperfuse", name))),
         description=COMMANDS.get(module, "Compute a study, as a BIDS App."),
         formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # else Snakemake's --config is taken for --config-file
     )
     door.add_arguments(parser)
-    arguments = parser.parse_args([_hyphened(word) for word in words])
+    arguments, unknown = parser.parse_known_args([_hyphened(word) for word in words])
+    if unknown:
+        hint = "; --help lists the options" + (", and those of Snakemake follow --" if "options" in arguments else "")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     if "options" in arguments:
         arguments.options = for_snakemake
     elif for_snakemake:
