@@ -1,4 +1,4 @@
-"""Smoothing and morphology beside the functions of SciPy that give the same: CPU time, in turns, and the difference.
+"""Sampling, smoothing and morphology beside the functions of SciPy that give the same: CPU time in turns, difference.
 
 Run: ``python benchmarks/primitives.py``. A head of 192 × 192 × 24 voxels (1.2 × 1.2 × 5.5 mm) and a series of
 128 × 128 × 22 × 50 (1.75 × 1.75 × 6 mm), as on a clinical scanner. The smallest of three times counts. A difference is
@@ -7,12 +7,15 @@ that of the results, over their range; of masks, the number of voxels.
 
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 from reperfuse.volumes.morphology import dilated, eroded, highest_within
 from reperfuse.volumes.smoothing import FWHM_PER_SD, smooth, smooth_inside
+from reperfuse.volumes.splines import sample_grid
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 HEAD, VOXEL = (192, 192, 24), np.array([1.2, 1.2, 5.5])
 SERIES, VOXEL_OF_SERIES = (128, 128, 22, 50), np.array([1.75, 1.75, 6.0])
@@ -44,6 +47,14 @@ def ball(radius_mm: float) -> np.ndarray:
     reach = (radius_mm // VOXEL).astype(int)
     axes = [np.arange(-far, far + 1) * size for far, size in zip(reach, VOXEL, strict=True)]
     return np.sqrt(sum(part**2 for part in np.meshgrid(*axes, indexing="ij"))) <= radius_mm
+
+
+def turned(angle_deg: float) -> np.ndarray:
+    """Return the matrix, voxel to voxel, of a turn of a frame about its middle."""
+    middle, matrix = np.array(SERIES[:3]) / 2, np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", [angle_deg] * 3, degrees=True).as_matrix()
+    matrix[:3, 3] = middle + 0.3 - matrix[:3, :3] @ middle
+    return matrix
 
 
 def report(what: str, scipys: Callable[[], np.ndarray], ours: Callable[[], np.ndarray]) -> None:
@@ -82,6 +93,14 @@ def main() -> None:
         total = filtered(np.where(inside[..., np.newaxis], series, 0), 4.0, VOXEL_OF_SERIES, 4)
         return np.where(inside[..., np.newaxis], total / np.where(weight > 0, weight, 1), np.nan)
 
+    frame = ndimage.gaussian_filter(series[..., 0], 1.0)
+    for (order, name), angle_deg in product(((3, "cubic"), (1, "linear")), (0.3, 2.0)):
+        turn = turned(angle_deg)
+        report(
+            f"frame turned by {angle_deg:g}°, {name}",
+            lambda turn=turn, order=order: ndimage.affine_transform(frame, turn, order=order, mode="mirror"),
+            lambda turn=turn, order=order: sample_grid(frame, turn, frame.shape, order, 0.1),
+        )
     report("series, 4 mm", smoothed, lambda: smooth_inside(series, inside, VOXEL_OF_SERIES, 4.0))
     for radius_mm in (1.5, 4.0, 8.0):
 

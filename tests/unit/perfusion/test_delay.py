@@ -76,6 +76,19 @@ def test_what_is_late_is_told_from_what_is_not() -> None:
     assert (deconvolve(tissue, AIF, TR_S).tmax[:VOXELS] > 6).mean() > 0.5
 
 
+def test_one_voxel_less_leaves_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passages are learnt from a part of the voxels, which must not be another part then."""
+    monkeypatch.setattr("reperfuse.perfusion.delay._SAMPLE", 60)
+    monkeypatch.setattr("reperfuse.perfusion.delay._FEW", 600)
+    delay, mtt = draw()
+    tissue = curves(delay, mtt, "linear", 1.5, snr=30.0)
+    fewer = tissue.copy()
+    fewer[1] = np.nan
+    change = measure(fewer).delay - measure(tissue).delay
+    assert np.isnan(change).sum() <= 1 + np.isnan(measure(tissue).delay).sum()
+    assert np.nanmax(np.abs(change)) < 0.02
+
+
 def test_an_arterial_input_taken_later_makes_tissue_earlier() -> None:
     delay, mtt = draw()
     tissue = curves(delay + 2, mtt)
