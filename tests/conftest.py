@@ -14,6 +14,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "workflow"), *filter(None
 os.environ["SLURM_CONF"] = os.devnull
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of a group: the longest runs are theirs, and one begun last leaves the other worker idle."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo study, run by the command of the README; takes some minutes.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from whole_patients import Volumes, measure, other_patient
 
+pytestmark = pytest.mark.xdist_group("other make")
 #: Two in thick slices and one in thin ones, of 20, 16 and 9 mL.
 SEEDS = (804, 801, 806)
 

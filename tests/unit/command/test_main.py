@@ -160,7 +160,10 @@ def test_the_study_may_be_named_in_the_file_of_settings_alone(
         ([], "the following arguments are required: <command>"),
         (["rnu", "x"], "there is no command and no folder rnu; the commands are run, check, init, demo, simulate"),
         (["run", "{}", "out", "--participants", "01"], "unrecognized arguments: --participants"),
-        (["run", "{}", "out", "--config", "a=1"], "--config a=1; --help lists the options, and those of Snakemake follow"),
+        (
+            ["run", "{}", "out", "--config", "a=1"],
+            "--config a=1; --help lists the options, and those of Snakemake follow",
+        ),
         (["run", "{}", "--cores", "0"], "0 is no number of cores, nor all"),
         (["run", "{}", "--config-file", "no.yaml"], "there is no file no.yaml"),
         (["{}", "out"], "the following arguments are required: level"),

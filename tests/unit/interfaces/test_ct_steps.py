@@ -27,6 +27,7 @@ from reperfuse.volumes.image import dice
 from reperfuse.volumes.likeness import alike_means
 from reperfuse.volumes.smoothing import smoothed_curves
 
+pytestmark = pytest.mark.xdist_group("ct steps")
 DT_S, FRAMES, VOXEL = 2.0, 32, (2.0, 2.0, 5.0)
 BOLUS = Bolus(arrival_s=10.0, peak=350.0, beta_s=2.0)
 AFFINE, SIZE = ct_head.grid(VOXEL, -15.0), ct_head.shape(VOXEL, 8)

@@ -19,6 +19,7 @@ from reperfuse.study.clinical import ClinicalData
 from reperfuse.study.options import ROOT, TABLES
 from reperfuse.study.yaml_lines import read_yaml
 
+pytestmark = pytest.mark.xdist_group("cohort")
 EXAMPLE = ROOT / "config" / "examples" / "cohort"
 
 

@@ -13,7 +13,7 @@ from reperfuse.simulation.geometry import rigid
 from reperfuse.simulation.patients import DEMO_PATIENTS
 from reperfuse.simulation.study import TINY, simulate_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("simulated study")]
 
 PATIENT = DEMO_PATIENTS[1]
 
