@@ -1,3 +1,3 @@
 """Serial stroke MRI: perfusion, mismatch, infarct growth, reperfusion and microvascular reflow."""
 
-__version__ = "0.10.1"
+__version__ = "0.10.2"
