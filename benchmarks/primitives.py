@@ -11,11 +11,11 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from reperfuse.volumes.geometry import rigid_matrix
 from reperfuse.volumes.morphology import dilated, eroded, highest_within
 from reperfuse.volumes.smoothing import FWHM_PER_SD, smooth, smooth_inside
 from reperfuse.volumes.splines import sample_grid
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 HEAD, VOXEL = (192, 192, 24), np.array([1.2, 1.2, 5.5])
 SERIES, VOXEL_OF_SERIES = (128, 128, 22, 50), np.array([1.75, 1.75, 6.0])
@@ -47,14 +47,6 @@ def ball(radius_mm: float) -> np.ndarray:
     reach = (radius_mm // VOXEL).astype(int)
     axes = [np.arange(-far, far + 1) * size for far, size in zip(reach, VOXEL, strict=True)]
     return np.sqrt(sum(part**2 for part in np.meshgrid(*axes, indexing="ij"))) <= radius_mm
-
-
-def turned(angle_deg: float) -> np.ndarray:
-    """Return the matrix, voxel to voxel, of a turn of a frame about its middle."""
-    middle, matrix = np.array(SERIES[:3]) / 2, np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler("xyz", [angle_deg] * 3, degrees=True).as_matrix()
-    matrix[:3, 3] = middle + 0.3 - matrix[:3, :3] @ middle
-    return matrix
 
 
 def report(what: str, scipys: Callable[[], np.ndarray], ours: Callable[[], np.ndarray]) -> None:
@@ -95,7 +87,7 @@ def main() -> None:
 
     frame = ndimage.gaussian_filter(series[..., 0], 1.0)
     for (order, name), angle_deg in product(((3, "cubic"), (1, "linear")), (0.3, 2.0)):
-        turn = turned(angle_deg)
+        turn = rigid_matrix(np.full(3, 0.3), np.radians([angle_deg] * 3), np.array(SERIES[:3]) / 2)
         report(
             f"frame turned by {angle_deg:g}°, {name}",
             lambda turn=turn, order=order: ndimage.affine_transform(frame, turn, order=order, mode="mirror"),

@@ -89,6 +89,18 @@ def test_one_voxel_less_leaves_the_others_as_they_are(monkeypatch: pytest.Monkey
     assert np.nanmax(np.abs(change)) < 0.02
 
 
+def test_voxels_without_a_curve_at_regular_places_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where one of two slices holds nothing: the others are learnt from all the same."""
+    monkeypatch.setattr("reperfuse.perfusion.delay._SAMPLE", VOXELS // 2)
+    delay, mtt = draw()
+    tissue = curves(delay, mtt)
+    with_gaps = np.full((2 * VOXELS, tissue.shape[1]), np.nan, dtype=np.float32)
+    with_gaps[1::2] = tissue
+    found = measure(with_gaps).delay
+    assert np.isnan(found[::2]).all()
+    assert np.nanmedian(np.abs(found[1::2] - delay)) < 0.65
+
+
 def test_an_arterial_input_taken_later_makes_tissue_earlier() -> None:
     delay, mtt = draw()
     tissue = curves(delay + 2, mtt)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from reperfuse.volumes.geometry import rigid_matrix
 from reperfuse.volumes.splines import sample_grid
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 
 def random_image(shape=(31, 26, 9), seed=7):
@@ -12,10 +12,7 @@ def random_image(shape=(31, 26, 9), seed=7):
 
 
 def turned(angle_deg=9.0, shift=(1.3, -0.4, 0.55), center=(15.0, 12.0, 4.0)):
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_rotvec(np.radians(angle_deg) * np.array([0.2, -0.1, 0.97])).as_matrix()
-    matrix[:3, 3] = np.array(center) + shift - matrix[:3, :3] @ center
-    return matrix
+    return rigid_matrix(np.array(shift), np.radians(angle_deg) * np.array([0.2, -0.1, 0.97]), np.array(center))
 
 
 def by_scipy(image, matrix, shape, order):

@@ -28,7 +28,7 @@ _EARLY_SHARE = 0.1
 #: Delays at which the frequencies of passages are learnt, linear in between, s.
 _KNOTS_S = (0.5, 3.0, 6.0)
 #: Voxels they are learnt from, how often, and how many voxels' worth of equal frequencies is added. A fourth of these
-#: voxels leave late tissue 0.1 s to chance, and its volume 10 %.
+#: voxels leave late tissue 0.1 s to chance, and its volume 8 % (docs/validation/delay.md).
 _SAMPLE, _ROUNDS, _PSEUDO_VOXELS = 16000, 100, 5.0
 #: What the peak of an arterial input may have lost, of its measured height; the fall of the mean logarithm of the
 #: variance left of a few curves that shows that it has lost any; and how many these are. More of it is restored while
@@ -105,8 +105,9 @@ def arterial_delay(
     usable = np.flatnonzero(np.isfinite(total) & (total > 0))
     if len(usable) == 0:
         return Delays(delay, sd)
-    # by their place among all, so that one voxel more or less does not change the others
-    sample = curves[usable[usable % -(-len(usable) // _SAMPLE) == 0]]
+    # by their place among all, or the next usable one, so that one voxel more or less does not change the others
+    places = np.arange(0, usable[-1] + 1, -(-len(usable) // _SAMPLE))
+    sample = curves[usable[np.unique(np.searchsorted(usable, places))]]
     comparison = _prepare(curves[usable], sample[:: -(-len(sample) // _FEW)], arterial, dt_s, arrival)
     prior = _learn(comparison, sample, block_voxels)
     own = threading.local()
